@@ -1,0 +1,224 @@
+"""The one intermediate form of every picture: a graph as plain data, JSON schema v1.
+
+Every view starts from a `Graph` and every renderer ends from one, so a picture can be made
+from a traced computation, from a file somebody sent, or from what the compiler rewrote.
+Nothing here knows the engine. Node ids are creation numbers, dense from 0, and a parent's id
+is smaller than its child's: the list of nodes is already a topological order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 1
+ROLES = ("param", "input", "target", "state", "const", "op", "loss")
+
+
+class GraphError(ValueError):
+    """The data is not a graph of schema v1; the text says which node and what is wrong."""
+
+
+@dataclass(slots=True)
+class GraphNode:
+    """One tensor: what made it (`op`, None for a leaf), from what, and what is known of it."""
+
+    id: int
+    op: str | None = None
+    parents: tuple[int | None, ...] = ()
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    name: str | None = None
+    role: str = "op"
+    labels: dict[str, Any] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    value: dict[str, Any] | None = None
+    grad: dict[str, Any] | None = None
+
+    @property
+    def step(self) -> int | None:
+        """Return the time step this node belongs to, None when it belongs to all or none."""
+        step = self.labels.get("step")
+        return step if isinstance(step, int) and not isinstance(step, bool) else None
+
+    @property
+    def grad_norm(self) -> float | None:
+        """Return ‖∂L/∂node‖, None when backward did not reach the node (never 0 for that)."""
+        return None if self.grad is None else self.grad.get("norm")
+
+
+@dataclass(slots=True)
+class Graph:
+    """A computation as data; `edge_grads["child:k"]` is the norm that flowed to parent k."""
+
+    nodes: list[GraphNode] = field(default_factory=list)
+    title: str = ""
+    edge_grads: dict[str, float] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
+    param_uses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    edge_samples: dict[str, list[float]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def edges(self) -> Iterator[tuple[GraphNode, int, GraphNode]]:
+        """Yield (parent, slot, child) for each edge, children in creation order."""
+        for child in self.nodes:
+            for slot, parent in enumerate(child.parents):
+                if parent is not None:
+                    yield self.nodes[parent], slot, child
+
+    def edge_grad(self, child: int, slot: int) -> float | None:
+        """Return the norm that flowed along one edge, None when nothing was recorded."""
+        return self.edge_grads.get(f"{child}:{slot}")
+
+    def children(self) -> list[list[tuple[int, int]]]:
+        """Return, per node id, the (child, slot) pairs that use it."""
+        uses: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for parent, slot, child in self.edges():
+            uses[parent.id].append((child.id, slot))
+        return uses
+
+    def steps(self) -> list[int]:
+        """Return the time steps in order."""
+        return sorted({s for s in (node.step for node in self.nodes) if s is not None})
+
+    @property
+    def has_gradients(self) -> bool:
+        return bool(self.edge_grads) or any(node.grad is not None for node in self.nodes)
+
+    def validate(self) -> Graph:
+        """Return the graph itself; a GraphError says which node breaks which rule."""
+        for position, node in enumerate(self.nodes):
+            _check_node(position, node)
+        known = range(len(self.nodes))
+        for key in self.edge_grads:
+            _check_edge(key, self)
+        for what, ids in (("order", self.order), ("param_uses", self.param_uses)):
+            for number in ids:
+                if number not in known:
+                    raise GraphError(f"{what} names node {number}, which does not exist")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the graph as JSON-ready data; what is not finite becomes a string."""
+        nodes = [_node_dict(node) for node in self.nodes]
+        uses = {str(key): value for key, value in self.param_uses.items()}
+        data: dict[str, Any] = {"schema": SCHEMA, "title": self.title, "nodes": nodes}
+        data |= {"edge_grads": self.edge_grads, "order": self.order, "param_uses": uses}
+        if self.edge_samples:
+            data["edge_samples"] = self.edge_samples
+        return _plain(data | {"notes": self.notes})
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the graph as text: the same graph gives the same bytes."""
+        separators = (",", ":") if indent is None else None
+        text = json.dumps(
+            self.to_dict(),
+            ensure_ascii=False,
+            allow_nan=False,
+            indent=indent,
+            separators=separators,
+        )
+        return text + "\n"
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Graph:
+        """Return the graph that `to_dict` described; a GraphError on anything else."""
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise GraphError(f"expected a graph with schema {SCHEMA}, found {found!r}")
+        try:
+            return _read(data).validate()
+        except (KeyError, TypeError, AttributeError) as error:
+            raise GraphError(f"not a graph of schema {SCHEMA}: {error!r}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> Graph:
+        """Return the graph that `to_json` wrote; a GraphError when the text is not one."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise GraphError(f"not JSON: {error}") from error
+        return cls.from_dict(data)
+
+
+def _read(data: dict[str, Any]) -> Graph:
+    return Graph(
+        nodes=[_read_node(node) for node in data["nodes"]],
+        title=str(data.get("title", "")),
+        edge_grads={key: float(norm) for key, norm in data.get("edge_grads", {}).items()},
+        order=[int(number) for number in data.get("order", [])],
+        param_uses={int(key): list(uses) for key, uses in data.get("param_uses", {}).items()},
+        notes=[str(note) for note in data.get("notes", [])],
+        edge_samples=dict(data.get("edge_samples", {})),
+    )
+
+
+def _read_node(data: dict[str, Any]) -> GraphNode:
+    return GraphNode(
+        id=data["id"],
+        op=data.get("op"),
+        parents=tuple(data.get("parents", ())),
+        shape=tuple(data.get("shape", ())),
+        dtype=str(data.get("dtype", "float32")),
+        name=data.get("name"),
+        role=data.get("role", "op"),
+        labels=dict(data.get("labels", {})),
+        path=tuple(data.get("path", ())),
+        value=_numbers(data.get("value")),
+        grad=_numbers(data.get("grad")),
+    )
+
+
+def _numbers(stats: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return statistics with "nan" and "inf" read back as floats."""
+    if stats is None:
+        return None
+    words = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+    def number(value: Any) -> Any:
+        return words.get(value, value) if isinstance(value, str) else value
+
+    return {
+        key: [number(v) for v in value] if isinstance(value, list) else number(value)
+        for key, value in stats.items()
+    }
+
+
+def _check_node(position: int, node: GraphNode) -> None:
+    if node.id != position:
+        raise GraphError(f"node at position {position} has id {node.id}: ids are dense from 0")
+    if node.role not in ROLES:
+        raise GraphError(f"node {node.id} has role {node.role!r}; roles are {', '.join(ROLES)}")
+    for parent in node.parents:
+        if parent is not None and not (isinstance(parent, int) and 0 <= parent < node.id):
+            raise GraphError(f"node {node.id} has parent {parent!r}: parents come before it")
+
+
+def _check_edge(key: str, graph: Graph) -> None:
+    child, _, slot = key.partition(":")
+    if not (child.isdigit() and slot.isdigit() and int(child) < len(graph.nodes)):
+        raise GraphError(f"edge_grads names {key!r}, expected 'child:slot'")
+    if int(slot) >= len(graph.nodes[int(child)].parents):
+        raise GraphError(f"edge_grads names {key!r}: node {child} has no slot {slot}")
+
+
+def _node_dict(node: GraphNode) -> dict[str, Any]:
+    data = asdict(node)
+    return data | {"parents": list(node.parents), "shape": list(node.shape)}
+
+
+def _plain(data: Any) -> Any:
+    """Return data that strict JSON can hold: non-finite floats as words, tuples as lists."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    return data
