@@ -1,0 +1,67 @@
+# make demo and make test need Python >= 3.10 and make; they set up .venv by themselves.
+
+ARGS ?=
+OUT  ?= out
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; \
+	done),python3)
+PY := .venv/bin/python
+RUN_READY := .venv/.ready-to-run
+DEV_READY := .venv/.ready-to-test
+
+# Small products lose by threads, and the tests run in several processes already.
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST  := $(THREADS) $(PY) -m pytest -n auto --maxprocesses 4
+
+.PHONY: help demo test format-check lint types unit slow format bench pictures clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      draw the unrolled graph of an LSTM, train a small one, check its BPTT"
+	@echo "make test      format, lint, types and tests       (ARGS='-k lstm' goes to pytest)"
+	@echo "make slow      the tests that take long"
+	@echo "make bench     this engine against its peers       (ARGS='--suite eager')"
+	@echo "make pictures  make the README's pictures anew"
+	@echo "make format    put the code into the one format"
+	@echo "make clean     remove .venv and whatever was generated"
+
+demo: $(RUN_READY)
+	@$(PY) tools/demo.py --out $(OUT) $(ARGS)
+
+test: format-check lint types unit
+
+format-check: $(DEV_READY)
+	@echo "format   ruff format --check"; $(PY) -m ruff format --check --quiet . \
+	|| { $(PY) -m ruff format --check .; echo "run: make format"; exit 1; }
+
+lint: $(DEV_READY)
+	@echo "lint     ruff check"; $(PY) -m ruff check --quiet .
+
+types: $(DEV_READY)
+	@echo "types    mypy"; $(PY) -m mypy --no-error-summary
+
+unit: $(DEV_READY)
+	@echo "tests    pytest"; $(PYTEST) $(ARGS)
+
+slow: $(DEV_READY)
+	@echo "slow     pytest -m slow"; $(PYTEST) -m slow $(ARGS)
+
+format: $(DEV_READY)
+	@$(PY) -m ruff check --quiet --select I --fix .; $(PY) -m ruff format .
+
+bench: $(DEV_READY)
+	@$(PY) tools/bench.py $(ARGS)
+
+pictures: $(RUN_READY)
+	@echo "pictures: none yet"
+
+clean:
+	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are older than what is to be installed only when that has changed.
+$(RUN_READY): setup.cfg pyproject.toml
+	@$(PYTHON) tools/setup_venv.py && touch $@
+
+$(DEV_READY): setup.cfg pyproject.toml
+	@$(PYTHON) tools/setup_venv.py dev && touch $@ $(RUN_READY)

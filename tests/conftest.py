@@ -1,0 +1,88 @@
+"""What all tests share: the array libraries they run on, and a clean global state after each."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from typing import Any
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # before NumPy: tests run in several processes already
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import strict_array  # noqa: E402
+
+import tinygrad_rnn  # noqa: E402
+from tinygrad_rnn import backend  # noqa: E402
+
+
+def _strict_erf(a: strict_array.StrictArray) -> strict_array.StrictArray:
+    return strict_array.StrictArray(backend.NUMPY.erf(a.get()))
+
+
+backend.register(
+    strict_array.StrictArray,
+    strict_array.xp,
+    "strict",
+    strict_array.StrictArray.get,
+    _strict_erf,
+)
+
+
+def why_no_gpu() -> str:
+    """Return why CuPy cannot run here, or nothing if it can."""
+    if importlib.util.find_spec("cupy") is None:
+        return "CuPy is not installed"
+    import cupy
+
+    return "" if cupy.cuda.is_available() else "CuPy finds no CUDA device"
+
+
+class ArrayLibrary:
+    """One array library as tests see it: `tensor` and `asarray` make, `numpy` brings back."""
+
+    def __init__(self, name: str, device: str) -> None:
+        self.name, self.device = name, device
+        self.xp: Any = backend.library(device).xp
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def asarray(self, data: Any, dtype: Any = None) -> Any:
+        """Return a fresh array of this library with NumPy's dtype rules (floats are float64)."""
+        return self.xp.array(np.asarray(data, dtype))
+
+    def tensor(self, data: Any, **options: Any) -> tinygrad_rnn.Tensor:
+        """Return a Tensor here, of the dtype `np.asarray(data)` has unless told otherwise."""
+        return tinygrad_rnn.tensor(self.asarray(data), **options)
+
+    def numpy(self, x: Any) -> np.ndarray:
+        """Return the NumPy array of a Tensor or of an array of this library."""
+        return backend.move(getattr(x, "_array", x), "cpu")
+
+
+_NO_GPU = why_no_gpu()
+LIBRARIES = [
+    pytest.param(("numpy", "cpu"), id="numpy"),
+    pytest.param(("strict", "strict"), id="strict"),
+    pytest.param(
+        ("cupy", "cuda"),
+        id="cupy",
+        marks=[pytest.mark.gpu, pytest.mark.skipif(bool(_NO_GPU), reason=_NO_GPU)],
+    ),
+]
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> ArrayLibrary:
+    """Each array library in turn; a test that takes this runs on NumPy, the stand-in and CuPy."""
+    return ArrayLibrary(*request.param)
+
+
+@pytest.fixture(autouse=True)
+def _default_dtype_is_put_back() -> Iterator[None]:
+    before = backend.get_default_dtype()
+    yield
+    backend.set_default_dtype(before)
