@@ -1,0 +1,138 @@
+"""Which array library an array belongs to, and how arrays move between libraries.
+
+A library is a namespace (``numpy``, ``cupy``), the type of its arrays and a device name. All
+arithmetic reaches it through NumPy's own dispatch (``np.exp(array)``), so this file holds only what
+dispatch cannot do: make new arrays, move them, and the two functions that libraries spell
+differently. CuPy is imported when an array or the word "cuda" asks for it, never before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = Any  # numpy.ndarray, cupy.ndarray or a registered type
+_default_dtype = np.dtype(np.float32)
+
+
+class Library:
+    """One array library: where its arrays live and how they come back to NumPy."""
+
+    __slots__ = ("device", "erf", "to_numpy", "xp")
+
+    def __init__(self, xp: Any, device: str, to_numpy: Callable, erf: Callable):
+        self.xp, self.device, self.to_numpy, self.erf = xp, device, to_numpy, erf
+
+
+def _erf(a: np.ndarray) -> np.ndarray:
+    """The error function, right to the last digit; NumPy itself has none."""
+    flat = [math.erf(v) for v in a.ravel().tolist()]
+    return np.array(flat, a.dtype).reshape(a.shape)
+
+
+NUMPY = Library(np, "cpu", np.array, _erf)
+_by_type: dict[type, Library] = {np.ndarray: NUMPY}
+_by_device: dict[str, Library] = {"cpu": NUMPY}
+
+
+def register(array_type: type, xp: Any, device: str, to_numpy: Callable, erf: Callable) -> None:
+    """Make a further array library known: its arrays' type, namespace and device name."""
+    library = Library(xp, device, to_numpy, erf)
+    _by_type[array_type] = _by_device[device] = library
+
+
+def library(device: str) -> Library:
+    """The library whose arrays live on ``device``; "cuda" imports CuPy the first time."""
+    name = {"numpy": "cpu", "cupy": "cuda"}.get(device, device)
+    if name not in _by_device and name == "cuda":
+        _register_cupy()
+    if name not in _by_device:
+        raise ValueError(f"unknown device {device!r}; known here: {', '.join(_by_device)}, cuda")
+    return _by_device[name]
+
+
+def library_of(array: Array) -> Library:
+    """The library that made ``array``; TypeError if it is no array of a known one."""
+    found = _by_type.get(type(array))
+    if found is None and type(array).__module__.partition(".")[0] == "cupy":
+        found = library("cuda")
+    if found is None and isinstance(array, (np.ndarray, np.generic)):
+        found = NUMPY
+    if found is None:
+        raise TypeError(f"{type(array).__name__} is not an array of NumPy, CuPy or a known library")
+    return found
+
+
+def is_array(value: object) -> bool:
+    """True for an array of any known library (Python and NumPy scalars are not arrays)."""
+    kind = type(value)
+    return kind in _by_type or kind.__module__ == "cupy" or isinstance(value, np.ndarray)
+
+
+def move(array: Array, device: str) -> Array:
+    """``array`` on ``device``: itself when it is there already, else a copy over there."""
+    here, there = library_of(array), library(device)
+    return array if here is there else there.xp.asarray(here.to_numpy(array))
+
+
+def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
+    """`data` as a fresh native array of its library (or `device`'s), floats as `tensor` says."""
+    data = getattr(data, "_array", data)  # a Tensor
+    if not is_array(data) and not isinstance(data, np.generic):
+        data = _from_python(data)
+    array = move(data, device) if device is not None and is_array(data) else data
+    xp = library(device).xp if device is not None else library_of(array).xp
+    if dtype is None:
+        dtype = array.dtype.newbyteorder("=")
+    elif isinstance(dtype, str) and dtype == "float":
+        dtype = _default_dtype
+    if np.dtype(dtype).kind not in "fiub":
+        raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
+    return xp.array(array, dtype=dtype, order="C")
+
+
+def _from_python(data: Any) -> Array:
+    """Numbers, nested sequences (of Tensors too) and foreign arrays; Python floats are default."""
+    if isinstance(data, (list, tuple)) and any(hasattr(v, "_array") for v in data):
+        data = [v.tolist() if hasattr(v, "_array") else v for v in data]
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: the nested sequences differ in length: {error}") from None
+    python = isinstance(data, (bool, int, float, list, tuple, range))
+    if python and array.dtype == np.float64 and not _holds_numpy(data):
+        return array.astype(_default_dtype)
+    return array
+
+
+def _holds_numpy(data: Any) -> bool:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (np.ndarray, np.generic))
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """The dtype of Tensors made from Python floats, and of parameters (float32 at first)."""
+    global _default_dtype
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"only floating-point types are supported as the default, not {dtype}")
+    _default_dtype = np.dtype(dtype)
+
+
+def get_default_dtype() -> np.dtype:
+    return _default_dtype
+
+
+def _register_cupy() -> None:
+    try:
+        import cupy  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        from cupyx.scipy.special import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            erf,
+        )
+    except ImportError as error:
+        hint = 'pip install "tinygrad_rnn[gpu]" (or the cupy wheel of your CUDA version)'
+        raise ImportError(f"device 'cuda' needs CuPy, which does not import here: {hint}") from error
+    register(cupy.ndarray, cupy, "cuda", cupy.asnumpy, erf)

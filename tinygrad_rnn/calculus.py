@@ -1,0 +1,204 @@
+"""Derivatives of functions: vjp, jvp, jacobian, hessian, hvp; and `checkpoint`, `detect_anomaly`.
+
+All of it is `grad` used well. Forward mode is the gradient of a gradient: with u a dummy,
+u ↦ uᵀJ is linear, and its own vjp with v is J v. So no primitive needs a second kind of rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .autodiff import as_tensor, grad, leading_to, pull, reachable, seeds
+from .ops import concatenate
+from .random import NOTED
+from .tensor import (
+    Node, Primitive, Tensor, age, enable_grad, is_grad_enabled, leaf_of, mode, wrap,
+)  # fmt: skip
+
+Many = Any  # a Tensor or a tuple of Tensors
+
+
+def _tuple(x: Many) -> tuple:
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+
+
+def _like(values: tuple, given: Many) -> Many:
+    return values if isinstance(given, (tuple, list)) else values[0]
+
+
+def _fresh(inputs: Many) -> tuple[Tensor, ...]:
+    """The inputs cut off from their graph, asking for gradients."""
+    return tuple(x.detach().requires_grad_() for x in _tuple(inputs))
+
+
+def vjp(func: Callable, inputs: Many, v: Many = None) -> tuple[Many, Many]:
+    """(func(inputs), vᵀJ): what a backward pass gives. v may be left out for a scalar result."""
+    xs = _fresh(inputs)
+    with enable_grad():
+        y = func(*xs)
+    given = _tuple(v) if v is not None else None
+    grads = grad(_tuple(y), xs, given, allow_unused=True)
+    filled = tuple(x.detach() * 0 if g is None else g for x, g in zip(xs, grads, strict=True))
+    return _like(tuple(t.detach() for t in _tuple(y)), y), _like(filled, inputs)
+
+
+def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
+    """(func(inputs), J v): how the result changes as the inputs move along v."""
+    xs = _fresh(inputs)
+    with enable_grad():
+        y = func(*xs)
+        ys = _tuple(y)
+        dummies = tuple((t.detach() * 0).requires_grad_() for t in ys)
+        pulled = grad(ys, xs, dummies, create_graph=True, allow_unused=True)
+    used = [(p, d) for p, d in zip(pulled, _tuple(v), strict=True) if p is not None and p.requires_grad]
+    if used:
+        pushed = grad([p for p, _ in used], dummies, [d for _, d in used], allow_unused=True)
+    else:
+        pushed = (None,) * len(ys)
+    filled = tuple(t.detach() * 0 if p is None else p for t, p in zip(ys, pushed, strict=True))
+    return _like(tuple(t.detach() for t in ys), y), _like(filled, y)
+
+
+def jacobian(func: Callable, inputs: Many, create_graph: bool = False) -> Many:
+    """∂func/∂input, shape (*output, *input); a tuple for several inputs. `func` returns one Tensor."""
+    xs = _tuple(inputs) if create_graph else _fresh(inputs)
+    with enable_grad():
+        y = func(*xs)
+        rows = [_row(y, i, xs, create_graph) for i in range(y._array.size)]
+    blocks = []
+    for k, x in enumerate(xs):
+        flat = [r[k].reshape(1, -1) for r in rows]
+        empty = wrap(x.xp.zeros((0, x._array.size), x.dtype), None)
+        blocks.append((concatenate(*flat, axis=0) if flat else empty).reshape(*y.shape, *x.shape))
+    return _like(tuple(blocks), inputs)
+
+
+def _row(y: Tensor, i: int, xs: Sequence[Tensor], create_graph: bool) -> tuple[Tensor, ...]:
+    """The gradient of the i-th entry of y."""
+    one = y.xp.zeros(y._array.size, y.dtype)
+    one[i] = 1
+    if not y.requires_grad:
+        return tuple(x.detach() * 0 for x in xs)
+    unit = wrap(one.reshape(y.shape), None)
+    grads = grad(y, xs, unit, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return tuple(x.detach() * 0 if g is None else g for x, g in zip(xs, grads, strict=True))
+
+
+def hessian(func: Callable, inputs: Tensor) -> Tensor:
+    """∂²func/∂input², shape (*input, *input), for a function with a single number as its result."""
+
+    def slope(x: Tensor) -> Tensor:
+        return _row(func(x), 0, (x,), create_graph=True)[0]
+
+    return jacobian(slope, inputs)
+
+
+def hvp(func: Callable, inputs: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """(func(inputs), H v), without ever forming the Hessian H."""
+    (x,) = _fresh(inputs)
+    with enable_grad():
+        y = func(x)
+        slope = _row(y, 0, (x,), create_graph=True)[0]
+    if not slope.requires_grad:
+        return y.detach(), x.detach() * 0
+    (product,) = grad(slope, x, v, allow_unused=True)
+    return y.detach(), x.detach() * 0 if product is None else product
+
+
+# Recomputing instead of remembering
+class Again:
+    """The rules of a checkpoint: run the function again, with the same draws, and differentiate it.
+
+    One run serves all inputs: the shares of the others wait until the engine asks for them.
+    """
+
+    def __init__(self, func: Callable, inputs: tuple, outside: list[Node], noted: dict):
+        self.func, self.inputs, self.outside, self.noted = func, inputs, outside, noted
+        self.g: Any = None
+        self.shares: dict[int, Tensor] = {}
+
+    def __getitem__(self, k: int) -> Callable:
+        return lambda g, *saved: self.share(k, g)
+
+    def share(self, k: int, g: Any) -> Any:
+        if self.g is not g or k not in self.shares:
+            self.g, self.shares = g, self.run(g)
+        found = self.shares.pop(k)
+        return found if isinstance(g, Tensor) else found._array
+
+    def run(self, g: Any) -> dict[int, Tensor]:
+        """The gradients of all that the function used, from one more run of it."""
+        as_tensors, start = isinstance(g, Tensor), age()
+        with replayed(self.noted), enable_grad():
+            flat = packed(self.func(*self.inputs))
+        ends = set(self.outside)
+        with mode(grad=as_tensors):
+            adjoints = seeds([flat], [g if as_tensors else wrap(g, None)], as_tensors)
+            order = leading_to(ends, reachable(adjoints, start))
+            found = pull(adjoints, order, ends, as_tensors)
+        zeros = flat.xp.zeros
+        return {
+            k: as_tensor(found[n]) if n in found else wrap(zeros(n.shape, n.dtype), None)
+            for k, n in enumerate(self.outside)
+        }
+
+
+@contextmanager
+def replayed(noted: dict) -> Iterator[None]:
+    """Within the block the noted generators draw again what they drew then."""
+    now = {g: g.state for g in noted}
+    try:
+        for g, state in noted.items():
+            g.state = state
+        yield
+    finally:
+        for g, state in now.items():
+            g.state = state
+
+
+def packed(outputs: Many) -> Tensor:
+    """All outputs in one vector."""
+    flat = [t.reshape(-1) for t in _tuple(outputs)]
+    return flat[0] if len(flat) == 1 else concatenate(*flat, axis=0)
+
+
+def unpacked(flat: Tensor, outputs: Many) -> Many:
+    """The vector's parts in the shapes of `outputs`."""
+    parts, start = [], 0
+    for t in _tuple(outputs):
+        part = flat[start : start + t._array.size].reshape(t.shape)
+        parts.append(part.astype(t.dtype))
+        start += t._array.size
+    return _like(tuple(parts), outputs)
+
+
+def checkpoint(func: Callable, *inputs: Any) -> Many:
+    """func(*inputs), remembering only the inputs: the backward pass runs it once more.
+
+    Gradients also reach Tensors that `func` uses without being given them, such as weights. Dropout
+    draws the same mask again. `func` returns a Tensor or a tuple of Tensors.
+    """
+    if not is_grad_enabled():
+        return func(*inputs)
+    start, token = age(), NOTED.set({})
+    try:
+        outputs = func(*inputs)
+        noted = dict(NOTED.get() or {})
+    finally:
+        NOTED.reset(token)
+    used = reachable([leaf_of(t) for t in _tuple(outputs)], start)
+    outside = [n for n in used if n.index < start]
+    if not outside:
+        return outputs
+    flat = packed(tuple(t.detach() for t in _tuple(outputs)))
+    op = Primitive("checkpoint", func, Again(func, inputs, outside, noted), "", False)
+    node = Node(op, tuple(outside), (None, *outside), {}, flat.shape, flat.dtype, True)
+    return unpacked(wrap(flat._array, node), outputs)
+
+
+def detect_anomaly() -> Any:
+    """Within the block, the first value or gradient that is not finite raises FloatingPointError,
+    naming the operation, its scope and your source line."""
+    return mode(anomaly=True)

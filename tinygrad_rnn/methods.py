@@ -1,0 +1,138 @@
+"""Gives Tensor its operators and methods: each is a function of the same name. Done once, on import.
+
+Operators that would write in place (`+=`) make a new value: within a graph the name is bound to a
+new Tensor, and outside it (`no_grad`) the same Tensor gets a new array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import functions, ops, shapes
+from .backend import as_array, is_array
+from .tensor import Tensor, is_grad_enabled, wrap
+
+BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
+          "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip
+COMPARE = {"eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_equal,
+           "gt": ops.greater, "ge": ops.greater_equal}  # fmt: skip
+LOGIC = {"and": ops.logical_and, "or": ops.logical_or, "xor": ops.logical_xor}
+PRIMITIVE_METHODS = (
+    "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt exp log expm1 "
+    "log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil trunc where matmul "
+    "clone logical_and logical_or logical_xor logical_not isnan isinf isfinite equal not_equal less "
+    "less_equal greater greater_equal"
+).split()
+FUNCTION_METHODS = (
+    "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all any norm cumsum "
+    "cumprod cummax softmax log_softmax square pow float_power reciprocal rsqrt exp2 log2 log10 lerp clamp "
+    "clip round softplus logsigmoid mm bmm mv dot addmm outer inner tensordot"
+).split()
+SHAPE_METHODS = (
+    "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze squeeze expand "
+    "expand_as broadcast_to tile repeat flip roll narrow split split_with_sizes chunk unbind unfold pad "
+    "contiguous diagonal diag tril triu index_put take_along_dim gather scatter_add scatter index_select "
+    "select masked_select masked_fill argsort sort topk"
+).split()
+
+
+def convertible(other: Any) -> bool:
+    return is_array(other) or isinstance(other, (int, float, bool, np.generic, Tensor))
+
+
+def operator(function: Callable, name: str) -> Callable:
+    """`function` for `a ∘ b`; arrays beside a Tensor become Tensors (copied), others are refused."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        if isinstance(b, Tensor) or type(b) is float or type(b) is int:
+            return function(a, b)
+        if is_array(b):
+            return function(a, wrap(as_array(b), None))
+        return function(a, b) if convertible(b) else NotImplemented
+
+    apply.__name__ = apply.__qualname__ = name
+    return apply
+
+
+def reflected(function: Callable, name: str) -> Callable:
+    """`function` for `b ∘ a` where b is no Tensor."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        b = wrap(as_array(b), None) if is_array(b) else b
+        return function(b, a) if convertible(b) else NotImplemented
+
+    apply.__name__ = apply.__qualname__ = name
+    return apply
+
+
+def in_place(function: Callable, name: str) -> Callable:
+    """`a ∘= b`: a new Tensor while gradients are recorded, else a new array for the same one."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        recorded = is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
+        if recorded and a.requires_grad and a.is_leaf:
+            raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place operation; "
+                               "use no_grad() to change a parameter")  # fmt: skip
+        y = function(a, b)
+        if recorded or y is NotImplemented or a.node is not None and not a.is_leaf:
+            return y
+        if y.shape != a.shape:
+            raise ValueError(f"{name}: the result has shape {y.shape}, the tensor {a.shape}")
+        a._array = y._array.astype(a.dtype) if y.dtype != a.dtype else y._array
+        return a
+
+    return apply
+
+
+def astype(x: Tensor, dtype: Any) -> Tensor:
+    """The values in another dtype, gradients in the old one."""
+    return x if x.dtype == np.dtype(dtype) else ops.astype(x, dtype=np.dtype(dtype))
+
+
+def matrix_t(x: Tensor) -> Tensor:
+    """The last two axes exchanged."""
+    return x.swapaxes(-1, -2)
+
+
+def reversed_axes(x: Tensor) -> Tensor:
+    """All axes reversed."""
+    return ops.transpose(x, axes=(1, 0) if x._array.ndim == 2 else tuple(range(x.ndim))[::-1])
+
+
+def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
+    return ops.where(condition, x, other)
+
+
+for _name, _function in BINARY.items():
+    _operator = operator(_function, _name)
+    setattr(Tensor, f"__{_name}__", _operator)
+    setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
+    setattr(Tensor, f"__i{_name}__", in_place(_operator, f"__i{_name}__"))
+for _name, _function in COMPARE.items():
+    setattr(Tensor, f"__{_name}__", operator(_function, _name))
+for _name, _function in LOGIC.items():
+    setattr(Tensor, f"__{_name}__", operator(_function, _name))
+    setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
+for _name in PRIMITIVE_METHODS:
+    setattr(Tensor, _name, getattr(ops, _name))
+for _name in FUNCTION_METHODS:
+    setattr(Tensor, _name, getattr(functions, _name))
+for _name in SHAPE_METHODS:
+    setattr(Tensor, _name, getattr(shapes, _name))
+
+Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+Tensor.__neg__ = ops.neg  # type: ignore[attr-defined]
+Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
+Tensor.__abs__ = Tensor.abs = ops.absolute  # type: ignore[attr-defined]
+Tensor.__invert__ = ops.logical_not  # type: ignore[attr-defined]
+Tensor.__getitem__ = shapes.take  # type: ignore[attr-defined]
+Tensor.__setitem__ = shapes.set_items  # type: ignore[attr-defined]
+Tensor.astype = astype  # type: ignore[attr-defined]
+Tensor.float = lambda x: astype(x, np.float32)  # type: ignore[attr-defined]
+Tensor.double = lambda x: astype(x, np.float64)  # type: ignore[attr-defined]
+Tensor.where = where_method  # type: ignore[attr-defined]
+Tensor.T = property(reversed_axes)  # type: ignore[attr-defined]
+Tensor.mT = property(matrix_t)  # type: ignore[attr-defined]

@@ -1,0 +1,337 @@
+"""Every primitive: its computation beside its gradient rules.
+
+A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the result
+`y`. Rules are written with primitives and operators, so on arrays they compute and on Tensors they
+build a graph. They need not undo broadcasting: `autodiff` sums a gradient to its input's shape, or
+spreads it there. What is made of these, with no rule of its own, is in `functions.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, get_default_dtype, library_of
+from .tensor import PRIMITIVES, Tensor, primitive, wrap
+
+SQRT_PI = float(np.sqrt(np.pi))
+WEAK_SCALARS = not np.__version__.startswith("1.")  # NumPy 2: a Python number has no dtype
+
+
+# Bringing inputs to one dtype: Python numbers are weak, integers give way to floats
+def promoted(arrays: list) -> list:
+    """Arithmetic's inputs with one dtype: the widest float among arrays, else as NumPy has it."""
+    a, b = arrays
+    kind = type(a)
+    if kind is type(b):
+        if a.dtype is b.dtype:
+            return arrays
+    elif WEAK_SCALARS and type(b) in (float, int) and a.dtype.kind == "f":
+        return arrays
+    dtypes = [x.dtype for x in arrays if isinstance(getattr(x, "shape", None), tuple)
+              and not isinstance(x, np.generic)]  # fmt: skip
+    floats = [d for d in dtypes if d.kind == "f"]
+    numbers = [x.item() if isinstance(x, np.generic) else x for x in arrays]
+    if floats or any(isinstance(x, float) for x in numbers):
+        dtype = np.result_type(*floats) if floats else get_default_dtype()
+        return [_cast(x, dtype) for x in numbers]
+    return numbers
+
+
+def as_floats(arrays: list) -> list:
+    """The inputs of a function of real numbers: integers become the default float dtype."""
+    if len(arrays) == 2:
+        arrays = promoted(arrays)
+    return [_cast(x, get_default_dtype()) if _is_integer(x) else x for x in arrays]
+
+
+def _is_integer(x: Any) -> bool:
+    return isinstance(x, int) or getattr(getattr(x, "dtype", None), "kind", "f") in "iub"
+
+
+def _cast(x: Any, dtype: np.dtype) -> Any:
+    if isinstance(x, (bool, int, float)):
+        return dtype.type(x)
+    return x.astype(dtype) if x.dtype != dtype else x
+
+
+# Computations that NumPy does not have in one call
+def _sigmoid(a: Array) -> Array:
+    """½ + ½ tanh(a/2): no overflow anywhere, one allocation."""
+    y = np.multiply(a, 0.5, out=np.empty_like(a))
+    np.tanh(y, out=y)
+    np.multiply(y, 0.5, out=y)
+    return np.add(y, 0.5, out=y)
+
+
+def _sum(a: Array, axis: Any, keepdims: bool) -> Array:
+    if a.dtype == np.float16:  # half precision would stop counting at 2048
+        return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.float32).astype(a.dtype)
+    return np.sum(a, axis=axis, keepdims=keepdims)
+
+
+def _softmax(a: Array, axis: int) -> Array:
+    y = np.exp(_below_max(a, axis))
+    return y / np.sum(y, axis=axis, keepdims=True)
+
+
+def _log_softmax(a: Array, axis: int) -> Array:
+    z = _below_max(a, axis)
+    return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
+
+
+def _below_max(a: Array, axis: int) -> Array:
+    return a - np.max(a, axis=axis, keepdims=True) if a.size else a
+
+
+def _put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
+    """Zeros of `shape` with `g` added at `index`; places named twice get both."""
+    y = library_of(g).xp.zeros(shape, dtype)
+    return add_at(y, index, g)
+
+
+def add_at(total: Array, index: tuple, g: Array) -> Array:
+    """Adds `g` into `total[index]` in place, right for repeated indices; returns `total`."""
+    if is_basic(index):
+        view = total[(*index, ...)] if Ellipsis not in index else total[index]
+        np.add(view, g, out=view)
+    else:
+        library_of(total).xp.add.at(total, index, g)
+    return total
+
+
+def is_basic(index: tuple) -> bool:
+    """True if `index` has only slices, integers, None and …: it then names no place twice."""
+    return all(i is None or i is Ellipsis or isinstance(i, (slice, int)) for i in index)
+
+
+class Piece:
+    """A gradient that is zero except at `index`: what `y = a[index]` sends to `a`, not spread out.
+
+    Ten thousand slices of one long sequence then cost ten thousand small additions into one array.
+    """
+
+    __slots__ = ("dtype", "g", "index", "shape")
+
+    def __init__(self, g: Array, index: tuple, a: Any):
+        self.g, self.index, self.shape, self.dtype = g, index, a.shape, a.dtype
+
+    def dense(self) -> Array:
+        return _put(self.g, self.index, self.shape, self.dtype)
+
+
+class Product:
+    """A gradient `leftᵀ @ right` not multiplied yet: what `a @ b` sends to the weights `b`.
+
+    The sum over time Σ_t x_tᵀ g_t is one product of stacked rows: fewer, larger multiplications.
+    """
+
+    __slots__ = ("left", "right")
+
+    def __init__(self, left: Array, right: Array):
+        self.left, self.right = left, right
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.left.shape[1], self.right.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.right.dtype
+
+    def transpose(self, axes: Any) -> Product:
+        return Product(self.right, self.left)
+
+    def dense(self) -> Array:
+        return self.left.T @ self.right
+
+
+# Pieces of rules. Each is polymorphic: on arrays it computes, on Tensors it is a graph
+def zero(g: Any) -> Any:
+    """A gradient of nothing, to be spread to any shape."""
+    return wrap(zero(g._array), None) if isinstance(g, Tensor) else g.dtype.type(0)
+
+
+def unreduced(g: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+    """`g` with the reduced axes back as ones, so that it broadcasts against `a`."""
+    if keepdims or axis is None:
+        return g
+    axes = {i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape)))
+
+
+def even_split(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+    """The gradient of a maximum, shared evenly among the entries that reach it."""
+    y = unreduced(y, a, axis, keepdims)
+    ties = where(isnan(y), isnan(a), a == y).astype(g.dtype)
+    return unreduced(g, a, axis, keepdims) * ties / ties.sum(axis=axis, keepdims=True)
+
+
+def flipped(x: Any, axis: int) -> Any:
+    return x[(slice(None),) * (axis % x.ndim) + (slice(None, None, -1),)]
+
+
+def _t(x: Any) -> Any:
+    return x.T if x.ndim == 2 else x.swapaxes(-1, -2)
+
+
+def _to_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1:
+        return g[..., None] * b
+    if a.ndim == 1:
+        return (g[..., None, :] @ _t(b))[..., 0, :]
+    return g @ _t(b)
+
+
+def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if a.ndim == 1:
+        return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
+    if b.ndim == 1:
+        return (_t(a) @ g[..., None])[..., 0]
+    if b.ndim > 2 or isinstance(g, Tensor) or isinstance(a, Tensor):
+        return _t(a) @ g
+    return Product(a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]))
+
+
+def _part(k: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
+    """The k-th input's share of the gradient of a concatenation."""
+    start = sum(x.shape[axis] for x in inputs[:k])
+    return g[(slice(None),) * (axis % g.ndim) + (slice(start, start + inputs[k].shape[axis]),)]
+
+
+def _einsum_share(k: int, g: Any, y: Any, *inputs: Any, subscripts: str) -> Any:
+    """The k-th input's gradient: the same contraction with the result in its place."""
+    names, out = subscripts.split("->")
+    terms = names.split(",")
+    others = [t for i, t in enumerate(terms) if i != k]
+    present = [c for c in terms[k] if c in set("".join([out, *others]))]
+    rest = [x for i, x in enumerate(inputs) if i != k]
+    share = einsum(g, *rest, subscripts=f"{','.join([out, *others])}->{''.join(present)}")
+    sizes = [n if c in present else 1 for c, n in zip(terms[k], inputs[k].shape, strict=True)]
+    return share.reshape(tuple(sizes))
+
+
+def spread(g: Any, a: Any, index: tuple) -> Any:
+    """What `a[index]` sends back to `a`: a Piece for arrays, `put` for Tensors."""
+    if isinstance(g, Tensor):
+        return put(g, index=index, shape=a.shape, dtype=a.dtype)
+    return Piece(g, index, a)
+
+
+# fmt: off
+# name                  computation      gradient of the first input       of the second
+# ---------------------------------------------------------------------------------------------------
+add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted)
+sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted)
+mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted)
+div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yab", casts=as_floats)
+neg = primitive("neg",  np.negative,     lambda g, y, a: -g)
+power = primitive("power", np.power,
+    lambda g, y, a, b: g * where(equal(b, 0), 0.0, b * power(a, b - 1)),
+    lambda g, y, a, b: g * where(logical_and(equal(a, 0), greater_equal(b, 0)), 0.0, y * log(a)), keeps="yab", casts=promoted)
+maximum = primitive("maximum", np.maximum,
+    lambda g, y, a, b: g * first_wins(a, b, y),   lambda g, y, a, b: g * first_wins(b, a, y), keeps="yab", casts=promoted)
+minimum = primitive("minimum", np.minimum,
+    lambda g, y, a, b: g * first_wins(a, b, y),   lambda g, y, a, b: g * first_wins(b, a, y), keeps="yab", casts=promoted)
+fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * trunc(a / b), keeps="ab", casts=promoted)
+remainder = primitive("remainder", np.remainder,
+                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * floor(a / b), keeps="ab", casts=promoted)
+atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * atan2_slope(b, a, b), lambda g, y, a, b: -g * atan2_slope(a, a, b), keeps="ab", casts=as_floats)
+hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambda g, y, a, b: g * b / y, keeps="yab", casts=as_floats)
+logaddexp = primitive("logaddexp", np.logaddexp,
+                                         lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats)
+xlogy = primitive("xlogy", lambda a, b: np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, 1, b))),
+    lambda g, y, a, b: g * where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, log(b)),
+    lambda g, y, a, b: g * a / b, keeps="ab", casts=as_floats)
+
+absolute = primitive("abs",       np.abs,     lambda g, y, a: g * sign(a), keeps="a")
+sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats)
+exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats)
+log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats)
+expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * (y + 1), keeps="y", casts=as_floats)
+log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats)
+sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats)
+cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats)
+tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats)
+asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt(1 - a * a), keeps="a", casts=as_floats)
+acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt(1 - a * a), keeps="a", casts=as_floats)
+atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + a * a), keeps="a", casts=as_floats)
+sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
+cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
+tanh = primitive("tanh",     np.tanh,    lambda g, y, a: g * (1 - y * y), keeps="y", casts=as_floats)
+sigmoid = primitive("sigmoid", _sigmoid, lambda g, y, a: g * (y * (1 - y)), keeps="y", casts=as_floats)
+erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats)
+relu = primitive("relu", lambda a: np.maximum(a, 0), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y")
+clamp = primitive("clamp", lambda a, low, high: np.clip(a, low, high),
+    lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
+sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g))
+floor = primitive("floor",   np.floor,   lambda g, y, a: zero(g))
+ceil = primitive("ceil",     np.ceil,    lambda g, y, a: zero(g))
+trunc = primitive("trunc",   np.trunc,   lambda g, y, a: zero(g))
+rounded = primitive("round",   lambda a, decimals: np.round(a, decimals), lambda g, y, a, decimals: zero(g))
+where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
+    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c")
+
+# Reductions and scans
+total = primitive("sum",       _sum,       lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims))
+amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya")
+cumsum = primitive("cumsum", lambda a, axis: np.cumsum(a, axis=axis),
+    lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
+softmax = primitive("softmax", _softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
+log_softmax = primitive("log_softmax", _log_softmax,
+    lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats)
+
+# Products
+matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=promoted)
+einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all")
+
+# Shapes and places
+reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
+transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
+    lambda g, y, a, axes: g.transpose(tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=True)
+broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g)
+getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index))
+put = primitive("put", _put, lambda g, y, a, index, shape, dtype: g[index])
+concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part)
+stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
+    each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)])
+astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
+clone = primitive("clone", lambda a: a, lambda g, y, a: g)
+
+# No gradient flows through these
+equal = primitive("equal", np.equal, casts=promoted)
+not_equal = primitive("not_equal", np.not_equal, casts=promoted)
+less = primitive("less", np.less, casts=promoted)
+less_equal = primitive("less_equal", np.less_equal, casts=promoted)
+greater = primitive("greater", np.greater, casts=promoted)
+greater_equal = primitive("greater_equal", np.greater_equal, casts=promoted)
+logical_and = primitive("logical_and", np.logical_and)
+logical_or = primitive("logical_or", np.logical_or)
+logical_xor = primitive("logical_xor", np.logical_xor)
+logical_not = primitive("logical_not", np.logical_not)
+isnan = primitive("isnan", np.isnan)
+isinf = primitive("isinf", np.isinf)
+isfinite = primitive("isfinite", np.isfinite)
+all_of = primitive("all", lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims))
+any_of = primitive("any", lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims))
+argmax = primitive("argmax", lambda a, axis: np.argmax(a, axis=axis))
+argmin = primitive("argmin", lambda a, axis: np.argmin(a, axis=axis))
+argsort = primitive("argsort", lambda a, axis: np.argsort(a, axis=axis, kind="stable"))
+# fmt: on
+
+
+def first_wins(a: Any, b: Any, y: Any) -> Any:
+    """1 where `a` is the extreme `y`, ½ where `b` is too, 0 elsewhere."""
+    return where(equal(a, b), 0.5, where(equal(a, y), 1.0, where(isnan(a), 1.0, 0.0)))
+
+
+def atan2_slope(x: Any, a: Any, b: Any) -> Any:
+    """x / (a² + b²), and 0 at the origin."""
+    squares = a * a + b * b
+    return where(equal(squares, 0), 0.0, x / where(equal(squares, 0), 1.0, squares))
+
+
+def _within(a: Any, low: Any, high: Any) -> Any:
+    inside = equal(a, a) if low is None else greater_equal(a, low)
+    return inside if high is None else logical_and(inside, less_equal(a, high))

@@ -1,0 +1,468 @@
+"""Shapes, places and order: everything that only moves values. No rules: all is made of primitives.
+
+Axes may be called `axis` or `dim`. Nothing here writes in place: `index_put`, `scatter` and their
+kin return a new Tensor.
+"""
+
+from __future__ import annotations
+
+from builtins import all as all_true
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .backend import as_array, is_array, library_of
+from .ops import argsort as _argsort
+from .ops import broadcast_to as _broadcast_to
+from .ops import clone, concatenate, getitem, is_basic, put, reshape as _reshape, where
+from .ops import stack as _stack
+from .ops import transpose as _transpose
+from .tensor import Tensor, is_grad_enabled, wrap
+
+Axis = Any
+
+
+class ValuesIndices(NamedTuple):
+    """What max, min, sort, topk and cummax return along an axis."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def axis_of(x: Any, axis: int, extra: int = 0) -> int:
+    """`axis` counted from the front; IndexError in PyTorch's words if there is none such."""
+    n = max(x.ndim + extra, 1)
+    if not -n <= axis < n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {axis})"
+        )
+    return axis % n
+
+
+def _sizes(shape: tuple) -> tuple[int, ...]:
+    nested = len(shape) == 1 and isinstance(shape[0], (tuple, list))
+    return tuple(int(n) for n in (shape[0] if nested else shape))
+
+
+def reshape(x: Tensor, *shape: Any) -> Tensor:
+    """The same values in another shape; one size may be -1."""
+    sizes, count = _sizes(shape), x._array.size
+    known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
+    unknown = sizes.count(-1)
+    if unknown > 1 or min(sizes, default=0) < -1 or (known != count if not unknown else
+                                                     known == 0 or count % known):  # fmt: skip
+        raise ValueError(f"shape '{list(sizes)}' is invalid for input of size {count}")
+    return _reshape(x, shape=tuple(count // known if n == -1 else n for n in sizes))
+
+
+view = reshape
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    first, last = axis_of(x, start_dim), axis_of(x, end_dim)
+    if first > last:
+        raise ValueError("flatten() has invalid args: start_dim cannot come after end_dim")
+    size = int(np.prod(x.shape[first : last + 1], dtype=np.int64))
+    return _reshape(x, shape=(*x.shape[:first], size, *x.shape[last + 1 :]))
+
+
+def ravel(x: Tensor) -> Tensor:
+    return flatten(x) if x.ndim != 1 else x
+
+
+def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Splits one axis into several of `sizes` (one may be -1)."""
+    dim = axis_of(x, dim)
+    known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
+    filled = [x.shape[dim] // max(known, 1) if n == -1 else n for n in sizes]
+    if int(np.prod(filled, dtype=np.int64)) != x.shape[dim]:
+        raise ValueError(f"unflatten: sizes {list(sizes)} don't multiply up to {x.shape[dim]}")
+    return _reshape(x, shape=(*x.shape[:dim], *filled, *x.shape[dim + 1 :]))
+
+
+def permute(x: Tensor, *axes: Any) -> Tensor:
+    """The axes in another order, all of them given."""
+    order = tuple(axis_of(x, a) for a in _sizes(axes))
+    if sorted(order) != list(range(x.ndim)):
+        raise ValueError(f"permute: {order} is no order of the {x.ndim} axes of shape {x.shape}")
+    return _transpose(x, axes=order)
+
+
+def transpose(x: Tensor, *axes: Any) -> Tensor:
+    """Two axes: they change places (PyTorch). None: all reversed. All: a permutation (NumPy)."""
+    axes = _sizes(axes) if axes and axes[0] is not None else ()
+    if not axes:
+        return _transpose(x, axes=tuple(range(x.ndim))[::-1])
+    if len(axes) == x.ndim and sorted(axis_of(x, a) for a in axes) == list(range(x.ndim)):
+        return x if axes == tuple(range(x.ndim)) and x.ndim != 2 else _pair_or_order(x, axes)
+    return swapaxes(x, *axes)
+
+
+def _pair_or_order(x: Tensor, axes: tuple) -> Tensor:
+    return swapaxes(x, *axes) if x.ndim == 2 else permute(x, axes)
+
+
+def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
+    axes = list(range(x.ndim))
+    first, second = axis_of(x, axis0), axis_of(x, axis1)
+    if axes:
+        axes[first], axes[second] = axes[second], axes[first]
+    return _transpose(x, axes=tuple(axes))
+
+
+def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
+    """Axes `source` to the places `destination`; the others keep their order."""
+    froms = [axis_of(x, a) for a in (source if isinstance(source, (tuple, list)) else (source,))]
+    tos = [axis_of(x, a) for a in (destination if isinstance(destination, (tuple, list)) else (destination,))]
+    if len(froms) != len(tos) or len(set(froms)) < len(froms) or len(set(tos)) < len(tos):
+        raise ValueError(f"movedim: {source} and {destination} must name as many different axes")
+    order = [a for a in range(x.ndim) if a not in froms]
+    for to, origin in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, origin)
+    return _transpose(x, axes=tuple(order))
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    dim = axis_of(x, dim, extra=1)
+    return _reshape(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+def squeeze(x: Tensor, axis: Axis = None, *, dim: Axis = None) -> Tensor:
+    """Without the axes of size 1, or without those named that have size 1."""
+    named = dim if axis is None else axis
+    axes = range(x.ndim) if named is None else named if isinstance(named, (tuple, list)) else (named,)
+    gone = {axis_of(x, a) for a in axes}
+    return _reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if not (n == 1 and i in gone)))
+
+
+def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """`x` repeated along new axes and axes of size 1, without copying."""
+    return _broadcast_to(x, shape=tuple(shape))
+
+
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """broadcast_to, where -1 keeps an axis as it is."""
+    sizes = _sizes(shape)
+    lead = len(sizes) - x.ndim
+    if lead < 0 or -1 in sizes[:lead]:
+        raise ValueError(f"expand: sizes {list(sizes)} have no place for the axes of shape {x.shape}")
+    return _broadcast_to(x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes)))
+
+
+def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    return expand(x, other.shape)
+
+
+def tile(x: Tensor, *repeats: Any) -> Tensor:
+    """The whole tensor laid side by side, `repeats` times along each axis (from the last)."""
+    times = _sizes(repeats)
+    times = (1,) * (x.ndim - len(times)) + times
+    shape = (1,) * (len(times) - x.ndim) + x.shape
+    pairs = [s for t, n in zip(times, shape, strict=True) for s in (t, n)]
+    ones = [s for n in shape for s in (1, n)]
+    wide = _broadcast_to(_reshape(x, shape=tuple(ones)), shape=tuple(pairs))
+    return _reshape(wide, shape=tuple(t * n for t, n in zip(times, shape, strict=True)))
+
+
+def repeat(x: Tensor, *repeats: Any) -> Tensor:
+    """PyTorch's repeat: `tile` with at least one count per axis."""
+    if len(_sizes(repeats)) < x.ndim:
+        raise ValueError("repeat: Number of dimensions of repeat dims can not be smaller than number "
+                         f"of dimensions of tensor ({_sizes(repeats)} for shape {x.shape})")  # fmt: skip
+    return tile(x, *repeats)
+
+
+def _along(x: Any, dim: int, part: Any) -> tuple:
+    return (slice(None),) * axis_of(x, dim) + (part,)
+
+
+def flip(x: Tensor, *dims: Any) -> Tensor:
+    """The values in reverse order along `dims`."""
+    gone = {axis_of(x, d) for d in _sizes(dims)}
+    return getitem(x, index=tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim)))
+
+
+def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Values moved round by `shifts`; without `dims` over the flattened tensor."""
+    if dims is None:
+        return roll(flatten(x), shifts, 0).reshape(x.shape)
+    pairs = zip(*(v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)), strict=True)
+    for shift, dim in pairs:
+        n = x.shape[axis_of(x, dim)]
+        if n:
+            parts = narrow(x, dim, n - shift % n, shift % n), narrow(x, dim, 0, n - shift % n)
+            x = concatenate(*parts, axis=axis_of(x, dim))
+    return x
+
+
+def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """One tensor after the other along an axis they may differ in."""
+    if not len(tensors):
+        raise ValueError("cat: expected a non-empty list of Tensors")
+    return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
+
+
+def stack(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """Tensors of one shape along a new axis."""
+    if not len(tensors):
+        raise ValueError("stack: expected a non-empty list of Tensors")
+    return _stack(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim, extra=1))
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    return cat([_at_least_1d(t) for t in tensors], axis=0 if tensors[0].ndim <= 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    return cat([_at_least_1d(t).reshape(1, -1) if t.ndim < 2 else t for t in tensors], axis=0)
+
+
+def _at_least_1d(x: Tensor) -> Tensor:
+    return x.reshape(1) if x.ndim == 0 else x
+
+
+def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`length` entries from `start` on along `dim`; all must exist."""
+    n = x.shape[axis_of(x, dim)]
+    start = start + n if start < 0 else start
+    if not 0 <= start <= start + length <= n:
+        raise IndexError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n})")
+    return getitem(x, index=_along(x, dim, slice(start, start + length)))
+
+
+def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the given sizes."""
+    n = x.shape[axis_of(x, dim)]
+    if isinstance(sizes, int):
+        if sizes <= 0:
+            raise ValueError(f"split expects split_size be positive, but got {sizes}")
+        sizes = [min(sizes, n - i) for i in range(0, max(n, 1), sizes)]
+    if np.sum(sizes, dtype=np.int64) != n or min(sizes, default=0) < 0:
+        raise ValueError(f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {dim}")
+    ends = np.cumsum([0, *sizes]).tolist()
+    lead = (slice(None),) * axis_of(x, dim)
+    return tuple([getitem(x, index=(*lead, slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)])
+
+
+split_with_sizes = split
+
+
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of equal size, the last perhaps smaller."""
+    if chunks <= 0:
+        raise ValueError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    return split(x, max(-(-x.shape[axis_of(x, dim)] // chunks), 1), dim)
+
+
+def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along an axis, that axis gone."""
+    lead = (slice(None),) * axis_of(x, dim)
+    return tuple([getitem(x, index=(*lead, i)) for i in range(x.shape[axis_of(x, dim)])])
+
+
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of `size` along an axis, `step` apart, as a new last axis."""
+    dim = axis_of(x, dimension)
+    if size > x.shape[dim] or step <= 0:
+        raise ValueError(f"unfold: size {size}, step {step} do not fit dimension of size {x.shape[dim]}")
+    starts = np.arange(0, x.shape[dim] - size + 1, step)
+    places = x.xp.asarray(starts[:, None] + np.arange(size))
+    return movedim(getitem(x, index=_along(x, dim, places)), dim + 1, -1)
+
+
+def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """`value` around `x`; `padding` counts from the last axis: (left, right, top, bottom, …)."""
+    if mode != "constant":
+        raise ValueError(f"pad: only mode='constant' is supported, not {mode!r}")
+    if len(padding) % 2 or len(padding) > 2 * x.ndim:
+        raise ValueError(f"pad: {list(padding)} is not a pair per axis of shape {x.shape}")
+    both = [(0, 0)] * (x.ndim - len(padding) // 2) + [(padding[i], padding[i + 1]) for i in
+                                                      range(len(padding) - 2, -1, -2)]  # fmt: skip
+    cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(both, x.shape, strict=True))
+    both, x = [(max(a, 0), max(b, 0)) for a, b in both], getitem(x, index=cut)
+    shape = tuple(a + n + b for (a, b), n in zip(both, x.shape, strict=True))
+    inside = tuple(slice(a, a + n) for (a, b), n in zip(both, x.shape, strict=True))
+    placed = put(x, index=inside, shape=shape, dtype=x.dtype)
+    if value == 0:
+        return placed
+    rim = x.xp.full(shape, value, x.dtype)
+    rim[inside] = 0
+    return placed + wrap(rim, None)
+
+
+def contiguous(x: Tensor) -> Tensor:
+    return x
+
+
+def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The entries (i, i + offset) of two axes, as a new last axis."""
+    a, b = axis_of(x, dim1), axis_of(x, dim2)
+    n = max(min(x.shape[a] + min(offset, 0), x.shape[b] - max(offset, 0)), 0)
+    rows = x.xp.asarray(np.arange(n) + max(-offset, 0))
+    return getitem(movedim(x, (a, b), (-2, -1)), index=(Ellipsis, rows, rows + offset))
+
+
+def diag(x: Tensor, diagonal_: int = 0) -> Tensor:
+    """A vector on the diagonal of a matrix, or the diagonal of a matrix."""
+    if x.ndim == 2:
+        return diagonal(x, diagonal_)
+    if x.ndim != 1:
+        raise ValueError(f"diag(): Supports 1D or 2D tensors. Got {x.ndim}D")
+    n = x.shape[0] + np.abs(diagonal_)
+    rows = x.xp.asarray(np.arange(x.shape[0]) + max(-diagonal_, 0))
+    return put(x, index=(rows, rows + diagonal_), shape=(int(n), int(n)), dtype=x.dtype)
+
+
+def tril(x: Tensor, diagonal_: int = 0) -> Tensor:
+    """The lower triangle; zeros above the given diagonal."""
+    rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
+    return where(x.xp.asarray(columns - rows <= diagonal_), x, 0)
+
+
+def triu(x: Tensor, diagonal_: int = 0) -> Tensor:
+    """The upper triangle; zeros below the given diagonal."""
+    rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
+    return where(x.xp.asarray(columns - rows >= diagonal_), x, 0)
+
+
+# Indexing
+def index_of(x: Tensor, key: Any) -> tuple:
+    """A user's index as a tuple of slices, integers, None, … and integer arrays of x's library."""
+    keys = key if isinstance(key, tuple) else (key,)
+    return tuple([part for k in keys for part in _index_part(x, k)])
+
+
+def _index_part(x: Tensor, k: Any) -> tuple:
+    if k is None or k is Ellipsis or isinstance(k, slice):
+        return (k,)
+    if isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)):
+        return (int(k),)
+    array = k._array if isinstance(k, Tensor) else k
+    if not is_array(array):
+        array = x.xp.asarray(np.asarray(k, np.int64 if np.size(k) == 0 else None))
+    if array.dtype.kind == "b":
+        return tuple(array.nonzero()) if array.ndim else (array,)
+    if array.dtype.kind not in "iu":
+        raise IndexError(f"tensors used as indices must be integers or booleans, not {array.dtype}")
+    return (int(array.item()),) if array.ndim == 0 else (array,)
+
+
+def take(x: Tensor, key: Any) -> Tensor:
+    """`x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean masks."""
+    return getitem(x, index=index_of(x, key))
+
+
+def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """A copy of `x` with `values` at `key`: added if `accumulate`, else the last one written stays."""
+    index = index_of(x, key)
+    values = values if isinstance(values, Tensor) else wrap(as_array(values, x.dtype, x.device), None)
+    place = x._array[index]
+    values = _broadcast_to(values, shape=place.shape)
+    if accumulate:
+        return x + put(values, index=index, shape=x.shape, dtype=x.dtype)
+    writer = x.xp.full(x.shape, -1, np.int64)  # which entry of values was written last where
+    writer[index] = x.xp.arange(place.size).reshape(place.shape)
+    chosen = getitem(_reshape(values, shape=(place.size,)), index=(writer.clip(0),)) if place.size else x
+    return where(writer >= 0, chosen.astype(x.dtype), x)
+
+
+def set_items(x: Tensor, key: Any, values: Any) -> None:
+    """`x[key] = values` for a tensor outside any graph; x gets a new array, old ones stay as saved."""
+    if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
+        raise RuntimeError("x[key] = values would spoil the graph of a tensor that requires grad; "
+                           "write x = index_put(x, key, values), or use no_grad()")  # fmt: skip
+    changed = x._array.copy()
+    changed[index_of(x, key)] = values._array if isinstance(values, Tensor) else values
+    x._array = changed
+
+
+def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """For each place of `indices` the entry of `x` that many along `dim` (other axes broadcast)."""
+    if dim is None:
+        return take_along_dim(flatten(x), flatten(indices), 0)
+    return getitem(x, index=_grid(x, indices, axis_of(x, dim)))
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """`out[i, j] = x[index[i, j], j]` for dim 0, and so on; index may be smaller than x."""
+    return getitem(x, index=_grid(x, index, axis_of(x, dim)))
+
+
+def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy of `x` with `src` added at the places `gather` would read; repeats add up."""
+    places = _grid(x, index, axis_of(x, dim))
+    part = getitem(src, index=tuple(slice(n) for n in index.shape))
+    return x + put(part, index=places, shape=x.shape, dtype=x.dtype)
+
+
+def scatter(x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
+    """A copy of `x` with `src` written at those places; of repeats the last one stays."""
+    places = _grid(x, index, axis_of(x, dim))
+    if isinstance(src, Tensor):
+        src = getitem(src, index=tuple(slice(n) for n in index.shape))
+    return index_put(x, places, src)
+
+
+def _grid(x: Tensor, index: Any, dim: int) -> tuple:
+    array = index._array if isinstance(index, Tensor) else x.xp.asarray(index)
+    if array.ndim != x.ndim:
+        raise ValueError(f"index has {array.ndim} axes, the tensor {x.ndim}: they must agree")
+    if array.size and not -x.shape[dim] <= int(array.min()) <= int(array.max()) < x.shape[dim]:
+        raise IndexError(f"an index in [{array.min()}, {array.max()}] is out of bounds for "
+                         f"dimension {dim} with size {x.shape[dim]}")  # fmt: skip
+    return tuple(
+        array if i == dim else x.xp.arange(n).reshape((1,) * i + (n,) + (1,) * (x.ndim - i - 1))
+        for i, n in enumerate(array.shape)
+    )
+
+
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The entries `index` (a vector) along `dim`, repeats allowed."""
+    return getitem(x, index=_along(x, dim, index_of(x, index)[0]))
+
+
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    return getitem(x, index=_along(x, dim, int(index)))
+
+
+def masked_select(x: Tensor, mask: Tensor) -> Tensor:
+    """The values where `mask` holds, as a vector."""
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    return take(_broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape))
+
+
+def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """`value` where `mask` holds, else `x`; no gradient there, not even of NaN."""
+    return where(mask, value, x)
+
+
+def argsort(x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> Tensor:
+    """The order that sorts, equal values as they came."""
+    axis = axis_of(x, axis if dim is None else dim)
+    if not descending or x.ndim == 0:
+        return _argsort(x, axis=axis) if x.ndim else wrap(x.xp.zeros((), np.int64), None)
+    turned = _argsort(flip(x, axis), axis=axis)  # reversed twice, so that ties keep their order
+    return flip(x.shape[axis] - 1 - turned, axis)
+
+
+def sort(x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> ValuesIndices:
+    if x.ndim == 0:
+        return ValuesIndices(x, argsort(x))
+    axis = axis_of(x, axis if dim is None else dim)
+    order = argsort(x, axis, descending)
+    return ValuesIndices(take_along_dim(x, order, axis), order)
+
+
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
+    """The k largest (or smallest) values along an axis and where they are."""
+    if not 0 <= k <= x.shape[axis_of(x, dim)]:
+        raise ValueError(f"topk: k={k} is out of range for dimension of size {x.shape[axis_of(x, dim)]}")
+    values, indices = sort(x, dim, descending=largest)
+    return ValuesIndices(narrow(values, dim, 0, k), narrow(indices, dim, 0, k))
+
+
+def same_shape(name: str, *tensors: Any) -> None:
+    """ValueError unless all shapes agree (a loss of (4,) against (4, 1) is nearly always a slip)."""
+    if not all_true(t.shape == tensors[0].shape for t in tensors):
+        raise ValueError(f"{name}: shapes {' and '.join(str(t.shape) for t in tensors)} differ")
