@@ -1,0 +1,130 @@
+"""What is written on a node, how wide that is, and which shape the node has.
+
+Names come from users, so they are cleaned here once: no control characters, bounded length.
+Escaping for a format is the renderer's business.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from .graph import GraphNode
+
+# fmt: off
+GLYPHS = {
+    "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "matmul": "@", "pow": "xⁿ",
+    "sigmoid": "σ", "concatenate": "concat", "transpose": "ᵀ", "sum": "Σ", "getitem": "[ ]",
+    "broadcast_to": "spread", "sqrt": "√", "square": "x²", "abs": "|x|", "maximum": "max",
+    "softmax_cross_entropy": "softmax-xent", "cross_entropy": "cross-entropy",
+    "log_softmax": "log-softmax", "truediv": "÷", "swapaxes": "ᵀ",
+}
+ROUND = {"+", "−", "×", "÷", "@", "Σ", "ᵀ", "xⁿ", "√", "x²", "[ ]"}
+GATES = {
+    "forget": "Γf", "update": "Γu", "output": "Γo", "reset": "Γr", "relevance": "Γr",
+    "candidate": "c̃", "input": "Γu",
+}
+PLAIN = {
+    "⟨": "<", "⟩": ">", "Γ": "G", "σ": "sigmoid", "Σ": "sum", "×": "*", "÷": "/", "−": "-",
+    "ŷ": "yhat", "c̃": "c~", "ᵀ": "T", "∂": "d", "‖": "|", "⋯": "...", "→": "->", "←": "<-",
+    "·": ".", "√": "sqrt", "ⁿ": "^n", "²": "^2", "≤": "<=", "∞": "inf", "✖": "x", "…": "...",
+    "₋": "-", "⁻": "-", "\u0302": "^", "\u0303": "~", "θ": "theta", "λ": "lambda", "ĝ": "g",
+    "Δ": "d", "∘": "o", "◧": "[A]", "◨": "[B]", "—": "-", "–": "-", "’": "'", "ᵢ": "i",
+}
+# fmt: on
+LONGEST = 28
+CHIP = 8.0
+TEXT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The look of a node: its lines of text, shape and size."""
+
+    lines: tuple[str, ...]
+    shape: str
+    w: float
+    h: float
+    size: float = TEXT
+
+
+def clean(text: object, longest: int = LONGEST) -> str:
+    """Return text on one line, without control characters, cut with … when too long."""
+    raw = str(text)[: 8 * longest]
+    good = "".join(c if unicodedata.category(c)[0] != "C" else "\ufffd" for c in raw)
+    flat = " ".join(good.split())
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+
+
+def ascii_only(text: str) -> str:
+    """Return the text in ASCII: brackets, Greek and accents by their nearest spelling."""
+    for sign, plain in PLAIN.items():
+        text = text.replace(sign, plain)
+    flat = unicodedata.normalize("NFKD", text)
+    kept = (c for c in flat if not unicodedata.combining(c))
+    return "".join(c if ord(c) < 128 else "?" for c in kept)
+
+
+def width(text: str, size: float = TEXT) -> float:
+    """Return a width in px that the text does not exceed in common sans-serif fonts."""
+    return sum(_advance(c) for c in text) * size
+
+
+def _advance(c: str) -> float:
+    if unicodedata.combining(c):
+        return 0.0
+    if c in "iljtfrI.,:;'|![]()⟨⟩ ":
+        return 0.36
+    if c in "mwMW@—⋯" or unicodedata.east_asian_width(c) in "WF":
+        return 0.95 if ord(c) < 0x2E80 else 1.05
+    return 0.68 if c.isupper() or c in "ΓΣ+−×÷=<>~" else 0.59
+
+
+def glyph(op: str | None) -> str:
+    """Return the sign of an operation, its cleaned name when it has none."""
+    return GLYPHS.get(op, clean(op)) if op else ""
+
+
+def caption(node: GraphNode) -> str:
+    """Return the shortest name of a node: its own, its operation's sign, or its role."""
+    return clean(node.name) if node.name else glyph(node.op) or node.role
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def face(node: GraphNode, values: str = "shape") -> Face:
+    """Return how a node looks: signs as circles, names over operations, leaves as boxes."""
+    sign = glyph(node.op)
+    lines = [clean(node.name)] if node.name else []
+    lines += [sign] if sign and sign != (lines or [""])[0] else []
+    lines = lines or [node.role]
+    if values == "stats" and node.value:
+        lines.append(f"‖v‖ {number(node.value.get('norm'))}")
+    if len(lines) == 1 and sign in ROUND and not node.name:
+        return Face((sign,), "circle", 22.0, 22.0)
+    wide = max(width(line) for line in lines) + 12.0
+    shape = "square" if node.role in ("param", "const") else "round"
+    return Face(tuple(lines), shape, max(30.0, wide), 8.0 + 12.0 * len(lines))
+
+
+def chip(node: GraphNode) -> Face:
+    """Return the look of a small reference to a node that is drawn elsewhere or not at all."""
+    text = caption(node)
+    return Face((text,), "dashed", max(18.0, width(text, CHIP) + 8.0), 14.0, CHIP)
+
+
+def number(value: float | None) -> str:
+    """Return a number with three digits; "–" when there is none."""
+    return "–" if value is None else f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def title(node: GraphNode) -> str:
+    """Return the tool tip of a node: what it is, its shape, value and gradient."""
+    parts = [" ".join(filter(None, (clean(node.name or ""), node.op or node.role)))]
+    parts += [f"{shape_text(node.shape)} {node.dtype}"]
+    if node.value:
+        parts += [f"‖value‖ = {number(node.value.get('norm'))}"]
+    parts += [f"‖gradient‖ = {number(node.grad_norm)}"] if node.grad else ["no gradient yet"]
+    return " · ".join(parts)

@@ -1,0 +1,237 @@
+"""The player: a graph, its layouts and its gradients as one offline HTML file.
+
+The file holds three things: the template (player.html, .css, .js), numbers as columns (one list
+per property, so that keys are not repeated), and pictures of columns. Every time step that looks
+like another shares its picture, so a thousand steps cost a thousand short lists of node ids, and
+the script draws only the columns in sight.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from . import wording
+from .graph import Graph, GraphNode
+from .labels import clean, glyph
+from .player_levels import pack
+from .scene import Scene
+
+LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
+SAMPLES = (64, 32, 16, 8, 4)
+SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
+
+
+class PlayerError(ValueError):
+    """The graph does not fit into a player file; the text says what to do."""
+
+
+@dataclass(slots=True)
+class Cut:
+    """Gradients with the state detached every `k` steps: norms per node, per edge "child:slot"."""
+
+    k: int
+    nodes: dict[int, float]
+    edges: dict[str, float]
+    detached: list[str]
+    cosines: dict[int, float] = field(default_factory=dict)  # per parameter, with the full one
+
+
+@dataclass(slots=True)
+class Model:
+    """What the player shows of one computation; `scenes` maps level names to layouts."""
+
+    graph: Graph
+    scenes: Mapping[str, Scene]
+    cuts: Sequence[Cut] = ()
+
+
+def player(models: Model | Sequence[Model], title: str | None = None) -> str:
+    """Return a self-contained HTML page; several models share the slider and the colours.
+
+    A PlayerError says so when even the numbers alone are too many for a browser.
+    """
+    listed = [models] if isinstance(models, Model) else list(models)
+    name = title or " · ".join(model.graph.title for model in listed) or "graph"
+    parts = {
+        "title": html.escape(clean(name, 80)),
+        "css": _text("player.css"),
+        "js": "\n".join(_text(script) for script in SCRIPTS),
+        "data": _embedded({"models": [_fitted(m, LIMIT // len(listed)) for m in listed]}),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("player.html"))
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _embedded(data: Any) -> str:
+    """Return JSON that cannot end the script element it stands in."""
+    return _json(data).replace("<", "\\u003c")
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _fitted(model: Model, limit: int) -> dict[str, Any]:
+    """Return the model's data, with as many sampled values as the limit allows."""
+    data = model_data(model)
+    room = limit - len(_json(data).encode())
+    if room < 0:
+        for key in ("v", "g"):
+            data[key] = {"norm": data[key]["norm"], "sample": []}
+        data["notes"].append("Only norms are kept: the graph is large.")
+        room = limit - len(_json(data).encode())
+    if room < 0 and data["cuts"]:
+        data["cuts"] = []
+        data["notes"].append("Truncated BPTT is left out: the graph is large.")
+        room = limit - len(_json(data).encode())
+    if room < 0:
+        raise PlayerError(
+            f"graph has {len(model.graph):,} ops; the player would need "
+            f"{(limit - room) / 1e6:.0f} MB (limit {limit / 1e6:.0f}). Use --view cell."
+        )
+    _add_samples(data, model.graph, room)
+    return data
+
+
+def model_data(model: Model) -> dict[str, Any]:
+    """Return everything about one model except sampled values, as JSON-ready columns."""
+    graph = model.graph
+    nodes = graph.nodes
+    data: dict[str, Any] = {"heading": clean(graph.title, 80), "notes": list(graph.notes)}
+    ops, op_of = _numbered([(node.op, glyph(node.op)) for node in nodes])
+    shapes, shape_of = _numbered([node.shape for node in nodes])
+    dtypes, dtype_of = _numbered([node.dtype for node in nodes])
+    labels, label_of = _numbered([_labels(node) for node in nodes])
+    words, words_of = _numbered([_words(graph, node) for node in nodes])
+    data |= {"ops": ops, "op": op_of, "shapes": shapes, "shape_of": shape_of}
+    data |= {"dtypes": dtypes, "dtype_of": dtype_of, "labels": labels, "label_of": label_of}
+    data |= {"words": words, "words_of": words_of}
+    data["names"] = [clean(node.name) if node.name else 0 for node in nodes]
+    data["roles"] = [node.role for node in nodes]
+    data["step"] = [node.step for node in nodes]
+    data["parents"] = [node.parents for node in nodes]
+    data["v"] = _columns([node.value for node in nodes])
+    data["g"] = _columns([node.grad for node in nodes])
+    data["e"] = [_edges(graph.edge_grads, node) for node in nodes]
+    data["order"] = graph.order
+    data["last"] = max(graph.steps(), default=0)
+    data["rows"] = state_rows(graph)
+    data["levels"] = {name: pack(scene, graph) for name, scene in model.scenes.items()}
+    data["cuts"] = [_cut(cut, graph) for cut in model.cuts]
+    return data
+
+
+def _numbered(values: Sequence[Hashable]) -> tuple[list[Any], list[int]]:
+    """Return the different values in order, and for each value its place among them."""
+    places: dict[Hashable, int] = {}
+    which = [places.setdefault(value, len(places)) for value in values]
+    return list(places), which
+
+
+def _labels(node: GraphNode) -> tuple[str, ...]:
+    """Return the words that say where a node belongs, its step left out."""
+    labels = [f"{k} {v}" for k, v in node.labels.items() if k not in ("step", "cell")]
+    return (clean(" / ".join(node.path), 60), *(clean(label) for label in labels))
+
+
+def _words(graph: Graph, node: GraphNode) -> tuple[str, ...]:
+    return (wording.formula(graph, node), *wording.rules(graph, node)) if node.op else ("",)
+
+
+def short(value: float | None, digits: int = 5) -> float | str | None:
+    """Return a number with few digits; what JSON cannot hold becomes a word."""
+    if value is None or isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.{digits}g}")
+    return int(rounded) if rounded == int(rounded) and abs(rounded) < 1e5 else rounded
+
+
+def _columns(stats: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        key: [short(each.get(key), digits) if each else None for each in stats]
+        for key, digits in (("norm", 5), ("min", 3), ("max", 3), ("mean", 3))
+    }
+    return columns | {"sample": []}
+
+
+def _edges(norms: Mapping[str, float], node: GraphNode) -> list[Any]:
+    return [short(norms.get(f"{node.id}:{slot}")) for slot in range(len(node.parents))]
+
+
+def _cut(cut: Cut, graph: Graph) -> dict[str, Any]:
+    return {
+        "k": cut.k,
+        "edges": cut.detached,
+        "g": [short(cut.nodes.get(node.id), 4) for node in graph.nodes],
+        "e": [_edges(cut.edges, node) for node in graph.nodes],
+        "cos": {str(key): short(value, 4) for key, value in cut.cosines.items()},
+    }
+
+
+def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> None:
+    """Add sampled values and gradients: the longest samples that fit into `room` bytes."""
+    both = [[_sample(node.value) for node in graph.nodes], [_sample(n.grad) for n in graph.nodes]]
+    sizes = [len(sample) for part in both for sample in part]
+    bytes_for: Callable[[int], int] = lambda most: 9 * sum(min(most, size) for size in sizes)  # noqa: E731
+    most = next((most for most in SAMPLES if bytes_for(most) + 6 * len(graph) < room), 0)
+    for key, part in zip(("v", "g"), both, strict=True):
+        cut = [[short(value, 4) for value in sample[:most]] for sample in part] if most else []
+        data[key]["sample"] = [sample or 0 for sample in cut]
+
+
+def _sample(stats: Mapping[str, Any] | None) -> list[float]:
+    return list((stats or {}).get("sample") or [])
+
+
+def state_rows(graph: Graph) -> list[dict[str, Any]]:
+    """Return per state (a node used by another step) its ids in step order: the minimap's rows."""
+    rows: dict[tuple[Any, ...], dict[int, int]] = {}
+    for parent, _, child in graph.edges():
+        if parent.step is None or child.step is None or parent.step == child.step:
+            continue
+        if parent.op is not None and parent.role == "op" and parent.shape:
+            key = (_family(parent), *sorted((k, str(v)) for k, v in _placed(parent)))
+            rows.setdefault(key, {})[parent.step] = parent.id
+    _add_last(graph, rows)
+    made = [
+        {"label": _row_label(graph.nodes[next(iter(ids.values()))]), "ids": ids}
+        for ids in rows.values()
+        if len(ids) > 1
+    ]
+    return [row | {"ids": [row["ids"][t] for t in sorted(row["ids"])]} for row in made]  # type: ignore[index]
+
+
+def _family(node: GraphNode) -> str:
+    return re.sub(r"\d+", "#", node.name) if node.name else f"{node.op} of {' / '.join(node.path)}"
+
+
+def _placed(node: GraphNode) -> list[tuple[str, Any]]:
+    return [(key, value) for key, value in node.labels.items() if key in ("layer", "dir")]
+
+
+def _add_last(graph: Graph, rows: dict[tuple[Any, ...], dict[int, int]]) -> None:
+    """Add the state of the last step, which no later step uses."""
+    named = {key[0]: key for key in rows if "#" in key[0]}
+    for node in graph.nodes:
+        key = named.get(_family(node)) if node.name and node.step is not None else None
+        if key is not None and key[1:] == tuple(sorted((k, str(v)) for k, v in _placed(node))):
+            rows[key].setdefault(node.step, node.id)  # type: ignore[arg-type]
+
+
+def _row_label(node: GraphNode) -> str:
+    name = re.sub(r"\d+", "t", clean(node.name)) if node.name else glyph(node.op)
+    arrow = {"fwd": " →", "rev": " ←"}.get(str(node.labels.get("dir", "")), "")
+    layer = node.labels.get("layer")
+    return f"{name}{arrow}" + ("" if layer is None else f" [{layer}]")
