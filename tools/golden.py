@@ -1,10 +1,11 @@
 """Records numbers from other libraries into tests/golden/, one .npz for each.
 
-    python tools/golden.py                 record all whose library is installed, and say which is not
+    python tools/golden.py            record all whose library is here, name those that are not
     python tools/golden.py torch_recurrent functions
 
-The product and its tests need none of these libraries: the tests read what lies in tests/golden/. Record
-again only when a fixture gains cases. The format is described and read in tests/golden/__init__.py.
+The product and its tests need none of these libraries: the tests read what lies in tests/golden/.
+Record again only when a fixture gains cases. The format is described and read in
+tests/golden/__init__.py.
 """
 
 from __future__ import annotations

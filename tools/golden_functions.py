@@ -1,7 +1,9 @@
-"""Functions that NumPy lacks, or whose gradient has a trap: torch's values and gradients in float64.
+"""Functions that NumPy lacks, or whose gradient has a trap: torch's values and gradients in
+float64.
 
-`calls()` is the table: each row is a name in `torch` or `torch.nn.functional`, the arguments, and the
-keywords. Float arguments get gradients, keywords none. The loss is Σ (result · a fixed random array), for every result.
+`calls()` is the table: each row is a name in `torch` or `torch.nn.functional`, the arguments, and
+the keywords. Float arguments get gradients, keywords none. The loss is Σ (result · a fixed random
+array), for every result.
 """
 
 from __future__ import annotations
@@ -233,6 +235,8 @@ def traps() -> list[Call]:
     calls += [("max", [np.array([[1.0, 1.0], [0.0, 2.0]])], {"dim": 1})]
     calls += [("pow", [at(0.0, 0.0, -2.0, 0.0), p], {}) for p in (0, 0.0, 2, 3.0)]
     calls += [("pow", [at(0.0, 0.0, 0.0, 2.0), at(0.0, 1.0, 2.0, -1.0)], {})]
+    wrong_side = {"target": at(1.0, 0.0, 1.0)}
+    calls += [("binary_cross_entropy", [at(0.0, 1.0, 0.5)], wrong_side)]
     calls += [("pow", [2.0, at(0.0, 3.0)], {})]
     two = {
         "maximum": (at(1.0, 2.0), at(1.0, 3.0)),
@@ -243,7 +247,6 @@ def traps() -> list[Call]:
         "fmod": (at(5.5, 5.5, -5.5), at(2.0, -2.0, 2.0)),
         "remainder": (at(5.5, 5.5, -5.5), at(2.0, -2.0, 2.0)),
         "logaddexp": (at(1e4, -1e4, 0.0), at(0.0, 0.0, 0.0)),
-        "binary_cross_entropy": (at(0.0, 1.0, 0.5), at(0.0, 1.0, 1.0)),
         "binary_cross_entropy_with_logits": (at(1e3, -1e3, 0.0), at(0.0, 1.0, 1.0)),
     }
     return calls + [(name, list(args), {}) for name, args in two.items()]

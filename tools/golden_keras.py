@@ -1,8 +1,9 @@
 """keras.layers SimpleRNN, GRU (reset_after both ways) and LSTM, masked, reversed and bidirectional.
 
-Run with Keras on its torch backend in float64, so that gradients come from torch. Gate order is z,r,h
-and i,f,c,o, kernels are (input, gates·H), and a masked step carries the state. Keras repeats the last
-output on masked steps by default; `zero_output_for_mask` is switched on here, which gives zeros.
+Run with Keras on its torch backend in float64, so that gradients come from torch. Gate order is
+z,r,h and i,f,c,o, kernels are (input, gates·H), and a masked step carries the state. Keras repeats
+the last output on masked steps by default; `zero_output_for_mask` is switched on here, which gives
+zeros.
 """
 
 from __future__ import annotations

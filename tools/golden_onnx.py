@@ -1,8 +1,9 @@
-"""The ONNX operators RNN, GRU and LSTM: gate order i,o,f,c and z,r,h, peepholes, resets, activations.
+"""The ONNX operators RNN, GRU and LSTM: gate order i,o,f,c and z,r,h, peepholes, resets,
+activations.
 
-Two evaluators, named in each case's options: `onnx.reference` in float64, which knows directions, diagonal
-peepholes and linear_before_reset, and `onnxruntime` in float32, which also knows other activations and
-sequence_lens. Only values: neither has gradients.
+Two evaluators, named in each case's options: `onnx.reference` in float64, which knows directions,
+diagonal peepholes and linear_before_reset, and `onnxruntime` in float32, which also knows other
+activations and sequence_lens. Only values: neither has gradients.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ def inputs(kind: str, options: dict[str, Any], dtype: Any, rng: np.random.Genera
     """The operator's inputs by its own names, some left out as the options say."""
     T, B, I, H = (int(rng.integers(low, 5)) for low in (2, 1, 1, 2))
     D, G = 2 if options["direction"] == "bidirectional" else 1, GATES[kind]
-    shapes = {"X": (T, B, I), "W": (D, G * H, I), "R": (D, G * H, H)}
+    shapes: dict[str, tuple[int, ...]] = {"X": (T, B, I), "W": (D, G * H, I), "R": (D, G * H, H)}
     if options.get("bias"):
         shapes["B"] = (D, 2 * G * H)
     if options.get("given_state"):
-        shapes |= {k: (D, B, H) for k in ("initial_h", "initial_c")[: 1 + (kind == "LSTM")]}
+        shapes |= dict.fromkeys(("initial_h", "initial_c")[: 1 + (kind == "LSTM")], (D, B, H))
     if options.get("peepholes"):
         shapes["P"] = (D, 3 * H)
     made = {k: rng.normal(0, 0.7, s).astype(dtype) for k, s in shapes.items()}
@@ -98,7 +99,9 @@ def option_sets(kind: str) -> list[dict[str, Any]]:
         flags["linear_before_reset"] = (0, 1)
     space = {"direction": directions} | flags
     exact = [dict(zip(space, v, strict=True)) for v in itertools.product(*space.values())]
-    full = {"bias": True, "given_state": True} | ({"peepholes": True} if kind == "LSTM" else {})
+    full: dict[str, Any] = {"bias": True, "given_state": True} | (
+        {"peepholes": True} if kind == "LSTM" else {}
+    )
     resets = (0, 1) if kind == "GRU" else (None,)
     fast = []
     for direction, reset in itertools.product(directions, resets):

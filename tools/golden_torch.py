@@ -1,8 +1,8 @@
 """torch.nn.RNN, GRU, LSTM and their cells in float64: outputs and all gradients, over every option.
 
-The loss is Σ (result · a fixed random array) over everything the layer returns, so its gradient meets
-every output. Cases are drawn from one seed, then topped up until each value of each option is there for
-each kind of layer.
+The loss is Σ (result · a fixed random array) over everything the layer returns, so its gradient
+meets every output. Cases are drawn from one seed, then topped up until each value of each option
+is there for each kind of layer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "form": ("batched", "unbatched", "lengths"),
     "given_state": (True, False),
 }
-EXTRA = {"RNN": {"nonlinearity": ("tanh", "relu")}, "LSTM": {"proj_size": (0, 2)}, "GRU": {}}
+EXTRA: dict[str, dict[str, tuple[Any, ...]]] = {
+    "RNN": {"nonlinearity": ("tanh", "relu")},
+    "LSTM": {"proj_size": (0, 2)},
+    "GRU": {},
+}
 DRAWN = 30  # of each kind, besides one for each pair of option values that these leave out
 
 
@@ -61,7 +65,9 @@ def randomise(module: Any, rng: np.random.Generator) -> None:
             p.copy_(torch.from_numpy(rng.normal(0, 0.6, tuple(p.shape))))
 
 
-def results(module: Any, inputs: dict[str, Any], outputs: dict[str, Any], rng: np.random.Generator):
+def results(
+    module: Any, inputs: dict[str, Any], outputs: dict[str, Any], rng: np.random.Generator
+) -> dict[str, Any]:
     """The arrays of a case: weights, inputs, outputs, their weights in the loss, and gradients."""
     import torch
 
@@ -103,7 +109,9 @@ def layer(kind: str, options: dict[str, Any], rng: np.random.Generator) -> dict[
     return case(kind, sizes | options, arrays)
 
 
-def run(module: Any, x: Any, state: Any, lengths: np.ndarray | None, batch_first: bool):
+def run(
+    module: Any, x: Any, state: Any, lengths: np.ndarray | None, batch_first: bool
+) -> tuple[Any, Any]:
     if lengths is None:
         return module(x, state)
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
