@@ -47,7 +47,7 @@ class Accumulator:
         elif type(g) is Piece:
             self.sum = g.dense() if self.sum is None else add_at(self.sum, g.index, g.g)
         elif self.sum is None:
-            self.sum = np.array(g, copy=True)
+            self.sum = np.copy(g)
         else:
             np.add(self.sum, g, out=self.sum)
 

@@ -206,10 +206,10 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True,
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
         return input
-    if generator is None:
-        raise ValueError("dropout: pass generator=Generator(seed), so that the run can be repeated")
     if p == 1:
         return where(wrap(input.xp.zeros((), np.bool_), None), input, 0.0)
+    if generator is None:
+        raise ValueError("dropout: pass generator=Generator(seed), so that the run can be repeated")
     keep = generator.bernoulli(input.shape, 1 - p, dtype=input.dtype, device=input.device)
     return input * (keep * (1 / (1 - p)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from builtins import all as all_true
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -233,16 +234,18 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the given sizes."""
-    n = x.shape[axis_of(x, dim)]
+    axis = axis_of(x, dim)
+    n = x.shape[axis]
     if isinstance(sizes, int):
         if sizes <= 0:
             raise ValueError(f"split expects split_size be positive, but got {sizes}")
-        sizes = [min(sizes, n - i) for i in range(0, max(n, 1), sizes)]
-    if np.sum(sizes, dtype=np.int64) != n or min(sizes, default=0) < 0:
-        raise ValueError(f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {dim}")
-    ends = np.cumsum([0, *sizes]).tolist()
-    lead = (slice(None),) * axis_of(x, dim)
-    return tuple([getitem(x, index=(*lead, slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)])
+        ends = [*range(0, n, sizes), n] if n else [0, 0]
+    else:
+        ends = [0, *accumulate(sizes)]
+        if ends[-1] != n or min(sizes, default=0) < 0:
+            raise ValueError(f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {dim}")
+    lead = (slice(None),) * axis
+    return tuple([getitem(x, index=(*lead, slice(a, b))) for a, b in pairwise(ends)])
 
 
 split_with_sizes = split
@@ -303,27 +306,30 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     return getitem(movedim(x, (a, b), (-2, -1)), index=(Ellipsis, rows, rows + offset))
 
 
-def diag(x: Tensor, diagonal_: int = 0) -> Tensor:
+_take_diagonal = diagonal  # where an argument has its name, as in PyTorch
+
+
+def diag(x: Tensor, diagonal: int = 0) -> Tensor:
     """A vector on the diagonal of a matrix, or the diagonal of a matrix."""
     if x.ndim == 2:
-        return diagonal(x, diagonal_)
+        return _take_diagonal(x, diagonal)
     if x.ndim != 1:
         raise ValueError(f"diag(): Supports 1D or 2D tensors. Got {x.ndim}D")
-    n = x.shape[0] + np.abs(diagonal_)
-    rows = x.xp.asarray(np.arange(x.shape[0]) + max(-diagonal_, 0))
-    return put(x, index=(rows, rows + diagonal_), shape=(int(n), int(n)), dtype=x.dtype)
+    n = x.shape[0] + np.abs(diagonal)
+    rows = x.xp.asarray(np.arange(x.shape[0]) + max(-diagonal, 0))
+    return put(x, index=(rows, rows + diagonal), shape=(int(n), int(n)), dtype=x.dtype)
 
 
-def tril(x: Tensor, diagonal_: int = 0) -> Tensor:
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle; zeros above the given diagonal."""
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
-    return where(x.xp.asarray(columns - rows <= diagonal_), x, 0)
+    return where(x.xp.asarray(columns - rows <= diagonal), x, 0)
 
 
-def triu(x: Tensor, diagonal_: int = 0) -> Tensor:
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle; zeros below the given diagonal."""
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
-    return where(x.xp.asarray(columns - rows >= diagonal_), x, 0)
+    return where(x.xp.asarray(columns - rows >= diagonal), x, 0)
 
 
 # Indexing
