@@ -1,0 +1,130 @@
+"""The public benchmark: training steps of recurrent networks, ours against the peers at hand.
+
+    python tools/bench.py --suite eager --json results.json
+
+Prints aligned tables; a peer that is not installed is named as missing. Nothing is downloaded.
+Every thread count gets its own process, every memory figure a fresh one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
+
+from benches import compiled, eager, import_time, reliability, tables  # noqa: E402, F401
+from benches.contestants import SUITES  # noqa: E402
+from benches.problems import CELLS, Problem  # noqa: E402
+from benches.stopwatch import say, work  # noqa: E402
+
+SIZES = {
+    "eager": "100x1x32,100x16x64,100x32x128,100x64x256",
+    "compiled": "100x1x64,100x16x64,100x32x128,100x64x256,100x64x512,1000x16x128",
+}
+CELL_SETS = {"eager": "lstm,gru,rnn", "compiled": ",".join(CELLS)}
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS NUMEXPR_NUM_THREADS "
+    "VECLIB_MAXIMUM_THREADS TINYGRAD_RNN_THREADS THREADS"
+).split()
+
+
+def arguments() -> argparse.Namespace:
+    """Returns the command line, with the suite's own defaults filled in."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--suite", choices=[*SUITES, "import", "reliability"], default="eager")
+    parser.add_argument("--json", metavar="FILE", help="write all rows with machine and versions")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", default="1,2", help="thread counts, e.g. 1,2")
+    parser.add_argument("--sizes", help="TxBxH or TxBxIxH, comma separated")
+    parser.add_argument("--cells", help="of " + " ".join(CELLS))
+    parser.add_argument("--contestants", help="names, comma separated; default all")
+    parser.add_argument("--repeats", type=int, default=10, help="turns per contestant")
+    parser.add_argument("--budget", type=float, default=20.0, help="seconds per contestant, size")
+    parser.add_argument("--no-memory", action="store_true", help="skip the peak-memory runs")
+    parser.add_argument("--full", action="store_true", help="reliability: the full load")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs the suite asked for and prints its table."""
+    options = arguments()
+    if options.job:
+        work(json.loads(options.job))
+    elif options.suite == "import":
+        tables.finish(import_time.run(options.repeats), options)
+    elif options.suite == "reliability":
+        tables.finish(reliability.run(options), options)
+    else:
+        tables.finish(race(options), options)
+
+
+def race(options: argparse.Namespace) -> list[dict]:
+    """Returns the rows of all problems, thread counts and contestants, memory joined to times."""
+    problems = parse_problems(options)
+    names = options.contestants.split(",") if options.contestants else list(SUITES[options.suite])
+    job = {
+        "suite": options.suite,
+        "device": options.device,
+        "repeats": options.repeats,
+        "budget": options.budget,
+    }
+    rows = []
+    for threads in map(int, options.threads.split(",")):
+        say(f"{options.suite}, {threads} thread(s)")
+        timed = in_process(job | {"measure": "time", "contestants": names}, problems, threads)
+        if not options.no_memory:
+            for row in timed:
+                add_memory(row, job, threads)
+        rows += timed
+    return rows
+
+
+def add_memory(row: dict, job: dict, threads: int) -> None:
+    """Adds `peak_mb` to a row that was timed."""
+    if "min_ms" not in row:
+        return
+    problem = Problem(**{k: row[k] for k in ("cell", "T", "B", "I", "H", "dtype")})
+    job = job | {"measure": "memory", "contestants": [row["contestant"]]}
+    found = in_process(job, [problem], threads)
+    row["peak_mb"] = found[0]["peak_mb"] if found else None
+    say(f"  {problem}: {row['contestant']} {row['min_ms']:.2f} ms, peak {row['peak_mb']} MB")
+
+
+def parse_problems(options: argparse.Namespace) -> list[Problem]:
+    """Returns every cell at every size."""
+    problems = []
+    for cell in (options.cells or CELL_SETS[options.suite]).split(","):
+        if cell not in CELLS:
+            sys.exit(f"unknown cell {cell!r}: choose from {', '.join(CELLS)}")
+        for size in (options.sizes or SIZES[options.suite]).split(","):
+            T, B, *IH = map(int, size.split("x"))
+            problems.append(Problem(cell, T, B, IH[0], IH[-1]))
+    return problems
+
+
+def in_process(job: dict, problems: list[Problem], threads: int) -> list[dict]:
+    """Returns the rows of a job run in a process of its own; a crash keeps what was finished."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows"
+        file.touch()
+        job = job | {"threads": threads, "problems": [asdict(p) for p in problems]}
+        job["file"] = str(file)
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+        command = [sys.executable, __file__, "--job", json.dumps(job)]
+        code = subprocess.run(command, env=environment).returncode
+        if code:
+            say(f"  a {job['measure']} process ended with status {code}: {job['contestants']}")
+        return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+if __name__ == "__main__":
+    main()

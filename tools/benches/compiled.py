@@ -1,0 +1,2 @@
+"""Suite `compiled`: whole training steps, forward and backward to inputs and parameters.
+"""
