@@ -1,0 +1,6 @@
+"""The step compiler: a layer's time loop as NumPy calls, C or CUDA, found from one captured step."""
+
+from .layer import CompiledScan, NotCompiled, compile
+from .passes import PASSES
+
+__all__ = ["PASSES", "CompiledScan", "NotCompiled", "compile"]

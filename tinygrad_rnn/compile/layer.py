@@ -1,0 +1,265 @@
+"""`compile(layer)`: the layer's loop over time, exchanged for a compiled one.
+
+A `CompiledScan` stands in for `nn.recurrent.scan`. For each new combination of shapes, dtypes and
+wanted gradients it captures the cell's step, optimises it and emits loops; what it cannot compile it
+says once and runs unrolled. Parameters are read at every call.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..autodiff import grad
+from ..nn.cell import Cell
+from ..nn.cell import each
+from ..nn.recurrent import Recurrent
+from ..nn.scan import scan
+from ..ops import clone, where
+from ..shapes import cat
+from ..tensor import Tensor, is_grad_enabled, wrap
+from .capture import capture
+from .emit_numpy import NumpyLoops
+from .emit_numpy import light as numpy_light
+from .ir import Step, Uncompilable
+from .passes import PASSES, optimise
+from .phases import PHASES
+from .program import Program
+from .scan import Kernel, Run, run_scan, unpack
+
+KEPT_KERNELS = 16
+EMITTERS: dict[str, tuple[Callable, Callable]] = {"numpy": (NumpyLoops, numpy_light)}
+
+
+def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),  # noqa: A001
+            threads: int | None = None) -> Any:  # fmt: skip
+    """The layer with its loop over time compiled; a cell becomes a layer of that one cell.
+
+    The result shares the layer's parameters and is called like it. `backend` is "auto" (C if there is
+    a compiler, else NumPy), "c", "numpy" or "cuda"; `without` names passes to leave out. What cannot
+    be compiled runs unrolled after a warning that says why.
+    """
+    layer = Recurrent(layer) if isinstance(layer, Cell) else layer
+    if not isinstance(layer, Recurrent):
+        raise TypeError(f"compile takes a recurrent layer or a cell, not {type(layer).__name__}")
+    if backend != "auto" and backend not in EMITTERS:
+        raise ValueError(f"backend must be auto, {', '.join(EMITTERS)}; got {backend!r}")
+    unknown = set(without) - {*PASSES, "fuse", "plan"}
+    if unknown:
+        raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
+    fast = copy.copy(layer)
+    fast.scan = CompiledScan(backend, without, threads)
+    fast.source = fast.scan.source
+    fast.explain = fast.scan.explain
+    return fast
+
+
+class NotCompiled(UserWarning):
+    """A layer runs unrolled; the message says why."""
+
+
+class CompiledScan:
+    """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape."""
+
+    def __init__(self, backend: str = "auto", without: Sequence[str] = (), threads: int | None = None):
+        self.backend, self.without, self.threads = backend, tuple(without), threads
+        self.kernels: OrderedDict[Any, Kernel | Uncompilable] = OrderedDict()
+        self.notes: list[str] = []
+
+    def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
+                 run: Any = None) -> tuple[Any, Any]:  # fmt: skip
+        loose = xs if isinstance(xs, Tensor) else None
+        if run is not None or loose is None or not len(loose) or loose.dtype.kind != "f":
+            return scan(cell, xs, state, mask, reverse, run)
+        cell.begin(loose.shape[1], loose)
+        try:
+            call = _Call(self, cell, loose, state, mask, reverse)
+            kernel = self.kernel(call)
+            if isinstance(kernel, Uncompilable):
+                return scan(cell, xs, state, mask, reverse)
+            return call.run(kernel)
+        finally:
+            cell.end()
+
+    def kernel(self, call: _Call) -> Kernel | Uncompilable:
+        """The kernel for a call's shapes, made now if it is new; the oldest one goes."""
+        key = call.key()
+        if key not in self.kernels:
+            self.kernels[key] = self._compiled(call)
+            if len(self.kernels) > KEPT_KERNELS:
+                self.kernels.popitem(last=False)
+        self.kernels.move_to_end(key)
+        return self.kernels[key]
+
+    def _compiled(self, call: _Call) -> Kernel | Uncompilable:
+        began = time.perf_counter()
+        try:
+            step = capture(call.step, call.first_xs(), call.states, call.params, call.wants)
+            step, history = optimise(step, self.without)
+            loops = self._emitted(step)
+        except Uncompilable as reason:
+            message = f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}"
+            self.notes.append(message)
+            warnings.warn(message, NotCompiled, stacklevel=5)
+            return reason
+        seconds = time.perf_counter() - began
+        return Kernel(loops.program, loops, Unrolled(call), history, seconds)
+
+    def _emitted(self, step: Step) -> Any:
+        """The loops of the first emitter that can make them."""
+        names = ["c", "numpy"] if self.backend == "auto" else [self.backend]
+        for name in names:
+            if name in EMITTERS:
+                make, light = EMITTERS[name]
+                return make(Program(step, light, "hoist" not in self.without))
+        raise Uncompilable(f"no emitter {self.backend!r}")
+
+    def source(self) -> str:
+        """The generated code of the latest kernel."""
+        return self._latest().loops.source()
+
+    def explain(self) -> str:
+        """What each pass did, what runs when, and what was not compiled and why."""
+        found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
+        return "\n".join([*(report(k) for k in found[-1:]), *self.notes]) or "nothing was called yet"
+
+    def _latest(self) -> Kernel:
+        found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
+        if not found:
+            raise RuntimeError("nothing is compiled yet: call the layer once")
+        return found[-1]
+
+
+class _Call:
+    """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
+
+    def __init__(self, owner: CompiledScan, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool):
+        self.cell, self.xs, self.reverse, self.mask = cell, xs, reverse, mask
+        self.nested = isinstance(state, tuple)
+        self.states: list[Tensor] = list(state) if self.nested else [state]
+        self.params = list(tensors_of(cell))
+        tape = is_grad_enabled()
+        self.wants = [tape and t.requires_grad for t in (xs, *([xs] * (mask is not None)), *self.states)]
+        if mask is not None:
+            self.wants[1] = False
+        self.wants += [tape and t.requires_grad for t in self.params]
+
+    def key(self) -> Any:
+        plain = (int, float, str, bool, type(None))
+        options = tuple((k, v) for k, v in vars(self.cell).items() if isinstance(v, plain))
+        shapes = tuple((t.shape, t.dtype.char) for t in (*self.states, *self.params))
+        return (id(self.cell), options, self.xs.shape[1:], self.xs.dtype.char, shapes,
+                self.mask is None, *self.wants)  # fmt: skip
+
+    def first_xs(self) -> list[Tensor]:
+        first = [wrap(self.xs._array[0], None)]
+        if self.mask is not None:
+            first.append(wrap(self._mask_column(self.mask[:1])[0], None))
+        return first
+
+    def _mask_column(self, mask: Any) -> Any:
+        return np.ascontiguousarray(mask)[..., None]
+
+    def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """One step in the form that is captured: flat lists in and out."""
+        state = tuple(states) if self.nested else states[0]
+        if self.mask is None:
+            y, new = self.cell.step(xs[0], state)
+        else:
+            y, new = self.cell.step(xs[0], state)
+            new = each(lambda n, old: where(xs[1], n, old), new, state)
+            y = where(xs[1], y, 0)
+        return y, list(new) if self.nested else [new]
+
+    def run(self, kernel: Kernel) -> tuple[Tensor, Any]:
+        xs = [self.xs]
+        if self.mask is not None:
+            xs.append(wrap(self._mask_column(self.mask), None))
+        if self.reverse:
+            xs = [x[::-1] for x in xs]
+        flat = run_scan(*xs, *self.states, *self.params, run=Run(kernel))
+        y = unpack(flat, start=0, shape=(len(self.xs), *kernel.program.step.y.shape))
+        at, new = y._array.size, []
+        for s in self.states:
+            new.append(unpack(flat, start=at, shape=s.shape))
+            at += s._array.size
+        return (y[::-1] if self.reverse else y), tuple(new) if self.nested else new[0]
+
+
+class Unrolled:
+    """The gradients of a compiled call as a graph: the cell's steps run again, on Tensors."""
+
+    def __init__(self, call: _Call):
+        self.step, self.params, self.count = call.step, call.params, len(call.first_xs())
+
+    def __call__(self, inputs: Sequence[Any], g: Tensor) -> list[Any]:
+        """What `g` sends to each input, differentiable once more."""
+        for mine, used in zip(self.params, inputs[len(inputs) - len(self.params) :]):
+            if mine._array is not getattr(used, "_array", used):
+                raise RuntimeError("create_graph: a parameter was changed since the forward pass")
+        ins = [clone(t) if isinstance(t, Tensor) else wrap(t, None) for t in inputs]
+        params = ins[len(ins) - len(self.params) :]
+        with exchanged(self.params, params):
+            flat = self.forward(ins[: self.count], ins[self.count : len(ins) - len(params)])
+        asked = [t for t in ins if t.requires_grad]
+        found = dict(zip(map(id, asked), grad(flat, asked, g, create_graph=True, allow_unused=True)))
+        return [found.get(id(t)) for t in ins]
+
+    def forward(self, xs: list[Tensor], states: list[Tensor]) -> Tensor:
+        ys = []
+        for t in range(len(xs[0])):
+            y, states = self.step([x[t] for x in xs], states)
+            ys.append(y)
+        return cat([part.reshape(-1) for part in (*ys, *states)], 0)
+
+
+@contextmanager
+def exchanged(own: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
+    """Within the block the parameters `own` stand at the place of `others` in the graph."""
+    nodes = [t.node for t in own]
+    try:
+        for mine, other in zip(own, others):
+            mine.node = other.node
+        yield
+    finally:
+        for mine, node in zip(own, nodes):
+            mine.node = node
+
+
+def report(kernel: Kernel) -> str:
+    """Instructions and matrix products after each pass, and where they run."""
+    lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
+    for name, step in kernel.history:
+        order = [i for i in step.order() if i.args]
+        products = sum(i.op == "matmul" for i in order)
+        lines.append(f"  {name:10s}{len(order):4d} instructions, {products} products")
+    p = kernel.program
+    for name in PHASES:
+        ops = [i.op for i in p.order if i.args and p.phase[i] == name]
+        lines.append(f"  {name:10s}{len(ops):4d} of them, {ops.count('matmul')} products")
+    return "\n".join(lines)
+
+
+def tensors_of(cell: Any) -> Iterator[Tensor]:
+    """Every Tensor that the cell holds, drawn masks and frozen parameters too, each once."""
+    seen: set[int] = set()
+    stack = [cell]
+    while stack:
+        held = stack.pop()
+        if isinstance(held, Tensor):
+            if id(held) not in seen:
+                seen.add(id(held))
+                yield held
+        elif isinstance(held, (list, tuple)):
+            stack.extend(reversed(held))
+        elif isinstance(held, dict):
+            stack.extend(reversed(list(held.values())))
+        elif hasattr(held, "step") or hasattr(held, "named_tensors"):
+            stack.extend(reversed(list(vars(held).values())))
