@@ -1,234 +1,287 @@
 "use strict";
-// The state of the player, its controls, and the panel that explains the moment in words.
+// The state of the player and its controls. `app.refresh` shows a moment everywhere.
+
 const $ = (id) => document.getElementById(id);
 const models = JSON.parse($("data").textContent).models.map((data) => new Model(data));
 const F = Math.max(...models.map((m) => m.N)), B = Math.max(...models.map((m) => m.order.length));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const size = (g) => (typeof g === "number" && g > 0 ? Math.log10(g) : null);
+const log = (g) => (typeof g === "number" && g > 0 ? Math.log10(g) : null);
 
 const app = {
-  p: F + B, level: "op", sel: null, view: "overview", folds: new Set(), k: 0, local: false,
-  query: "", found: new Map(), playing: false, score: [0, 0], question: null, model: models[0],
+  p: F + B, level: "op", sel: null, folds: new Set(), found: new Map(), playing: false, overview: true,
+  question: null, score: [0, 0], model: models[0], range: [-6, 0],
 
-  /** f values computed, q backward steps done, and the node at work, for one of the models. */
+  /** Values computed (f), backward steps done (q), and the node at work, for one model. */
   moment(m) {
     const f = Math.round((Math.min(this.p, F) / F) * m.N);
-    const q = this.p > F ? Math.round(((this.p - F) / B) * m.order.length) : 0;
+    const q = this.p > F ? Math.ceil(((this.p - F) / B) * m.order.length) : 0;
     return { f, q, active: q ? m.order[q - 1] : f ? f - 1 : null };
   },
-  shown(m) { return m === this.model ? this.sel : null; },
-  hits(m) { return this.found.get(m) ?? new Set(); },
-  range: [-6, 0],
-  rescale() {
-    const all = models.flatMap((m) => {
-      const step = m.step[this.moment(m).active ?? 0];
-      return this.local ? m.e.filter((_, id) => m.step[id] === step).flat() : m.e.flat();
-    }).map(size).filter((x) => x !== null);
-    const hi = all.reduce((a, b) => Math.max(a, b), -300), lo = all.reduce((a, b) => Math.min(a, b), hi);
-    this.range = all.length ? [Math.min(Math.max(lo, hi - 6), hi - 0.5), hi] : [-6, 0];
-    const [a, b] = this.range.map((x) => `1e${x.toFixed(1).replace(".0", "").replace("-", "−")}`);
-    $("lo").textContent = a;
-    $("hi").textContent = b;
-  },
-  part(g) { return (size(g) - this.range[0]) / (this.range[1] - this.range[0]); },
-  shade(g) {
-    if (size(g) === null) return g === 0 ? "z" : "n";
-    const part = this.part(g);
-    return part < -1e-9 ? "0 tiny" : Math.min(5, Math.max(0, Math.floor(part * 6)));
-  },
-  thick(g) { return 0.8 + 2.4 * Math.min(1, Math.max(0, size(g) === null ? 0 : this.part(g))); },
 
-  go(p, follow = true) {
-    this.p = Math.min(F + B, Math.max(0, p));
-    if (follow) { this.sel = null; this.view = "node"; }
+  // Colour and width: six shades over at most six decades below the largest gradient.
+  rescale() {
+    const shown = models.flatMap((m) => {
+      const step = m.step[this.moment(m).active ?? 0];
+      return $("scale").value ? m.e.filter((_, id) => m.step[id] === step) : m.e;
+    }).flat().map(log).filter((x) => x !== null);
+    const hi = shown.reduce((a, b) => Math.max(a, b), -300), lo = shown.reduce((a, b) => Math.min(a, b), hi);
+    this.range = [Math.min(Math.max(lo, hi - 6), hi - 0.5), hi];
+    $("lo").textContent = fmt(+(10 ** this.range[0]).toPrecision(1));
+    $("hi").textContent = fmt(+(10 ** hi).toPrecision(1));
+  },
+  part(g) { return log(g) === null ? 0 : (log(g) - this.range[0]) / (this.range[1] - this.range[0]); },
+  shade(g) {
+    if (log(g) === null) return g === 0 ? "z" : "n";
+    const part = this.part(g);
+    return part < -1e-9 ? "0 tiny" : Math.min(5, Math.floor(part * 6));
+  },
+  thick(g) { return 0.8 + 2.4 * Math.min(1, Math.max(0, this.part(g))); },
+
+  go(p) {
+    Object.assign(this, { p: Math.min(F + B, Math.max(0, p)), sel: null, overview: false, question: null });
     if (this.p === F + B) this.playing = false;
-    this.refresh(follow);
+    this.refresh(true);
   },
   step(by) {
+    const { q } = this.moment(this.model);
     if (by > 0 && $("predict").checked && this.p >= F && this.p < F + B && !this.question) {
-      this.playing = false;
-      this.question = ask(this.model, this.moment(this.model).q);
-      if (this.question) return this.refresh(false);
+      this.question = ask(this.model, q);
+      if (this.question) this.playing = false;
+      if (this.question) return this.refresh();
     }
-    this.question = null;
     this.go(this.p + by);
   },
+  answer(i) {
+    const { right, choices, why } = this.question;
+    this.score = [this.score[0] + (i === right), this.score[1] + 1];
+    const text = `${i === right ? "✓ Right" : `✗ No: ${choices[right]}`}; ${why}. Score ${this.score.join("/")}.`;
+    this.go(this.p + 1);
+    $("panel").insertAdjacentHTML("afterbegin", `<p class="note ${i === right ? "good" : "bad"}">${esc(text)}`);
+    say(text);
+    $("stages").focus();
+  },
+  play() {
+    if (!this.playing && this.p === F + B) this.go(0);
+    this.playing = !this.playing;
+    this.due = performance.now();
+    this.refresh();
+    frame();
+  },
   pick(m, id) {
-    [this.model, this.sel, this.view] = [m, id, id === null ? "overview" : "node"];
-    this.refresh(false);
+    Object.assign(this, { model: m, sel: id, overview: id === null, question: null });
+    this.refresh();
   },
   fold(key) {
     if (!this.folds.delete(key)) this.folds.add(key);
     this.layout();
   },
+  setLevel(name) {
+    if (name) this.level = name;
+    this.layout(true);
+  },
   cut(k) {
-    this.k = k;
     for (const m of models) m.cut(k);
     $("cut").value = k;
     this.layout();
-    say(k ? `State detached every ${k} steps.` : "Full back-propagation through time.");
+    say(k ? `State detached every ${k} steps` : "full back-propagation through time");
   },
-  cutAt(m, child) { // the alternative whose last cut is nearest below the clicked edge
-    const away = m.last - m.step[child] + 1, ks = m.cuts.map((c) => c.k).filter((k) => k <= away);
-    const k = ks.length ? Math.max(...ks) : m.cuts[0].k;
-    this.cut(this.k === k ? 0 : k);
+  cutAt(m, child) { // the cut nearest below the clicked wire; a second click heals it
+    const k = m.cuts.map((c) => c.k).filter((k) => k <= m.last - m.step[child] + 1).at(-1) ?? m.cuts[0].k;
+    this.cut(m.alt.k === k ? 0 : k);
   },
   pan(stage, x, now = still.matches) {
-    stage.goal = x;
-    if (now) { stage.x = x; }
+    stage.goal = stage.clamp(x);
+    if (now) stage.x = stage.goal;
     frame();
   },
-  layout() {
-    for (const s of stages) { s.relayout(); s.x = s.goal = s.clamp(s.x); s.look(); }
-    this.refresh(false);
+  layout(fit) {
+    for (const s of stages) {
+      const middle = (s.x + s.host.clientWidth / 2 / s.zoom) / (s.width || 1);
+      s.relayout();
+      if (fit) s.fit();
+      s.x = s.goal = s.clamp(middle * s.width - s.host.clientWidth / 2 / s.zoom);
+      s.look();
+    }
+    this.refresh();
   },
+
   refresh(follow) {
-    const back = this.p > F;
+    const back = this.p > F, m = this.model, id = this.sel ?? this.moment(m).active;
+    const phase = ($("phase").textContent = back ? `backward ${this.p - F}/${B}` : `forward ${this.p}/${F}`);
     $("slider").value = this.p;
-    $("slider").setAttribute("aria-valuetext", ($("phase").textContent =
-      back ? `backward ${this.p - F}/${B}` : `forward ${this.p}/${F}`));
-    document.body.dataset.phase = back ? "backward" : "forward";
+    $("slider").setAttribute("aria-valuetext", phase);
+    document.body.dataset.phase = phase.split(" ")[0];
     $("play").textContent = this.playing ? "❚❚" : "▶";
-    $("play").setAttribute("aria-label", this.playing ? "pause" : "play");
-    for (const b of document.querySelectorAll("[data-level]")) b.setAttribute("aria-pressed", b.dataset.level === this.level);
-    if (this.local) this.rescale();
+    for (const b of $("levels").children) b.setAttribute("aria-pressed", b.textContent === this.level);
+    if ($("scale").value) this.rescale();
     for (const s of stages) {
       const { active } = this.moment(s.model);
       if (follow && active !== null) s.reveal(active);
       s.update();
     }
-    panel();
+    $("panel").innerHTML = this.question ? quiz(this.question) : this.overview || id === null ? overview(m) : explain(m, id);
+    if (this.question) $("panel").querySelector("button").focus();
+    if (!this.playing) say(this.question?.text ?? `${phase}: ${id === null ? "" : `${m.title(id)}, gradient ${fmt(m.grad(id, this.moment(m).q))}`}`);
+    if ($("table").open) $("rows").innerHTML = stepTable(m, id ?? 0);
     strips();
-    remember();
+    clearTimeout(this.saving);
+    this.saving = setTimeout(save, 200);
   },
 };
 
-// ---- the panel ---------------------------------------------------------------------------------
-const bar = (g, most) => `<i class="bar s${app.shade(g)}" style="width:${Math.max(1, (100 * g) / most) || 0}%"></i>`;
-const link = (m, id) => `<button class="link" data-go="${models.indexOf(m)},${id}">${esc(m.title(id))}</button>`;
-const times = (n) => (n === 1 ? "once" : `${n}×`);
-
-function cells(sample, shape) {
-  if (!sample?.length) return "";
-  const most = Math.max(...sample.map(Math.abs)) || 1, all = shape.reduce((a, b) => a * b, 1);
-  const wide = shape.at(-1) > 0 && shape.at(-1) <= 16 ? shape.at(-1) : 16;
-  const cell = (x) => `<i style="--w:${Math.round((85 * Math.abs(x)) / most)}%" class="${x < 0 ? "neg" : "pos"}" title="${fmt(x)}">${wide <= 6 ? fmt(+x.toPrecision(2)) : ""}</i>`;
-  const more = all > sample.length ? `<small>first ${sample.length} of ${all}</small>` : "";
-  return `<div class="cells" style="--n:${Math.min(wide, sample.length)}">${sample.map(cell).join("")}</div>${more}`;
-}
-
-function numbers(stat, shape) {
-  const range = stat.min === undefined || shape.length === 0 ? "" : ` <small>min ${fmt(stat.min)}, mean ${fmt(stat.mean)}, max ${fmt(stat.max)}</small>`;
-  return `‖·‖ = <b class="number">${fmt(stat.norm)}</b>${range}${cells(stat.sample, shape)}`;
-}
-
-/** Contributions that meet at a node, added one by one; for a parameter a bar per time step. */
-function meeting(m, id, q) {
-  const all = m.incoming(id), here = all.filter(([c, k]) => m.flowed(c, k, q) !== null).length;
-  const param = m.roles[id] === "param", total = fmt(m.grad(id, q));
-  if (!all.length) return "";
-  const rows = param ? [...all].sort((a, b) => (m.step[a[0]] ?? 0) - (m.step[b[0]] ?? 0)) : all;
-  const most = Math.max(...rows.map(([c, k]) => +m.flow(c, k) || 0)) || 1;
-  const draw = ([c, k]) => {
-    const g = m.flowed(c, k, q), at = m.step[c] === null ? "" : `t = ${m.step[c]}`;
-    const name = param && at ? `<button class="link" data-go="${models.indexOf(m)},${c}">${at}</button>` : link(m, c);
-    return `<tr class="${g === null ? "absent" : ""}"><td>${param ? "" : "+= "}${name}<td class="wide">${g === null ? "" : bar(g, most)}<td class="number">${fmt(g)}`;
-  };
-  const told = param
-    ? `<p><b>${esc(m.title(id))} is used ${times(m.children[id].length)}.</b> ∂L/∂${esc(m.title(id))} is the SUM of these contributions; <b>${here} of ${all.length}</b> accumulated so far.`
-    : all.length > 1 ? `<p>Gradients meet here: <b>${here} of ${all.length}</b> added so far.` : "";
-  const text = rows.length > 60 ? columns(rows.map(([c, k]) => m.flowed(c, k, q)), most) : `<table>${rows.map(draw).join("")}</table>`;
-  return `${told}${text}<p class="sum">Σ = ∂L/∂${esc(m.title(id))}, ‖Σ‖ = <b class="number">${total}</b>`;
-}
-
-function columns(norms, most) { // many steps: one picture instead of a thousand rows
-  const n = norms.length, rect = (g, i) => (g === null ? "" : `<rect class="s${app.shade(g)}" x="${i}" y="${60 - (58 * g) / most}" width="1" height="${(58 * g) / most}"/>`);
-  return `<svg class="columns" viewBox="0 0 ${n} 60" preserveAspectRatio="none" role="img" aria-label="contribution per time step">${norms.map(rect).join("")}</svg><small>t = 1 … ${n}, largest ${fmt(most)}</small>`;
-}
-
-/** What a node sends down: upstream × local = contribution, one block per parent. */
-function sending(m, id, q) {
-  const op = m.opOf(id), up = m.grad(id, q);
-  if (op === null || !m.rank[id]) return "";
-  const names = m.parents[id].map((p, k) => (p === null ? m.constant(id, k) : m.title(p)));
-  const samples = m.parents[id].map((p) => (p === null ? null : m.v.sample[p]));
-  const blocks = m.parents[id].map((p, k) => {
-    if (p === null || m.full.e[id]?.[k] == null) return "";
-    const edge = `${id}:${k}`, rule = esc(ruleText(op, k, m.title(id), names));
-    if (m.detached.has(edge)) return `<h4>→ ${link(m, p)} ✂ detached: nothing is sent</h4>`;
-    const g = m.flowed(id, k, q), gain = g === null || !up ? null : g / up;
-    const parts = g === null || m.alt.k ? [] : slopes(op, k, m.g.sample[id], m.v.sample[id], samples);
-    const lines = parts.map((row) => `<tr><td>${row.map(fmt).join("<td>× <td>").replace(/× <td>([^×]*)$/, "= <td>$1")}`).join("");
-    return `<h4>→ ${link(m, p)} <code>${rule}</code></h4><table class="product"><tr><td>upstream<td>×<td>local<td>=<td>contribution${lines}<tr class="norms"><td>‖${fmt(g === null ? null : up)}‖<td>×<td>${fmt(gain)}<td>=<td>‖<b class="number">${fmt(g)}</b>‖</table>`;
-  });
-  return `<h3>It sends to its parents</h3>${blocks.join("")}`;
-}
-
-function explain(m, id) {
-  const { f, q } = app.moment(m), leaf = m.opOf(id) === null, shape = m.shapes[m.shape_of[id]];
-  const where = [m.step[id] === null ? "" : `t = ${m.step[id]}`, ...Object.values(m.label(id))].filter(Boolean).join(" · ");
-  const kind = `${leaf ? m.roles[id] : m.opOf(id)} · ${shape.join("×") || "scalar"} · ${m.dtypes[m.dtype_of[id]]}`;
-  const value = m.stat("v", id), g = m.grad(id, q), grads = m.stat("g", id);
-  const known = g === null ? "– <small>not computed yet</small>" : m.alt.k || !grads ? `‖·‖ = <b class="number">${fmt(g)}</b>` : numbers(grads, shape);
-  const never = m.order.length && m.alt.g[id] === null;
-  const why = m.full.g[id] !== null ? "– <small>✂ the cut keeps every gradient away</small>" : "– <small>no gradient flows here</small>";
-  return `<h2>${esc(m.title(id))}</h2><p class="kind">${esc(kind)}${where ? `<br>${esc(where)}` : ""}
-    ${leaf ? "" : `<p class="formula">${esc(m.title(id))} = ${esc(m.formula(id)[0])}`}
-    <h3>Value</h3><p id="value">${id >= f || !value ? "–" : numbers(value, shape)}
-    ${m.order.length ? `<h3>∂L/∂${esc(m.title(id))}</h3><p id="grad">${never ? why : known}${meeting(m, id, q)}${sending(m, id, q)}` : ""}`;
-}
-
-function overview(m) {
-  const { q } = app.moment(m), ids = m.roles.flatMap((role, id) => (role === "param" ? [id] : []));
-  const most = Math.max(...ids.map((id) => +m.alt.g[id] || 0)) || 1;
-  const rows = ids.map((id) => {
-    const all = m.incoming(id), here = all.filter(([c, k]) => m.flowed(c, k, q) !== null).length, g = m.grad(id, q);
-    const cosine = m.alt.cos?.[id];
-    return `<tr class="${g === null ? "absent" : ""}"><td>${link(m, id)}<td class="wide">${g === null ? "" : bar(g, most)}<td class="number">${fmt(g)}<td>${here}/${all.length}${cosine === undefined ? "" : `<td>${fmt(cosine)}`}`;
-  });
-  const alt = m.alt.k ? `<p class="note">✂ Truncated: the state is detached every ${m.alt.k} steps. The last column is the cosine with the full gradient.` : "";
-  return `<h2>${esc(m.title_text ?? m.title.call ? m.heading : "")}</h2><p class="kind">${m.N} nodes · ${m.order.length} backward steps${m.last ? ` · ${m.last} time steps` : ""}
-    ${m.notes.map((n) => `<p class="note">${esc(n)}`).join("")}${alt}
-    <h3>Parameters</h3><table><tr><th>name<th>∂L/∂·<th>‖·‖<th>uses${m.alt.k ? "<th>cos" : ""}${rows.join("")}</table>
-    <p><small>Click a node, or step with <kbd>,</kbd> <kbd>.</kbd> — <kbd>?</kbd> lists all keys.</small>`;
-}
-
-// ---- predict first -----------------------------------------------------------------------------
-function ask(m, q) {
-  const next = m.order[q], now = m.order[q - 1], g = +m.alt.g[next], before = +m.alt.g[now];
-  if (q % 2 && g && before) {
-    const text = `Next: ${m.title(next)}. Will ‖∂L/∂${m.title(next)}‖ be larger or smaller than ‖∂L/∂${m.title(now)}‖ = ${fmt(before)}?`;
-    return { text, choices: ["larger", "smaller"], right: g >= before ? 0 : 1, why: `it is ${fmt(g)}` };
-  }
-  const others = [...new Set([...m.order.slice(q + 1, q + 9)])].filter((id) => m.title(id) !== m.title(next)).slice(0, 2);
-  const ids = [next, ...others].sort((a, b) => (a * 7919) % 101 - (b * 7919) % 101);
-  return others.length ? { text: "Whose gradient rule runs next?", choices: ids.map((id) => m.title(id)), right: ids.indexOf(next),
-    why: "all its users are done, and reverse creation order decides" } : null;
-}
-
-function answer(i) {
-  const { right, choices, why } = app.question, good = i === right;
-  app.score[0] += good;
-  app.score[1] += 1;
-  const said = `${good ? "✓ Right" : `✗ No: ${choices[right]}`} — ${why}. Score ${app.score.join("/")}.`;
-  app.step(1);
-  $("panel").insertAdjacentHTML("afterbegin", `<p class="note ${good ? "good" : "bad"}">${esc(said)}`);
-  say(said);
-}
-
-function panel() {
-  const m = app.model, id = app.sel ?? app.moment(m).active, quiz = app.question;
-  const text = app.view === "overview" || id === null ? overview(m) : explain(m, id);
-  $("panel").innerHTML = quiz ? `<div class="quiz"><h2>Predict first</h2><p>${esc(quiz.text)}${quiz.choices.map((c, i) => `<button data-answer="${i}">${esc(c)}</button>`).join("")}</div>` : text;
-  if (quiz) $("panel").querySelector("button").focus();
-  if (!app.playing) say(quiz ? quiz.text : `${$("phase").textContent}: ${id === null ? "nothing computed" : `${m.title(id)}, gradient ${fmt(m.grad(id, app.moment(m).q))}`}`);
-  if ($("table").open) table(m, id);
-}
-
-function table(m, id) {
-  const { f, q } = app.moment(m), step = m.step[id ?? 0];
-  const rows = m.step.flatMap((s, i) => (s === step ? [i] : [])).map((i) => `<tr><td>${link(m, i)}<td>${esc(m.opOf(i) ?? m.roles[i])}<td>${m.shapes[m.shape_of[i]].join("×")}<td class="number">${fmt(i < f ? m.v.norm[i] : null)}<td class="number">${fmt(m.grad(i, q))}`);
-  $("rows").innerHTML = `<table><caption>${step === null ? "outside the steps" : `t = ${step}`}<tr><th>node<th>op<th>shape<th>‖value‖<th>‖gradient‖${rows.join("")}</table>`;
-}
-
 function say(text) { $("live").textContent = text; }
+
+const stages = models.map((m) => new Stage(Object.assign($("stages").appendChild(document.createElement("div")), { className: "stage" }), m, app));
+
+/** The minimap: per state a strip of log ‖∂L/∂a⟨t⟩‖ over all steps, and the window on it. */
+function strips() {
+  for (const s of stages) for (const each of s.strips) {
+    const { canvas, ids, ratio } = each, { model } = s, { q } = app.moment(model), n = ids.length;
+    const width = (canvas.width = canvas.clientWidth), pen = canvas.getContext("2d"), h = canvas.height;
+    const css = getComputedStyle(document.body), at = (i) => Math.round((i * width) / n);
+    ids.forEach((id, i) => {
+      const g = model.grad(id, q);
+      if (g === null) return;
+      pen.fillStyle = css.getPropertyValue(`--s${app.shade(g)}`.slice(0, 4));
+      pen.fillRect(at(i), 0, Math.max(1, at(i + 1) - at(i) - (width / n > 6)), h);
+    });
+    const [a, b] = [model.grad(ids[0], q), model.grad(ids.at(-1), q)];
+    ratio.textContent = a === null || !b ? "" : `first/last ${fmt(+(a / b).toPrecision(2))}`;
+    const span = (x) => `${(100 * Math.min(1, Math.max(0, x / s.width))).toFixed(2)}%`;
+    each.view.style.left = span(s.x);
+    each.view.style.right = span(s.width - s.x - s.host.clientWidth / s.zoom);
+  }
+}
+for (const s of stages) s.strips = s.model.rows.map(({ label, ids }) => {
+  const line = $("strips").appendChild(document.createElement("div"));
+  line.innerHTML = `<span>${esc(models[1] ? s.model.heading.split(/[ ,]/)[0] : "")} ‖∂L/∂${esc(label)}‖</span><div><canvas height="12"></canvas><i></i></div><output></output>`;
+  const [canvas, view] = line.querySelector("div").children;
+  const jump = (e) => e.buttons && app.pan(s, (e.offsetX / canvas.clientWidth) * s.width - s.host.clientWidth / s.zoom / 2, true);
+  for (const type of ["pointerdown", "pointermove"]) canvas.addEventListener(type, jump);
+  return { canvas, view, ids, ratio: line.lastChild };
+});
+
+/** One animation frame: windows glide to their goals, the sweep goes on; stops when all rest. */
+let asked = false;
+function frame() {
+  if (!asked) requestAnimationFrame((now) => {
+    asked = false;
+    let moving = app.playing;
+    for (const s of stages) {
+      const way = s.goal - s.x;
+      s.x = Math.abs(way) < 1 ? s.goal : s.x + way * 0.25;
+      if (way) moving = true;
+      s.look();
+    }
+    const steps = Math.floor(((now - app.due) / 1000) * $("speed").value);
+    if (app.playing && steps > 0) {
+      app.due = now;
+      app.step($("predict").checked ? 1 : steps);
+    } else if (moving) strips();
+    if (moving || app.playing) frame();
+  });
+  asked = true;
+}
+
+function search(next) {
+  const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
+  app.found = new Map(models.map((m) => {
+    m.texts ??= m.op.map((_, id) => m.searchText(id));
+    const ids = words.length ? m.op.map((_, id) => id).filter((id) => words.every((w) => m.texts[id].includes(w))) : [];
+    all.push(...ids.map((id) => [m, id]));
+    return [m, new Set(ids)];
+  }));
+  $("found").textContent = words.length ? `${all.length} hit${all.length === 1 ? "" : "s"}` : "";
+  if (next && all.length) {
+    const [m, id] = all[(app.hit = ((app.hit ?? -1) + 1) % all.length)];
+    app.pick(m, id);
+    stages[models.indexOf(m)].reveal(id);
+  } else app.hit = -1;
+  for (const s of stages) s.update();
+}
+
+/** The moment in the address, so that a link leads to it. */
+function save() {
+  const state = { p: app.p, l: app.level, n: app.sel === null ? null : `${models.indexOf(app.model)},${app.sel}`, f: [...app.folds].join(" "),
+    k: +$("cut").value, x: Math.round(stages[0].x), z: +stages[0].zoom.toFixed(2), q: $("search").value, o: +app.overview };
+  const used = Object.entries(state).filter(([, value]) => value || value === 0);
+  try { history.replaceState(null, "", `#${new URLSearchParams(used)}`); } catch { /* a frame without an address */ }
+}
+function load() {
+  const at = new URLSearchParams(location.hash.slice(1)), number = (key, usual) => (at.has(key) ? +at.get(key) || 0 : usual);
+  app.p = Math.min(F + B, Math.max(0, number("p", F + B)));
+  app.level = at.get("l") || "op";
+  app.folds = new Set((at.get("f") || "").split(" ").filter(Boolean));
+  app.overview = !at.has("p") || at.get("o") === "1";
+  $("search").value = at.get("q") || "";
+  app.cut(number("k", 0));
+  app.layout(true);
+  const [m, id] = (at.get("n") || "").split(",");
+  if (models[m]?.op[id] !== undefined) app.pick(models[m], +id);
+  for (const s of stages) {
+    if (at.has("z")) s.zoom = Math.min(3, Math.max(0.2, number("z", 1)));
+    const { active } = app.moment(s.model);
+    if (at.has("x")) app.pan(s, number("x", 0), true);
+    else if (app.sel ?? (app.p < F + B ? active : null) !== null) s.reveal(app.sel ?? active);
+    s.x = s.goal;
+    s.look();
+  }
+  search();
+  strips();
+}
+
+const LEVELS = ["arch", "cell", "gate", "op"];
+for (const name of LEVELS.filter((name) => models[0].levels[name])) {
+  $("levels").appendChild(Object.assign(document.createElement("button"), { textContent: name, onclick: () => app.setLevel(name) }));
+}
+for (const { k } of models[0].cuts) $("cut").add(new Option(k < models[0].last ? `every ${k}` : "whole", k));
+$("cutting").hidden = !models[0].cuts.length;
+$("levels").hidden = $("levels").children.length < 2;
+$("slider").max = F + B;
+document.body.style.setProperty("--turn", `${(100 * F) / (F + B)}%`);
+
+const keys = {
+  ".": () => app.step(1), ",": () => app.step(-1), " ": () => app.play(), Home: () => app.go(0), End: () => app.go(F + B), b: () => app.go(F),
+  "/": () => $("search").focus(), "?": () => $("keys").showModal(), p: () => app.pick(app.model, null), Escape: () => app.go(app.p),
+  f: () => { for (const s of stages) { s.fit(true); s.look(); } strips(); },
+  "+": () => stages.forEach((s) => s.zoomBy(1.2)), "-": () => stages.forEach((s) => s.zoomBy(1 / 1.2)),
+  ArrowLeft: () => stages.forEach((s) => app.pan(s, s.goal - 160 / s.zoom)),
+  ArrowRight: () => stages.forEach((s) => app.pan(s, s.goal + 160 / s.zoom)),
+};
+LEVELS.forEach((name, i) => (keys[i + 1] = () => models[0].levels[name] && app.setLevel(name)));
+addEventListener("keydown", (e) => {
+  const own = e.target.matches("input:not([type=checkbox]), select"), press = e.target.matches("button, summary, [type=checkbox]");
+  if (e.key === "Escape" && own) return $("stages").focus();
+  if (e.key === "Enter" && e.target === $("search")) return search(true);
+  if ($("keys").open || e.ctrlKey || e.metaKey || e.altKey || (press && e.key === " ")) return;
+  if (own && (e.target !== $("slider") || e.key.startsWith("Arrow"))) return;
+  if (!keys[e.key]) return;
+  e.preventDefault();
+  keys[e.key]();
+});
+$("back").onclick = keys[","];
+$("next").onclick = keys["."];
+$("play").onclick = keys[" "];
+$("help").onclick = keys["?"];
+$("slider").oninput = () => app.go(+$("slider").value);
+$("search").oninput = () => search();
+$("cut").onchange = () => app.cut(+$("cut").value);
+$("scale").onchange = () => { app.rescale(); app.refresh(); };
+$("table").ontoggle = () => app.refresh();
+$("theme").onclick = () => {
+  const dark = getComputedStyle(document.body).colorScheme === "dark";
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  strips();
+};
+document.addEventListener("click", (e) => {
+  const { go, answer } = e.target.closest("[data-go],[data-answer]")?.dataset ?? {};
+  if (answer) app.answer(+answer);
+  if (!go) return;
+  const [m, id] = go.split(",").map(Number);
+  app.pick(models[m], id);
+  stages[m].reveal(id);
+});
+addEventListener("hashchange", load);
+addEventListener("resize", () => { app.layout(true); });
+app.rescale();
+load();

@@ -115,7 +115,7 @@ def model_data(model: Model) -> dict[str, Any]:
     words, words_of = _numbered([_words(graph, node) for node in nodes])
     data |= {"ops": ops, "op": op_of, "shapes": shapes, "shape_of": shape_of}
     data |= {"dtypes": dtypes, "dtype_of": dtype_of, "labels": labels, "label_of": label_of}
-    data |= {"words": words, "words_of": words_of}
+    data |= {"wording": words, "words_of": words_of}
     data["names"] = [clean(node.name) if node.name else 0 for node in nodes]
     data["roles"] = [node.role for node in nodes]
     data["step"] = [node.step for node in nodes]
