@@ -1,0 +1,52 @@
+"""Recurrent networks: cells, layers over time, and what keeps their gradients in bounds."""
+
+from .cell import Cell
+from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .gates import Gate, Gated
+from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Sequential
+from .masks import pad_sequence, unpad_sequence
+from .module import Module
+from .recurrent import GRU, LSTM, MGU, RNN, Readout, Recurrent, scan
+from .remedies import (
+    clip_grad_norm_,
+    clip_grad_value_,
+    l1_penalty,
+    l2_penalty,
+    tbptt,
+    vanishing_penalty,
+)
+from .zoneout import Zoneout
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "MGU",
+    "RNN",
+    "Cell",
+    "Conv1d",
+    "Conv2d",
+    "Dropout",
+    "Embedding",
+    "GRUCell",
+    "Gate",
+    "Gated",
+    "LSTMCell",
+    "LayerNorm",
+    "Linear",
+    "MGUCell",
+    "Module",
+    "RNNCell",
+    "Readout",
+    "Recurrent",
+    "Sequential",
+    "Zoneout",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "l1_penalty",
+    "l2_penalty",
+    "pad_sequence",
+    "scan",
+    "tbptt",
+    "unpad_sequence",
+    "vanishing_penalty",
+]

@@ -1,0 +1,116 @@
+"""The protocol of a recurrent cell: a first state, and one time step.
+
+Subclass `Cell`, say `hidden_size`, make parameters in `__init__` and write `step`. Every layer then
+works with it: stacked, in both directions, masked, traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..backend import get_default_dtype
+from ..init import generator_from, uniform
+from ..random import Generator
+from ..tensor import Tensor, tensor
+from .module import Module
+
+State = Any  # a Tensor or a tuple of Tensors
+
+
+class Cell(Module):
+    """One time step. Subclass it and write `step`; every layer then works with it."""
+
+    gate_names: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ("h",)
+    _record: dict[str, list] | None = None
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        seed: int | Generator | None = None,
+        device: str | None = None,
+        dtype: Any = None,
+    ):
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, int) or size <= 0:
+                raise ValueError(f"{name} must be a positive integer, got {size!r}")
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.generator, self.device = generator_from(seed), device
+        self.dtype = np.dtype(dtype or get_default_dtype())
+
+    def parameter(self, *shape: int) -> Tensor:
+        """A new parameter drawn from U(−1/√H, 1/√H), PyTorch's start for everything recurrent."""
+        bound = self.hidden_size**-0.5
+        values = uniform(shape, -bound, bound, generator=self.generator, dtype=self.dtype)
+        return tensor(values, device=self.device, requires_grad=True)
+
+    @property
+    def output_size(self) -> int:
+        return self.hidden_size
+
+    def blank(self, batch: int, size: int, like: Tensor) -> Tensor:
+        """Zeros (batch, size) of the dtype and device of `like`."""
+        return tensor(like.xp.zeros((batch, size), like.dtype), device=like.device)
+
+    def start(self, batch: int, like: Tensor) -> State:
+        """The state before the first step: zeros (B, H)."""
+        return self.blank(batch, self.hidden_size, like)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(output, next state) of one time step; x is (B, I), or (B,) whole numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def begin(self, batch: int, like: Tensor) -> None:
+        """Called before the first step of a sequence: draw what stays the same for all of it."""
+
+    def end(self) -> None:
+        """Called after the last step of a sequence."""
+
+    def keep(self, name: str, value: Tensor) -> Tensor:
+        """The value; when the loop runs with trace=True it is kept under that name too."""
+        if self._record is not None:
+            self._record.setdefault(name, []).append(value)
+        return value
+
+    def record(self, into: dict[str, list] | None) -> None:
+        self._record = into
+
+    def like(self, x: Tensor) -> Tensor:
+        """What first states resemble: x, or the parameters where x is whole numbers."""
+        return x if x.dtype.kind == "f" else next(t for _, t in self.named_tensors())
+
+    def forward(self, x: Tensor, state: State | None = None) -> State:
+        """The next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
+        check_input(x, self.input_size)
+        alone = x.ndim == (1 if x.dtype.kind == "f" else 0)
+        x = x.unsqueeze(0) if alone else x
+        if state is None:
+            state = self.start(x.shape[0], self.like(x))
+        elif alone:
+            state = each(lambda s: s.unsqueeze(0), state)
+        new = self.step(x, state)[1]
+        return each(lambda s: s.squeeze(0), new) if alone else new
+
+
+def each(function: Callable, *states: State) -> State:
+    """The function of every part of a state (a Tensor or a tuple), in the state's own structure."""
+    if isinstance(states[0], tuple):
+        return tuple(function(*parts) for parts in zip(*states, strict=True))
+    return function(*states)
+
+
+def check_input(x: Tensor, input_size: int) -> None:
+    """Raise unless the last axis, or the largest index, fits."""
+    if x.dtype.kind == "f":
+        if x.shape[-1:] != (input_size,):
+            got = x.shape[-1] if x.ndim else "a scalar"
+            message = "input.size(-1) must be equal to input_size."
+            raise RuntimeError(f"{message} Expected {input_size}, got {got}")
+    elif x._array.size and not ((low := x._array.min()) >= 0 and x._array.max() < input_size):
+        bad = low if low < 0 else x._array.max()
+        raise IndexError(f"index {bad} is out of range for input_size={input_size}")

@@ -1,0 +1,208 @@
+"""One time step of each recurrent network, written as the book writes it.
+
+A cell has `start(batch, like)`, its first state, and `step(x, state) -> (output, state)`. The loop
+over time is elsewhere and works for every cell. What all cells share (stacked weights, the product
+that serves all gates at once, biases, dropout, initialisation) is in `Gated`; what is left here are
+the equations. Options name the dialects: every variant in use is one of these classes with the
+right options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..losses import linear
+from ..tensor import Tensor
+from .gates import Gated, activation
+from .layers import LayerNorm
+
+
+class RNNCell(Gated):
+    """h' = g(W_hh h + W_ih x + b): Elman's network; `nonlinearity` is a name or any function.
+
+    With leak α (echo state networks): h' = (1 − α) h + α g(…).
+    """
+
+    gate_names = ("h",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool | str = True,
+        nonlinearity: str | Callable = "tanh",
+        *,
+        leak: float = 1.0,
+        **shared: Any,
+    ):
+        super().__init__(input_size, hidden_size, bias, **shared)
+        if not 0 < leak <= 1:
+            raise ValueError(f"leak must be in (0, 1], got {leak}")
+        self.nonlinearity, self.leak = activation(nonlinearity), leak
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        new = self.nonlinearity(self.pre(x, h)["h"])
+        h = new if self.leak == 1 else (1 - self.leak) * h + self.leak * new
+        return h, h
+
+
+class GRUCell(Gated):
+    """r, z = σ(W x + U h + b);  n = tanh(W x + U(r ∘ h) + b);  h' blends h and n by z.
+
+    reset="after":  n = tanh(W x + b_in + r ∘ (U h + b_hn)), PyTorch's and cuDNN's.
+    reset="before": n = tanh(W x + U (r ∘ h) + b), the papers' and the notes'.
+    update="keeps":  h' = z ∘ h + (1 − z) ∘ n, PyTorch's and Keras'.
+    update="writes": h' = (1 − z) ∘ h + z ∘ n, the notes' Γ_u, where 1 means overwrite.
+    """
+
+    gate_names = ("r", "z", "n")
+    roles: ClassVar = {"r": "reset", "z": "update", "n": "candidate"}
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool | str = True,
+        *,
+        reset: str = "after",
+        update: str = "keeps",
+        **shared: Any,
+    ):
+        _one_of("reset", reset, ("after", "before"))
+        _one_of("update", update, ("keeps", "writes"))
+        if shared.get("form") == "stacked" and reset == "after":
+            raise ValueError('form="stacked" is W [r ∘ h, x]: it needs reset="before"')
+        if shared.get("layer_norm") and reset == "before":
+            raise ValueError('layer_norm needs reset="after"')
+        super().__init__(input_size, hidden_size, bias, **shared)
+        self.reset, self.update = reset, update
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        if self.reset == "after":
+            wx, uh = self.from_input(x), self.from_state(h)
+            pre = {name: wx[name] + uh[name] for name in ("r", "z")}
+        else:
+            pre = self.pre(x, h, ("r", "z"))
+        r, z = self.open("r", pre), self.open("z", pre)
+        if self.reset == "after":
+            pre["n"] = wx["n"] + r * uh["n"]
+        else:
+            pre |= self.pre(x, r * h, ("n",))
+        n = self.open("n", pre)
+        h = z * h + (1 - z) * n if self.update == "keeps" else (1 - z) * h + z * n
+        return h, h
+
+    def keeping_gate(self) -> tuple[str | None, str | None]:
+        return ("z", None) if self.update == "keeps" else (None, "z")
+
+
+class MGUCell(Gated):
+    """f = σ(W x + U h + b);  n = tanh(W x + U (f ∘ h) + b);  h' = (1 − f) ∘ h + f ∘ n.
+
+    The minimal gated unit (Zhou et al. 2016): one gate both resets and writes.
+    """
+
+    gate_names = ("f", "n")
+    roles: ClassVar = {"f": "forget", "n": "candidate"}
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        f = self.open("f", self.pre(x, h, ("f",)))
+        n = self.open("n", self.pre(x, f * h, ("n",)))
+        h = (1 - f) * h + f * n
+        return h, h
+
+    def keeping_gate(self) -> tuple[str | None, str | None]:
+        return None, "f"
+
+
+class LSTMCell(Gated):
+    """i, f, o = σ(W x + U h + b);  g = tanh(W x + U h + b);  c' = f ∘ c + i ∘ g;  h' = o ∘
+    tanh(c').
+
+    output_activation=None gives h' = o ∘ c'. relevance=True gives a gate r and
+    g = tanh(W x + U (r ∘ h) + b). coupled=True sets i = 1 − f. peephole="diagonal" or "full" lets i and f see c, and o
+    see c'. proj_size=P gives h' = W_hr (o ∘ tanh(c')). forget_bias=1.0 is the whole bias of f
+    (None: as PyTorch).
+    """
+
+    state_names = ("h", "c")
+    weight_hr: Tensor
+    roles: ClassVar = {"i": "update", "f": "forget", "g": "candidate", "o": "output", "r": "reset"}
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool | str = True,
+        *,
+        output_activation: str | Callable | None = "tanh",
+        relevance: bool = False,
+        peephole: str | None = None,
+        coupled: bool = False,
+        proj_size: int = 0,
+        forget_bias: float | None = None,
+        layer_norm: bool = False,
+        **shared: Any,
+    ):
+        _one_of("peephole", peephole, (None, "diagonal", "full"))
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(
+                f"proj_size must be in [0, hidden_size={hidden_size}), got {proj_size}"
+            )
+        if layer_norm and relevance:
+            raise ValueError("layer_norm and relevance do not go together")
+        names = ("i", "f", "o", "r", "g") if relevance else ("i", "f", "g", "o")
+        self.gate_names = tuple(k for k in names if not (coupled and k == "i"))
+        self.gates_of_h = self.gate_names[:-1] if relevance else self.gate_names
+        self.relevance, self.peephole, self.coupled = relevance, peephole, coupled
+        self.proj_size = proj_size
+        super().__init__(input_size, hidden_size, bias, layer_norm=layer_norm, **shared)
+        self.output_activation = activation(output_activation)
+        self.norm_c = (
+            LayerNorm(hidden_size, device=self.device, dtype=self.dtype) if layer_norm else None
+        )
+        if forget_bias is not None:
+            self.gate("f").fill("bias", forget_bias)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        H = self.hidden_size
+        peep: Any = {None: None, "diagonal": (H,), "full": (H, H)}[self.peephole]
+        extra: dict[str, tuple[int, ...]] = (
+            {"weight_hr": (self.proj_size, H)} if self.proj_size else {}
+        )
+        if peep:
+            extra |= {f"weight_c{k}": peep for k in ("i", "f", "o") if k in self.gate_names}
+        return super().shapes() | extra
+
+    def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        return self.blank(batch, self.output_size, like), self.blank(batch, self.hidden_size, like)
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        h, c = state
+        pre = self.pre(x, h, self.gates_of_h)
+        f = self.open("f", pre, c)
+        i = 1 - f if self.coupled else self.open("i", pre, c)
+        if self.relevance:
+            pre |= self.pre(x, self.open("r", pre) * h, ("g",))
+        g = self.open("g", pre)
+        c = f * c + i * self.drop(g)
+        o = self.open("o", pre, c)
+        h = o * self.output_activation(self.norm_c(c) if self.norm_c else c)
+        h = linear(h, self.weight_hr) if self.proj_size else h
+        return h, (h, c)
+
+    def peep(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
+        """z + w_c ∘ c, or z + W_c c with full matrices."""
+        if not self.peephole:
+            return z
+        weight = getattr(self, f"weight_c{gate}")
+        return z + (weight * c if self.peephole == "diagonal" else linear(c, weight))
+
+    def keeping_gate(self) -> tuple[str | None, str | None]:
+        return "f", None if self.coupled else "i"
+
+
+def _one_of(option: str, value: object, known: tuple) -> None:
+    if value not in known:
+        raise ValueError(f"{option} must be one of {', '.join(map(repr, known))}, got {value!r}")

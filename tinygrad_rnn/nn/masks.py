@@ -1,0 +1,68 @@
+"""Which steps of a padded batch are real, and lists of sequences to padded batches and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..shapes import cat, stack
+from ..tensor import Tensor, tensor
+
+
+def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool) -> Any:
+    """A (T, B) array, True on real steps, from lengths (B,) or a mask; None if all are real."""
+    if lengths is None and mask is None:
+        return None
+    if lengths is not None and mask is not None:
+        raise ValueError("give lengths or mask, not both")
+    if lengths is not None:
+        return np.arange(shape[0])[:, None] < checked_lengths(lengths, *shape[:2])
+    real = np.asarray(mask.numpy() if isinstance(mask, Tensor) else mask)
+    if real.dtype != np.bool_:
+        raise TypeError(f"mask must hold booleans, True on real steps, got {real.dtype}")
+    real = real[:, None] if real.ndim == 1 else real.T if batch_first else real
+    if real.shape != tuple(shape[:2]):
+        raise ValueError(f"mask is {real.shape} as (T, B), the input {tuple(shape[:2])}")
+    return real
+
+
+def checked_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
+    """The lengths as whole numbers in 0…T, one per sequence, or ValueError."""
+    given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    if given.dtype.kind not in "iu" and given.size:
+        raise ValueError(f"lengths must be whole numbers, got {given.dtype}")
+    given = given.reshape(-1) if given.ndim == 0 else given
+    if given.shape != (batch,):
+        raise ValueError(f"lengths has shape {given.shape}, the batch has {batch} sequences")
+    for k, length in enumerate(given.tolist()):
+        if length > steps:
+            raise ValueError(f"lengths[{k}]={length} exceeds the sequence length {steps}")
+        if length < 0:
+            raise ValueError(f"lengths[{k}]={length} is negative")
+    return given.astype(np.int64)
+
+
+def pad_sequence(
+    sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0
+) -> Tensor:
+    """The sequences (T_k, …) as one padded batch (T, B, …)."""
+    longest = max((s.shape[0] for s in sequences), default=0)
+    padded = [_padded(s, longest, padding_value) for s in sequences]
+    return stack(padded, 0 if batch_first else 1)
+
+
+def _padded(sequence: Tensor, longest: int, value: float) -> Tensor:
+    missing = longest - sequence.shape[0]
+    if not missing:
+        return sequence
+    rest = sequence.xp.full((missing, *sequence.shape[1:]), value, sequence.dtype)
+    return cat((sequence, tensor(rest, device=sequence.device)), 0)
+
+
+def unpad_sequence(padded: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
+    """The sequences of a padded batch, each as long as it is."""
+    whole = padded if batch_first else padded.transpose(0, 1)
+    sizes = checked_lengths(lengths, whole.shape[1], whole.shape[0])
+    return [whole[k, :length] for k, length in enumerate(sizes.tolist())]

@@ -1,0 +1,366 @@
+"""Recurrent layers: cells in time, stacked, in one or both directions, with PyTorch's interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, ClassVar
+
+from ..functions import softmax
+from ..init import generator_from
+from ..losses import dropout
+from ..random import Generator
+from ..shapes import cat, stack
+from ..tensor import Tensor, scope, tensor
+from .cell import Cell, State, check_input, each
+from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .gates import Gated, activation, rate
+from .layers import Linear
+from .masks import time_mask
+from .module import Module
+from .record import Run, Traced
+from .scan import Steps, clean, per_step, scan
+from .zoneout import Zoneout
+
+
+class Recurrent(Module):
+    """Any cell as a layer over time: deep, in one or both directions.
+
+    `cell` is a class, called as cell(input_size, hidden_size, **options) for every layer and
+    direction; or one finished cell; or a list of layers, each a cell or a pair (forward, reverse).
+    Returns are always `output, state`: output (T, B, D·H), or (B, T, D·H) with batch_first; each
+    part of the state is (layers·directions, B, H), layer by layer, forward before reverse, whatever
+    batch_first says.
+    """
+
+    label = "recurrent"
+    scan: Callable = staticmethod(scan)  # a compiler puts its own loop here
+
+    def __init__(
+        self,
+        cell: Any,
+        input_size: int | None = None,
+        hidden_size: int | None = None,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        merge: str = "concat",
+        zoneout: float | tuple[float, ...] = 0.0,
+        stateful: bool = False,
+        seed: int | Generator | None = None,
+        **options: Any,
+    ):
+        if merge not in ("concat", "sum"):
+            raise ValueError(f'merge must be "concat" or "sum", got {merge!r}')
+        if not isinstance(num_layers, int) or num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {num_layers!r}")
+        self.generator = generator_from(seed)
+        self.batch_first, self.dropout, self.merge = batch_first, rate(dropout), merge
+        self.stateful, self._state = stateful, None
+        self._observers: list[Callable] = []
+        if isinstance(cell, Cell) or not callable(cell):
+            layers: Any = cell if isinstance(cell, (list, tuple)) else [cell]
+            cells = [c if isinstance(c, (list, tuple)) else [c] for c in layers]
+        else:
+            cells, size = [], input_size
+            options |= {"seed": self.generator} if takes_seed(cell) else {}
+            for _ in range(num_layers):
+                directions = range(2 if bidirectional else 1)
+                cells.append([cell(size, hidden_size, **options) for _ in directions])
+                size = self._width(cells[-1])
+        if zoneout:
+            cells = [[Zoneout(c, zoneout, seed=self.generator) for c in pair] for pair in cells]
+        self.cells: list[list[Cell]] = [list(pair) for pair in cells]
+
+    # Shape of the stack
+    @property
+    def num_layers(self) -> int:
+        return len(self.cells)
+
+    @property
+    def bidirectional(self) -> bool:
+        return len(self.cells[0]) == 2
+
+    @property
+    def input_size(self) -> int:
+        return self.cells[0][0].input_size
+
+    @property
+    def hidden_size(self) -> int:
+        return self.cells[0][0].hidden_size
+
+    @property
+    def output_size(self) -> int:
+        """The size of the output's last axis."""
+        return self._width(self.cells[-1])
+
+    def _width(self, pair: Sequence[Cell]) -> int:
+        return sum(c.output_size for c in (pair if self.merge == "concat" else pair[:1]))
+
+    def flat_cells(self) -> list[tuple[str, Cell]]:
+        """("_l0", cell), ("_l0_reverse", cell), …: PyTorch's order and endings."""
+        return [
+            (f"_l{k}" + "_reverse" * d, cell)
+            for k, pair in enumerate(self.cells)
+            for d, cell in enumerate(pair)
+        ]
+
+    def named_tensors(self, prefix: str = "") -> Any:
+        for ending, cell in self.flat_cells():
+            for name, value in cell.named_tensors():
+                yield f"{prefix}{name}{ending}", value
+
+    def __getattr__(self, name: str) -> Tensor:
+        found = re.fullmatch(r"(\w+?)(_l\d+(?:_reverse)?)", name)
+        for ending, cell in self.flat_cells() if found and "cells" in vars(self) else ():
+            if found and ending == found[2] and hasattr(cell, found[1]):
+                return getattr(cell, found[1])
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        found = re.fullmatch(r"(\w+?)(_l\d+(?:_reverse)?)", name)
+        if found:  # lstm.weight_hh_l0 = w belongs to the cell
+            setattr(dict(self.flat_cells())[found[2]], found[1], value)
+        else:
+            super().__setattr__(name, value)
+
+    # The run
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        trace: bool = False,
+    ) -> tuple[Tensor, State]:
+        """(output, state) over x: (T, B, I), unbatched (T, I), or whole numbers (T, B) or (T,).
+
+        lengths (B,) or mask (T, B) mark what is real. With trace=True the pair returned also has
+        `.h`, `.c`, `.gate("f")`, … of every step.
+        """
+        xs, alone = self._time_major(x)
+        real = time_mask(xs.shape[:2], lengths, mask, self.batch_first and not alone)
+        xs = clean(xs, real)
+        check_input(xs, self.input_size)
+        first = self._first_states(state, xs, alone)
+        steps, last, runs = self._layers(xs, first, real, trace)
+        for observer in self._observers:
+            observer(self, first, last)
+        output = self._whole(steps, xs)
+        final = self._join(last)
+        if self.stateful:
+            self._state = each(lambda s: s.detach(), final)
+        if alone:
+            output, final = output.squeeze(1), each(lambda s: s.squeeze(1), final)
+        elif self.batch_first:
+            output = output.transpose(0, 1)
+        return Traced(output, final, runs) if trace else (output, final)
+
+    def _layers(
+        self, xs: Steps, first: list[State], real: Any, trace: bool
+    ) -> tuple[Any, list, list]:
+        last: list[State] = []
+        runs: list[Any] = []
+        for k, pair in enumerate(self.cells):
+            if k and self.dropout:
+                xs = per_step(self._drop, xs)
+            outputs = []
+            for d, cell in enumerate(pair):
+                run = Run(self.label, k, d, cell) if trace else None
+                labels = {"layer": k, "dir": "rev" if d else "fwd", "cell": type(cell).__name__}
+                with scope(self.label, **labels):
+                    steps, end = self.scan(cell, xs, first[len(last)], real, bool(d), run)
+                outputs.append(steps)
+                last.append(end)
+                runs.append(run.close() if run else None)
+            with scope(self.label, layer=k):
+                xs = outputs[0] if len(pair) == 1 else per_step(self._merge, *outputs)
+        return xs, last, runs
+
+    def _merge(self, forward: Tensor, reverse: Tensor) -> Tensor:
+        return cat((forward, reverse), -1) if self.merge == "concat" else forward + reverse
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout, training=self.training, generator=self.generator)
+
+    # Shapes in and out
+    def _time_major(self, x: Tensor) -> tuple[Tensor, bool]:
+        axes = 2 if x.dtype.kind != "f" else 3
+        if x.ndim not in (axes - 1, axes):
+            names = "(T, B, I) or (T, I)" if axes == 3 else "(T, B) or (T,) whole numbers"
+            raise ValueError(f"{type(self).__name__} expects x as {names}, got shape {x.shape}")
+        if x.ndim == axes - 1:
+            return x.unsqueeze(1), True
+        return (x.transpose(0, 1) if self.batch_first else x), False
+
+    def _whole(self, steps: Steps, xs: Tensor) -> Tensor:
+        """The outputs of all steps as one Tensor (T, B, width)."""
+        if isinstance(steps, Tensor):
+            return steps
+        if len(steps):
+            return stack(list(steps), 0)
+        like = self.cells[0][0].like(xs)
+        return tensor(
+            like.xp.zeros((0, xs.shape[1], self.output_size), like.dtype), device=like.device
+        )
+
+    def _first_states(self, state: State | None, xs: Tensor, alone: bool) -> list[State]:
+        """One first state per cell, from zeros, from the last call (stateful) or as given."""
+        state = self._state if state is None and self.stateful else state
+        cells = [cell for _, cell in self.flat_cells()]
+        blank = [cell.start(xs.shape[1], cell.like(xs)) for cell in cells]
+        if state is None:
+            return blank
+        if isinstance(state, list):  # of cells whose states differ
+            return state
+        if alone and state is not self._state:
+            state = each(lambda s: s.unsqueeze(1), state)
+        check_state(state, blank, alone)
+        return [each(lambda s, k=k: s[k], state) for k in range(len(cells))]
+
+    def _join(self, last: list[State]) -> State:
+        """The last states stacked part by part; as a list if the cells' states differ."""
+        parts = [s if isinstance(s, tuple) else (s,) for s in last]
+        if len({tuple(p.shape for p in state) for state in parts}) > 1:
+            return last
+        return each(lambda *cells: stack(list(cells), 0), *last)
+
+    def reset_state(self, rows: Any = None) -> None:
+        """Forget the kept state (stateful=True), of all sequences or of some rows of the batch."""
+        if rows is None or self._state is None:
+            self._state = None
+            return
+
+        def cleared(s: Tensor) -> Tensor:
+            new = s._array.copy()
+            new[:, rows] = 0
+            return tensor(new, device=s.device)
+
+        self._state = each(cleared, self._state)
+
+
+def takes_seed(cell: Callable) -> bool:
+    """True if the cell draws its weights from a generator it is given."""
+    return any(
+        p.name == "seed" or p.kind == p.VAR_KEYWORD for p in signature(cell).parameters.values()
+    )
+
+
+def check_state(state: State, blank: list[State], alone: bool) -> None:
+    """Raise unless each part is (cells, B, size), in PyTorch's words."""
+    parts = state if isinstance(state, tuple) else (state,)
+    wanted = blank[0] if isinstance(blank[0], tuple) else (blank[0],)
+    if len(parts) != len(wanted):
+        raise ValueError(f"the state has {len(wanted)} parts, got {len(parts)}")
+    for k, (part, like) in enumerate(zip(parts, wanted, strict=True)):
+        size = (len(blank), *like.shape)
+        if part.shape != size:
+            shown, got = (
+                (size[:1] + size[2:], part.shape[:1] + part.shape[2:])
+                if alone
+                else (size, part.shape)
+            )
+            raise RuntimeError(f"Expected hidden[{k}] size {shown}, got {list(got)}")
+
+
+class RNN(Recurrent):
+    """`torch.nn.RNN` with every option of RNNCell."""
+
+    label = "rnn"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str | Callable = "tanh",
+        bias: bool | str = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
+    ):
+        stacking: dict[str, Any] = {
+            "batch_first": batch_first,
+            "dropout": dropout,
+            "bidirectional": bidirectional,
+        }
+        options |= {"nonlinearity": nonlinearity, "bias": bias}
+        super().__init__(RNNCell, input_size, hidden_size, num_layers, **stacking, **options)
+
+
+class GRU(Recurrent):
+    """`torch.nn.GRU` with every option of GRUCell."""
+
+    label = "gru"
+    cell_class: ClassVar[type[Gated]] = GRUCell
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool | str = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
+    ):
+        stacking: dict[str, Any] = {
+            "batch_first": batch_first,
+            "dropout": dropout,
+            "bidirectional": bidirectional,
+        }
+        cell = self.cell_class
+        super().__init__(
+            cell, input_size, hidden_size, num_layers, bias=bias, **stacking, **options
+        )
+
+
+class LSTM(GRU):
+    """`torch.nn.LSTM` with every option of LSTMCell."""
+
+    label, cell_class = "lstm", LSTMCell
+
+
+class MGU(GRU):
+    """Layers of MGUCell."""
+
+    label, cell_class = "mgu", MGUCell
+
+
+class Readout(Module):
+    """ŷ_t = g2(W_ya a_t + b_y) on top of a recurrent layer; g2 "softmax", "sigmoid", … or None.
+
+    Losses that take logits want None. Behind a bidirectional layer a_t is [a→_t, a←_t].
+    """
+
+    def __init__(
+        self,
+        layer: Recurrent,
+        out_features: int,
+        activation: str | Callable | None = None,
+        *,
+        seed: int | Generator | None = None,
+        **options: Any,
+    ):
+        self.layer = layer
+        seed = layer.generator if seed is None else seed
+        self.linear = Linear(layer.output_size, out_features, seed=seed, **options)
+        self.g2 = output_function(activation)
+
+    def forward(
+        self, x: Tensor, state: State | None = None, **options: Any
+    ) -> tuple[Tensor, State]:
+        a, state = self.layer(x, state, **options)
+        with scope("readout", head="y"):
+            return self.g2(self.linear(a)), state
+
+
+def output_function(what: str | Callable | None) -> Callable:
+    """An activation by name; "softmax" is taken over the last axis."""
+    return softmax if what == "softmax" else activation(what)

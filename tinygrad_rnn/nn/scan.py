@@ -1,0 +1,83 @@
+"""The loop over time: the only one in this package. What happens in a step is the cell's affair.
+
+Padding is handled here, once for every cell: its input is replaced before the step and the state is
+frozen after it, so nothing that stands in padding, NaN included, reaches a value or a gradient. The
+reverse direction thereby begins at each sequence's own last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ops import where
+from ..shapes import unbind
+from ..tensor import Tensor, scope
+from .cell import Cell, State, each
+from .record import Run
+
+Steps = Sequence[Tensor] | Tensor  # T Tensors (B, …), or one (T, B, …)
+
+
+def scan(
+    cell: Cell,
+    xs: Steps,
+    state: State,
+    mask: Any = None,
+    reverse: bool = False,
+    run: Run | None = None,
+) -> tuple[Steps, State]:
+    """(outputs, last state) of the cell run over xs from a first state.
+
+    mask (T, B), a NumPy array, is True on real steps: elsewhere the state stays, the output is 0.
+    What stands in padding must be finite (see `clean`): 0 · NaN would spoil gradients of weights.
+    """
+    xs = unbind(xs, 0) if isinstance(xs, Tensor) else xs
+    if not len(xs):
+        return [], state
+    outputs = list(xs)
+    cell.begin(xs[0].shape[0], cell.like(xs[0]))
+    cell.record(run.gate_steps if run else None)
+    try:
+        for t in range(len(xs))[:: -1 if reverse else 1]:
+            with scope("step", step=t):
+                if mask is None or mask[t].all():
+                    outputs[t], state = cell.step(xs[t], state)
+                else:
+                    outputs[t], state = masked_step(cell, xs[t], state, mask[t])
+                label(state, cell.state_names)
+            if run is not None:
+                run.add(outputs[t], state)
+    finally:
+        cell.record(None)
+        cell.end()
+    return outputs, state
+
+
+def masked_step(cell: Cell, x: Tensor, state: State, real: Any) -> tuple[Tensor, State]:
+    """One step in which only rows where `real` (B,) is True move; the others output 0."""
+    rows = lambda like: like.xp.asarray(real).reshape(-1, *(1,) * (like.ndim - 1))
+    output, new = cell.step(x, state)
+    new = each(lambda n, old: where(rows(n), n, old), new, state)
+    return where(rows(output), output, 0), new
+
+
+def label(state: State, names: tuple[str, ...]) -> None:
+    """Name the state's Tensors for drawings and the microscope, unless they have a name."""
+    for part, name in zip(state if isinstance(state, tuple) else (state,), names):
+        if part.node is not None and part.node.name is None:
+            part.node.name = name
+
+
+def per_step(function: Callable, *sequences: Steps) -> Steps:
+    """The function step by step over lists, or at once over whole Tensors (T, B, …)."""
+    if all(isinstance(s, Tensor) for s in sequences):
+        return function(*sequences)
+    return [function(*parts) for parts in zip(*sequences, strict=True)]
+
+
+def clean(xs: Tensor, real: Any) -> Tensor:
+    """xs with padding replaced by 0, so that nothing can be read from it."""
+    if real is None or real.all():
+        return xs
+    return where(xs.xp.asarray(real).reshape(real.shape + (1,) * (xs.ndim - 2)), xs, 0)

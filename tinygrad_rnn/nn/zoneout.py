@@ -1,0 +1,68 @@
+"""Zoneout (Krueger et al. 2017): at random, parts of the state keep their old value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..init import generator_from
+from ..random import Generator
+from ..tensor import Tensor
+from .cell import Cell, State
+from .gates import rate
+
+
+class Zoneout(Cell):
+    """Any cell, its state zoned out at rate p, one rate for all parts or one each.
+
+    In training s' = old where a coin falls, new elsewhere; in evaluation the expectation p·old + (1
+    − p)·new.
+    """
+
+    def __init__(
+        self, cell: Cell, p: float | tuple[float, ...], *, seed: int | Generator | None = None
+    ):
+        parts = len(cell.state_names)
+        self.inner = cell
+        self.rates = [rate(q) for q in (p if isinstance(p, tuple) else (p,) * parts)]
+        if len(self.rates) != parts:
+            raise ValueError(f"{len(self.rates)} zoneout rates for the {parts} parts of the state")
+        self.generator = generator_from(seed)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "inner" not in vars(self):
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    gate_names = property(lambda self: self.inner.gate_names)  # type: ignore[assignment]
+    state_names = property(lambda self: self.inner.state_names)  # type: ignore[assignment]
+    output_size = property(lambda self: self.inner.output_size)  # type: ignore[assignment]
+
+    def named_tensors(self, prefix: str = "") -> Any:
+        return self.inner.named_tensors(prefix)
+
+    def start(self, batch: int, like: Tensor) -> State:
+        return self.inner.start(batch, like)
+
+    def begin(self, batch: int, like: Tensor) -> None:
+        self.inner.begin(batch, like)
+
+    def end(self) -> None:
+        self.inner.end()
+
+    def record(self, into: dict[str, list] | None) -> None:
+        self.inner.record(into)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        output, new = self.inner.step(x, state)
+        olds, news = (s if isinstance(s, tuple) else (s,) for s in (state, new))
+        parts = [self._zoned(*three) for three in zip(olds, news, self.rates, strict=True)]
+        output = parts[0] if output is news[0] else output
+        return output, tuple(parts) if isinstance(new, tuple) else parts[0]
+
+    def _zoned(self, old: Any, new: Any, p: float) -> Any:
+        if not p:
+            return new
+        if not self.training:
+            return p * old + (1 - p) * new
+        stays = self.generator.bernoulli(new.shape, p, new.dtype, new.device)
+        return stays * old + (1 - stays) * new
