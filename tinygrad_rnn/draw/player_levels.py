@@ -1,38 +1,75 @@
 """A laid-out scene cut into columns that can be drawn one by one.
 
-A column is a time step (its frame) or what stands before or after all steps. Columns whose boxes,
-wires and frames have the same places share one picture, and only the ids of their nodes differ.
-A wire between columns keeps which of its points move with the column it comes from, so that the
-player may widen, fold or leave out a step without a new layout.
+A column is a time step, or what stands before or after all steps. Columns that look alike (same
+operations, joined the same way) share one picture, and only the ids of their nodes differ; so of a
+thousand steps only the few in the scene need a layout. A wire between columns keeps which of its
+points move with the column it comes from: the player may then widen or fold a step by itself.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from .columns import Column, Plan, masked, plan
 from .graph import Graph
 from .labels import face
 from .scene import Box, Frame, Scene, Wire
+from .stamp import Options, unrolled
 
 MARGIN = 8.0
+SHOWN = (4, 3)  # steps that are laid out at the start and at the end of a long graph
 
 
-@dataclass(slots=True)
-class _Column:
-    """One column while it is cut out: its span, and what lies in it."""
+def lay_out(graph: Graph) -> Scene:
+    """Return a scene in which every kind of column appears; steps that repeat are left out."""
+    drawn = plan(graph)
+    signs = signatures(drawn)
+    steps = [i for i, column in enumerate(drawn.columns) if column.step is not None]
+    few, many = SHOWN
+    clean = set(range(len(signs))) - set(steps[few - 1 : len(steps) - many + 1])
+    enough = {signs[i] for i in clean} >= set(signs)
+    long = len(steps) > 2 * (few + many)
+    return unrolled(graph, Options(elide=SHOWN if enough and long else None))
 
-    left: float
-    right: float
-    frame: Frame | None = None
-    boxes: list[Box] = field(default_factory=list)
-    frames: list[Frame] = field(default_factory=list)
-    wires: list[Wire] = field(default_factory=list)
-    ids: list[int] = field(default_factory=list)
-    places: dict[int, int] = field(default_factory=dict)  # node id → place in ids
+
+def signatures(drawn: Plan) -> list[tuple[Any, ...]]:
+    """Return for each column what must be equal for two of them to share a picture."""
+    places = {node: i for column in drawn.columns for i, node in enumerate(column.ids)}
+    return [_signature(drawn, index, column, places) for index, column in enumerate(drawn.columns)]
+
+
+def _signature(
+    drawn: Plan, index: int, column: Column, places: dict[int, int]
+) -> tuple[Any, ...]:
+    nodes = drawn.graph.nodes
+    made = []
+    for number in column.ids:
+        node = nodes[number]
+        joined = []
+        for slot, parent in enumerate(node.parents):
+            home = drawn.where.get(parent) if parent is not None else None
+            if home is None or (number, slot) in drawn.chips:
+                loose = parent is None or nodes[parent].role != "input"
+                joined.append(("chip", parent if loose and home is None else -1))
+            else:
+                joined.append((home - index, places[parent]))  # type: ignore[index]
+        labels = tuple((k, str(v)) for k, v in node.labels.items() if k != "step")
+        made.append((node.op, node.role, masked(node.name), labels, tuple(joined)))
+    return (column.step is None, tuple(made))
+
+
+class _Part:
+    """A column that the scene shows: its span, and what lies in it."""
+
+    def __init__(self, left: float, right: float, frame: Frame | None) -> None:
+        self.left, self.right, self.frame = left, right, frame
+        self.boxes: list[Box] = []
+        self.frames: list[Frame] = []
+        self.wires: list[Wire] = []
+        self.ids: list[int] = []
+        self.places: dict[int, int] = {}
 
     def local(self, node: int) -> int:
         """Return the place of a node among the column's ids; it is added when new."""
@@ -41,160 +78,207 @@ class _Column:
             self.ids.append(node)
         return self.places[node]
 
+    def gap(self, x: float) -> float:
+        """Return how far x lies outside the column, 0 inside."""
+        return max(self.left - x, x - self.right, 0.0)
+
 
 class _Cutter:
-    def __init__(self, scene: Scene, graph: Graph, members: Sequence[Sequence[int]] | None) -> None:
-        self.scene, self.graph, self.members = scene, graph, members
-        self.columns = _spans(scene)
-        self.home: dict[int, int] = {}  # drawn node → column
-        self.chips: dict[tuple[int, int], list[tuple[int, Box]]] = defaultdict(list)
-        self.solid: dict[int, int] = {}  # drawn node → place of its box in the column
-        self._fill()
-        lowest = [box.y - box.h / 2 for box in scene.boxes] + [f.y for f in scene.frames]
-        lowest += [y for wire in scene.wires for _, y in wire.points]
-        self.top = min(lowest, default=0.0) - MARGIN
+    def __init__(self, scene: Scene, graph: Graph) -> None:
+        self.graph, self.drawn = graph, plan(graph)
+        self.where = dict(self.drawn.where)
+        self.columns = list(self.drawn.columns)
+        self.signs = signatures(self.drawn)
+        self._add_stubs(scene)
+        self.parts = self._parts(scene)
+        self.solid: dict[int, int] = {}  # node → place of its box in its column
+        self.chips: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self._fill(scene)
+        ys = [box.y - box.h / 2 for box in scene.boxes] + [frame.y for frame in scene.frames]
+        ys += [y for wire in scene.wires for _, y in wire.points]
+        self.top = min(ys, default=0.0) - MARGIN
+        lowest = [box.y + box.h / 2 for box in scene.boxes]
+        lowest += [frame.y + frame.h for frame in scene.frames]
+        self.height = max(lowest, default=0.0) + MARGIN - self.top
 
-    def _fill(self) -> None:
-        for box in self.scene.boxes:
+    def _add_stubs(self, scene: Scene) -> None:
+        """Give states that come from outside a column of their own, before all others."""
+        outside = {b.node for b in scene.boxes if b.shape != "dashed" and b.node is not None}
+        loose = sorted(outside - set(self.where))
+        if loose:
+            self.columns.insert(0, Column("before", loose))
+            self.signs.insert(0, ("stubs",))
+            self.where = {node: index + 1 for node, index in self.where.items()}
+            self.where |= dict.fromkeys(loose, 0)
+
+    def _parts(self, scene: Scene) -> dict[int, _Part]:
+        """Return the columns that the scene shows, with their spans."""
+        inside: dict[int, list[Box]] = defaultdict(list)
+        for box in scene.boxes:
+            home = self.where.get(box.node) if box.shape != "dashed" else None  # type: ignore[arg-type]
+            if home is not None and not self._is_stub(box, inside[home]):
+                inside[home].append(box)
+        frames = sorted((f for f in scene.frames if f.kind == "step"), key=lambda f: f.x)
+        parts = {}
+        for index, boxes in sorted(inside.items()):
+            middle = boxes[0].x if boxes else 0.0
+            frame = next((f for f in frames if f.x <= middle <= f.x + f.w), None)
+            left = min(box.x - box.w / 2 for box in boxes) - MARGIN
+            right = max(box.x + box.w / 2 for box in boxes) + MARGIN
+            span = (frame.x, frame.x + frame.w) if frame else (left, right)
+            parts[index] = _Part(*span, frame)
+        return parts
+
+    def _is_stub(self, box: Box, before: list[Box]) -> bool:
+        """True for the copy of a node that an elided picture shows beside the gap."""
+        return any(other.node == box.node for other in before)
+
+    def _fill(self, scene: Scene) -> None:
+        for box in scene.boxes:
             if box.node is None:
                 continue
-            index = self._at(box.x)
-            column = self.columns[index]
+            home = self.where.get(box.node) if box.shape != "dashed" else self._at(box.x)
+            if home not in self.parts or box.node in self.solid and box.shape != "dashed":
+                continue
+            part = self.parts[home]
+            if part.gap(box.x):
+                continue
             if box.shape == "dashed":
-                self.chips[(index, box.node)].append((len(column.boxes), box))
+                self.chips[(home, box.node)].append(len(part.boxes))
             else:
-                self.home[box.node] = index
-                self.solid[box.node] = len(column.boxes)
-            column.boxes.append(box)
-        for frame in self.scene.frames:
+                self.solid[box.node] = len(part.boxes)
+            part.boxes.append(box)
+        for frame in scene.frames:
             if frame.kind != "step":
-                self.columns[self._at(frame.x + frame.w / 2)].frames.append(frame)
-        for wire in self.scene.wires:
-            if wire.edge is not None and wire.edge[0] in self.home:
-                self.columns[self.home[wire.edge[0]]].wires.append(wire)
+                self.parts[self._at(frame.x + frame.w / 2)].frames.append(frame)
+        for wire in scene.wires:
+            home = self.where.get(wire.edge[0]) if wire.edge else None
+            if home in self.parts:
+                self.parts[home].wires.append(wire)
 
     def _at(self, x: float) -> int:
-        """Return the column at x, the nearest one for what lies between two."""
-        gaps = [max(c.left - x, x - c.right, 0.0) for c in self._near(x)]
-        return self._first + gaps.index(min(gaps))
-
-    def _near(self, x: float) -> list[_Column]:
-        low, high = 0, len(self.columns)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self.columns[middle].right < x else (low, middle)
-        self._first = max(0, low - 1)
-        return self.columns[self._first : low + 1]
+        return min(self.parts, key=lambda index: self.parts[index].gap(x))
 
     def level(self) -> dict[str, Any]:
-        """Return the whole level: pictures `T`, and per column [step, picture, ids, gap, label]."""
-        pictures: dict[str, int] = {}
-        made, columns = [], []
+        """Return pictures `T`, and per column `S` [step, picture, ids, gap, label]."""
+        models: dict[tuple[Any, ...], int] = {}
+        for index in sorted(self.parts, key=lambda i: not self._clean(i)):
+            models.setdefault(self.signs[index], index)
+        used = sorted(set(models.values()))
+        pictures = [self._picture(index) for index in used]
+        for index, picture in zip(used, pictures, strict=True):
+            self._gather(index, picture, models)
+        columns = []
         for index, column in enumerate(self.columns):
-            picture = self._picture(index, column)
-            place = pictures.setdefault(repr(picture), len(made))
-            if place == len(made):
-                made.append(picture)
-            columns.append([self._step(column), place, column.ids, self._gap(index), self._label(column)])
-        bottom = [box.y + box.h / 2 for box in self.scene.boxes]
-        bottom += [frame.y + frame.h for frame in self.scene.frames]
-        height = _r(max(bottom, default=0.0) + MARGIN - self.top)
-        return {"height": height, "T": made, "S": columns}
+            model = models[self.signs[index]]
+            ids = self._ids(model, column)
+            place = used.index(model)
+            columns.append([column.step, place, ids, self._gap(model), _title(column)])
+        return {"height": _r(self.height), "T": pictures, "S": columns}
 
-    def _step(self, column: _Column) -> int | None:
-        if column.frame is None:
-            return None
-        steps = [self.graph.nodes[i].step for i in column.ids]
-        return next((step for step in steps if step is not None), None)
-
-    def _label(self, column: _Column) -> str:
-        return column.frame.label if column.frame else ""
+    def _clean(self, index: int) -> bool:
+        """True for a column whose neighbours are shown too: none of its wires is a stub."""
+        around = [i for i in (index - 1, index + 1) if 0 <= i < len(self.columns)]
+        return all(i in self.parts for i in around)
 
     def _gap(self, index: int) -> float:
-        after = self.columns[index + 1 : index + 2]
-        return _r(after[0].left - self.columns[index].right) if after else 0.0
+        after = self.parts.get(index + 1)
+        return _r(after.left - self.parts[index].right) if after else 30.0
 
-    def _picture(self, index: int, column: _Column) -> dict[str, Any]:
-        boxes = [self._box(column, box) for box in column.boxes]
-        inner, outer = [], []
-        for wire in column.wires:
-            (inner if (packed := self._wire(index, column, wire))[0] == 0 else outer).append(packed)
-        frames = [
-            [f.label, f.kind, _r(f.x - column.left), _r(f.y - self.top), _r(f.w), _r(f.h),
-             _r((f.label_x if f.label_x is not None else f.x + f.w / 2) - column.left)]
-            for f in column.frames
-        ]  # fmt: skip
-        picture = {"w": _r(column.right - column.left), "B": boxes, "E": inner, "X": outer}
-        if column.frame is not None:
-            picture["P"] = [_r(column.frame.y - self.top), _r(column.frame.h)]
-        return picture | {"C": frames}
+    def _ids(self, model: int, column: Column) -> list[int]:
+        """Return the nodes of a column in the order of the picture's places."""
+        own = self.columns[model].ids
+        places = {node: i for i, node in enumerate(own)}
+        chips = self._chip_edges(model)
+        return [
+            column.ids[places[node]] if node in places else self._other(node, chips, places, column)
+            for node in self.parts[model].ids
+        ]
 
-    def _box(self, column: _Column, box: Box) -> list[Any]:
-        node = box.node or 0
-        ids = [node] if self.members is None else list(self.members[node])
-        usual = self.members is None and tuple(box.lines) == face(self.graph.nodes[node]).lines
-        known = usual or box.shape == "dashed"
-        place = [_r(box.x - column.left), _r(box.y - self.top), _r(box.w), _r(box.h)]
-        return [*place, box.shape, 0 if known else list(box.lines), [column.local(i) for i in ids]]
+    def _chip_edges(self, model: int) -> dict[int, tuple[int, int]]:
+        edges = (wire.edge for wire in self.parts[model].wires if wire.edge)
+        return {self.graph.nodes[c].parents[k]: (c, k) for c, k in edges}  # type: ignore[misc]
 
-    def _wire(self, index: int, column: _Column, wire: Wire) -> list[Any]:
+    def _other(
+        self, node: int, chips: dict[int, tuple[int, int]], places: dict[int, int], column: Column
+    ) -> int:
+        """Return what a chip stands for in another column than the picture's own."""
+        child, slot = chips.get(node, (None, 0))
+        if child is None or child not in places:
+            return node
+        parent = self.graph.nodes[column.ids[places[child]]].parents[slot]
+        return node if parent is None else parent
+
+    def _picture(self, index: int) -> dict[str, Any]:
+        part = self.parts[index]
+        boxes = [self._box(part, box) for box in part.boxes]
+        wires = [self._wire(index, part, wire) for wire in part.wires]
+        frames = [self._frame(part, frame) for frame in part.frames]
+        picture: dict[str, Any] = {"w": _r(part.right - part.left), "B": boxes, "C": frames}
+        if part.frame is not None:
+            picture["P"] = [_r(part.frame.y - self.top), _r(part.frame.h)]
+        picture["E"] = [wire for wire in wires if wire[0] == 0]
+        return picture | {"X": [wire for wire in wires if wire[0] != 0]}
+
+    def _frame(self, part: _Part, f: Frame) -> list[Any]:
+        middle = f.label_x if f.label_x is not None else f.x + f.w / 2
+        corner = [_r(f.x - part.left), _r(f.y - self.top), _r(f.w), _r(f.h)]
+        return [f.label, f.kind, *corner, _r(middle - part.left)]
+
+    def _box(self, part: _Part, box: Box) -> list[Any]:
+        node = self.graph.nodes[box.node or 0]
+        lines = 0 if box.shape == "dashed" or tuple(box.lines) == face(node).lines else box.lines
+        place = [_r(box.x - part.left), _r(box.y - self.top), _r(box.w), _r(box.h)]
+        return [*place, box.shape, lines, [part.local(node.id)]]
+
+    def _wire(self, index: int, part: _Part, wire: Wire) -> list[Any]:
         """Return [column offset, source box, target box, points of the source, points, edges]."""
         child, slot = wire.edge or (0, 0)
-        parent = self.graph.nodes[child].parents[slot]
-        start = wire.points[0]
-        chips = self.chips.get((index, parent), []) if parent is not None else []
-        near = min(chips, key=lambda chip: _far(chip[1], start), default=None)
-        source, home = (near[0], index) if near else (self.solid.get(parent, -1), self.home.get(parent, index))  # type: ignore[arg-type]
-        if home == index:
-            split = 0
-        else:
-            split = self._split(wire, self.columns[home], column)
+        parent: int = self.graph.nodes[child].parents[slot]  # type: ignore[assignment]
+        chips = self.chips.get((index, parent), [])
+        near = min(chips, key=lambda i: _far(part.boxes[i], wire.points[0]), default=None)
+        home = index if near is not None else self.where.get(parent, index)
+        source = self.parts.get(home, part)
+        split = _split(wire, source, part) if source is not part else 0
         flat = []
         for place, (x, y) in enumerate(wire.points):
-            left = self.columns[home].left if place < split else column.left
-            flat += [_r(x - left), _r(y - self.top)]
-        edges = [[column.local(child), slot]]
-        return [home - index, source, self.solid[child], split, flat, edges]
+            flat += [_r(x - (source if place < split else part).left), _r(y - self.top)]
+        from_box = near if near is not None else self.solid.get(parent, -1)
+        edges = [[part.local(child), slot]]
+        return [home - index, from_box, self.solid[child], split, flat, edges]
 
-    def _split(self, wire: Wire, source: _Column, target: _Column) -> int:
-        """Return how many leading points belong to the column the wire comes from."""
-        for place, (x, _) in enumerate(wire.points):
-            there = max(source.left - x, x - source.right, 0.0)
-            here = max(target.left - x, x - target.right, 0.0)
-            if here < there:
-                return place
-        return len(wire.points)
-
-
-def pack(
-    scene: Scene, graph: Graph, members: Sequence[Sequence[int]] | None = None
-) -> dict[str, Any]:
-    """Return a scene as pictures of columns; `members` lists what each drawn node stands for."""
-    return _Cutter(scene, graph, members).level()
-
-
-def _spans(scene: Scene) -> list[_Column]:
-    """Return the columns from left to right: frames of steps, and what stands between them."""
-    frames = sorted((f for f in scene.frames if f.kind == "step"), key=lambda f: f.x)
-    columns = [_Column(f.x, f.x + f.w, f) for f in frames]
-    starts = [f.x for f in frames]
-    loose: dict[int, list[Box]] = defaultdict(list)
-    for box in scene.boxes:
-        after = _count_below(starts, box.x)
-        if not after or box.x > frames[after - 1].x + frames[after - 1].w:
-            loose[after].append(box)
-    for after, boxes in loose.items():
-        left = min(box.x - box.w / 2 for box in boxes) - MARGIN
-        columns.append(_Column(left, max(box.x + box.w / 2 for box in boxes) + MARGIN))
-    return sorted(columns, key=lambda column: column.left) or [_Column(0.0, scene.width)]
+    def _gather(self, index: int, picture: dict[str, Any], models: dict[Any, int]) -> None:
+        """Add the wires that come from columns the scene leaves out, like those that it shows."""
+        if len(self.parts) == len(self.columns):
+            return
+        child_wires = {(wire.edge, wire.edge[0]): wire for wire in self.parts[index].wires if wire.edge}
+        known = {edge for edge, _ in child_wires}
+        for child in (c for c in self.drawn.gathers if self.where[c] == index):
+            like = {self.signs[index + w[0]]: w for w in picture["X"]}
+            for edge in self.drawn.gathers[child]:
+                home = self.where[self.graph.nodes[child].parents[edge[1]]]  # type: ignore[index]
+                wire = like.get(self.signs[home])
+                if edge in known or wire is None:
+                    continue
+                place = self.parts[index].local(child)
+                picture["X"].append([home - index, *wire[1:5], [[place, edge[1]]]])
 
 
-def _count_below(sorted_values: list[float], x: float) -> int:
-    low, high = 0, len(sorted_values)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if sorted_values[middle] <= x else (low, middle)
-    return low
+def pack(scene: Scene, graph: Graph) -> dict[str, Any]:
+    """Return a scene as pictures of columns, and the columns of the whole graph."""
+    return _Cutter(scene, graph).level()
+
+
+def _title(column: Column) -> str:
+    return column.label if column.step is not None and column.label else ""
+
+
+def _split(wire: Wire, source: _Part, target: _Part) -> int:
+    """Return how many leading points of a wire belong to the column it comes from."""
+    for place, (x, _) in enumerate(wire.points):
+        if target.gap(x) < source.gap(x):
+            return place
+    return len(wire.points)
 
 
 def _far(box: Box, point: tuple[float, float]) -> float:

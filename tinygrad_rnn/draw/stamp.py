@@ -130,7 +130,8 @@ class _Stamper:
             wide = self.made[index][1].block.w + 2 * PAD
             top = row * row_height + self.lift
             block = self.made[index][1].block
-            self.slots[index] = _Slot(x + PAD, top + PAD + high - block.h, row, x, x + wide)
+            drop = 0.0 if self.plan.columns[index].label == "after" else high - block.h
+            self.slots[index] = _Slot(x + PAD, top + PAD + drop, row, x, x + wide)
             self._frame(index, x, top, wide, high)
             x += wide + self.gap
             count += 1
@@ -191,7 +192,9 @@ class _Stamper:
         shape, made = self.made[index]
         place = self.slots[index]
         local = self.plan.columns[index].ids.index(child)
-        source: Key = (-1 - shape.outer[self.graph.nodes[child].parents[slot]],)  # type: ignore[index]
+        parent = self.graph.nodes[child].parents[slot]
+        known = -1 - child if child in self.plan.gathers else parent
+        source: Key = (-1 - shape.outer[known],)  # type: ignore[index]
         edge: Edge = (source, local, slot)
         lane, paths = made.block.entries[source]
         return [(x + place.x, y + place.y) for x, y in paths[edge]], lane + place.y, index

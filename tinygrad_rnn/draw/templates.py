@@ -34,7 +34,7 @@ class Shape:
     nodes: list[GraphNode]
     edges: list[Edge] = field(default_factory=list)
     chips: dict[Key, GraphNode] = field(default_factory=dict)
-    outer: dict[int, int] = field(default_factory=dict)  # source id → number of the outside
+    outer: dict[int, int] = field(default_factory=dict)  # source → its number; −1−id for a bus
     sides: list[int] = field(default_factory=list)
 
     def outside(self, source: int, side: int) -> Key:
@@ -68,6 +68,8 @@ def _source(
         return (i, slot)
     if parent in local:
         return (local[parent],)
+    if (child, slot) in plan.gathers.get(child, ()):
+        return shape.outside(-1 - child, LEFT)
     home = plan.where.get(parent, -1)
     return shape.outside(parent, RIGHT if home > index else LEFT)
 

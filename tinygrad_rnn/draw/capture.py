@@ -1,0 +1,252 @@
+"""A computation of the engine as a `Graph`: nodes, values, and what backward carried.
+
+The function is run once within `trace()`, so that operations without gradient are seen too, and
+a function that raises half-way still leaves the operations before the error. Names of local
+variables become names of nodes, so that a user's drawing speaks the user's language.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..autodiff import Flow
+from ..tensor import Node, Tensor, leaf_of, toposort, trace
+from .errors import DrawError
+from .graph import Graph, GraphNode
+from .legend import NOT_RUN
+from .names import name_nodes
+from .steps import assign_steps
+
+SAMPLE = 64
+FREED = "the graph was freed by backward(); call backward(keep_graph=True) or draw first."
+
+
+@dataclass(slots=True)
+class Run:
+    """What happened when a function ran: its nodes, its result, what it raised."""
+
+    nodes: list[Node] = field(default_factory=list)
+    result: Any = None
+    error: Exception | None = None
+    names: dict[Node, str] = field(default_factory=dict)
+
+
+def run(function: Callable[[], Any]) -> Run:
+    """Return what a function computed; an exception is kept, not raised."""
+    made = Run()
+    with trace() as nodes, _locals_of(function, made.names):
+        try:
+            made.result = function()
+        except Exception as error:  # the drawing of what came before is the point
+            made.error = error
+    made.nodes = nodes
+    return made
+
+
+@contextmanager
+def _locals_of(function: Callable, names: dict[Node, str]) -> Iterator[None]:
+    """Note the names that the function's own variables have when it returns or raises."""
+    code = getattr(function, "__code__", None)
+
+    def watch(frame: Any, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            names.update(named(frame.f_locals))
+
+    before = sys.getprofile()
+    sys.setprofile(watch if code is not None else before)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def named(variables: dict[str, Any]) -> dict[Node, str]:
+    """Return node → variable name for the Tensors among some variables, also inside modules."""
+    found: dict[Node, str] = {}
+    for name, value in variables.items():
+        if isinstance(value, Tensor) and value.node is not None:
+            found[value.node] = name
+        elif hasattr(value, "named_parameters"):
+            for inner, parameter in value.named_parameters():
+                found[leaf_of(parameter)] = inner
+    return found
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """Return the Tensors in a result: itself, or those in tuples, lists and dictionaries."""
+    found, stack = [], [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, list | tuple):
+            stack.extend(reversed(item))
+        elif isinstance(item, dict):
+            stack.extend(reversed(list(item.values())))
+    return found
+
+
+def check_result(result: Any, name: str = "x") -> list[Tensor]:
+    """Return the Tensors of a result; a DrawError says why there is nothing to draw."""
+    found = tensors(result)
+    if found:
+        return found
+    kind = "a numpy array" if isinstance(result, np.ndarray) else f"a {type(result).__name__}"
+    raise DrawError(
+        f"'{name}' is {kind}, not a Tensor: nothing was recorded. "
+        "Return the Tensor itself (did you call .data or .numpy()?)"
+    )
+
+
+def graph_of(
+    roots: Iterable[Tensor],
+    names: dict[Node, str] | None = None,
+    title: str = "",
+    flow: Flow | None = None,
+    values: bool = True,
+) -> Graph:
+    """Return the graph of everything some Tensors were made from."""
+    roots = list(roots)
+    nodes = toposort(*(leaf_of(root) for root in roots))
+    flow = flow or next((leaf_of(r).flow for r in roots if leaf_of(r).flow is not None), None)
+    return convert(nodes, [leaf_of(r) for r in roots], names, title, flow, values)
+
+
+def convert(
+    nodes: list[Node],
+    roots: list[Node],
+    names: dict[Node, str] | None = None,
+    title: str = "",
+    flow: Flow | None = None,
+    values: bool = True,
+) -> Graph:
+    """Return nodes of the engine as a graph: dense ids, roles, the book's names, gradients."""
+    nodes = sorted(nodes, key=lambda node: node.index)
+    ids = {node: i for i, node in enumerate(nodes)}
+    names = names or {}
+    graph = Graph(title=title)
+    for node in nodes:
+        graph.nodes.append(_graph_node(node, ids, names, values))
+    _roles(graph, nodes, roots, ids)
+    if flow is not None:
+        _overlay(graph, nodes, ids, flow)
+    assign_steps(graph)
+    name_nodes(graph)
+    _uses(graph, flow, nodes)
+    if not graph.has_gradients:
+        graph.notes.append(NOT_RUN)
+    return graph.validate()
+
+
+def _graph_node(
+    node: Node, ids: dict[Node, int], names: dict[Node, str], values: bool
+) -> GraphNode:
+    parents = tuple(None if p is None else ids.get(p) for p in node.parents)
+    value = node.value if values else None
+    return GraphNode(
+        ids[node],
+        node.op.name if node.op else None,
+        parents,
+        tuple(node.shape),
+        str(node.dtype),
+        node.name or names.get(node),
+        "op" if node.op else "input",
+        {key: _plain(value) for key, value in node.labels.items()},
+        tuple(map(str, node.path)),
+        None if value is None else statistics(value),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | bool) or value is None else str(value)
+
+
+def _roles(graph: Graph, nodes: list[Node], roots: list[Node], ids: dict[Node, int]) -> None:
+    for node, made in zip(nodes, graph.nodes, strict=True):
+        if node.op is None:
+            made.role = _leaf_role(node, made)
+    for root in roots:
+        made = graph.nodes[ids[root]]
+        if root.op is not None and len(roots) == 1 and not made.shape:
+            made.role = "loss"
+            made.name = made.name if made.name and made.name != "loss" else "L"
+
+
+def _leaf_role(node: Node, made: GraphNode) -> str:
+    if node.needs:
+        return "param"
+    name = (made.name or "").lower()
+    whole = np.dtype(node.dtype).kind in "iub"
+    if name.startswith(("target", "label", "y")) or (whole and not name.startswith("x")):
+        return "target"
+    return "input" if made.name or made.shape else "const"
+
+
+def statistics(array: Any) -> dict[str, Any]:
+    """Return norm, range, mean and a sample of an array; the finite part where some is not."""
+    flat = np.asarray(array.get() if hasattr(array, "get") else array).reshape(-1)
+    flat = flat.astype(np.float64)
+    good = flat[np.isfinite(flat)]
+    # the plain norm: what is not finite must show
+    found: dict[str, Any] = {"norm": float((flat**2).sum()) ** 0.5}
+    empty = not good.size
+    found |= {"min": 0.0 if empty else float(good.min())}
+    found |= {"max": 0.0 if empty else float(good.max())}
+    found |= {"mean": 0.0 if empty else float(good.mean())}
+    return found | {"sample": sample(flat), "nonfinite": int(flat.size - good.size)}
+
+
+def sample(array: Any) -> list[float]:
+    """Return the first 64 numbers, with six digits."""
+    flat = np.asarray(array.get() if hasattr(array, "get") else array).reshape(-1)[:SAMPLE]
+    return [float(f"{v:.6g}") for v in flat.tolist()]
+
+
+def _size(g: Any) -> float:
+    """Return the norm of a recorded gradient: it is a norm already, or an array."""
+    return float(g) if isinstance(g, float) else statistics(g)["norm"]
+
+
+def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) -> None:
+    """Put the recorded gradients on nodes and edges; what was not reached has none."""
+    for node, made in zip(nodes, graph.nodes, strict=True):
+        g = flow.nodes.get(node)
+        if g is not None:
+            made.grad = statistics(g) if flow.full else {"norm": g}
+        for slot, share in enumerate(flow.edges.get(node, ())):
+            if share is not None and made.parents[slot] is not None:
+                graph.edge_grads[f"{made.id}:{slot}"] = _size(share)
+                if flow.full:
+                    graph.edge_samples[f"{made.id}:{slot}"] = sample(share)
+    graph.order = [ids[node] for node in flow.order if node in ids]
+    _check_sums(graph, nodes, flow)
+
+
+def _check_sums(graph: Graph, nodes: list[Node], flow: Flow) -> None:
+    """Say so when `.grad` holds more than this one backward pass."""
+    for node in nodes:
+        if node.op is None and node.grad is not None and node in flow.nodes:
+            here, kept = _size(flow.nodes[node]), statistics(node.grad._array)["norm"]
+            passes = round(kept / here) if here > 0 and np.isfinite(kept) else 1
+            if passes >= 2 and abs(kept - here) > 1e-3 * here:
+                graph.notes.append(f"gradients are the sum of {passes} backward passes")
+                return
+
+
+def _uses(graph: Graph, flow: Flow | None, nodes: list[Node]) -> None:
+    """List, per parameter, each use with its step and what it contributed to the gradient."""
+    for parent, slot, child in graph.edges():
+        if parent.role != "param":
+            continue
+        use: dict[str, Any] = {"node": child.id, "k": slot, "step": child.step}
+        key = f"{child.id}:{slot}"
+        use["norm"] = graph.edge_grads.get(key)
+        if key in graph.edge_samples:
+            use["sample"] = graph.edge_samples[key]
+        graph.param_uses.setdefault(parent.id, []).append(use)
