@@ -158,10 +158,10 @@ def fitted(g: Any, node: Node) -> Any:
     if g.shape != shape:
         surplus = g.ndim - len(shape)
         if surplus > 0:
-            g = g.sum(axis=tuple(range(surplus)))
-        axes = tuple([i for i, n in enumerate(shape) if n == 1 and surplus >= 0 and g.shape[i] != 1])
-        if axes:
-            g = g.sum(axis=axes, keepdims=True)
+            g = g.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
+        if g.shape != shape and surplus >= 0:
+            axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
+            g = g.sum(axis=axes, keepdims=True) if axes else g
         if g.shape != shape:
             g = broadcast_to(g, shape=shape)
     return g if g.dtype == node.dtype else g.astype(node.dtype)
@@ -278,7 +278,7 @@ def leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
     """Those nodes of `order` through which gradients must pass to arrive at `ends`."""
     live: set[Node] = set()
     for node in order:
-        if node in ends or any(p in live for p in node.parents):
+        if node in ends or not live.isdisjoint(node.parents):
             live.add(node)
     return [n for n in order if n in live]
 

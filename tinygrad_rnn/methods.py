@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import functions, ops, shapes
-from .backend import as_array, is_array
-from .tensor import Tensor, is_grad_enabled, wrap
+from .tensor import Tensor, is_grad_enabled
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
           "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip
@@ -39,30 +38,11 @@ SHAPE_METHODS = (
 ).split()
 
 
-def convertible(other: Any) -> bool:
-    return is_array(other) or isinstance(other, (int, float, bool, np.generic, Tensor))
-
-
-def operator(function: Callable, name: str) -> Callable:
-    """`function` for `a ∘ b`; arrays beside a Tensor become Tensors (copied), others are refused."""
-
-    def apply(a: Tensor, b: Any) -> Any:
-        if isinstance(b, Tensor) or type(b) is float or type(b) is int:
-            return function(a, b)
-        if is_array(b):
-            return function(a, wrap(as_array(b), None))
-        return function(a, b) if convertible(b) else NotImplemented
-
-    apply.__name__ = apply.__qualname__ = name
-    return apply
-
-
 def reflected(function: Callable, name: str) -> Callable:
     """`function` for `b ∘ a` where b is no Tensor."""
 
     def apply(a: Tensor, b: Any) -> Any:
-        b = wrap(as_array(b), None) if is_array(b) else b
-        return function(b, a) if convertible(b) else NotImplemented
+        return function(b, a)
 
     apply.__name__ = apply.__qualname__ = name
     return apply
@@ -77,7 +57,7 @@ def in_place(function: Callable, name: str) -> Callable:
             raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place operation; "
                                "use no_grad() to change a parameter")  # fmt: skip
         y = function(a, b)
-        if recorded or y is NotImplemented or a.node is not None and not a.is_leaf:
+        if recorded or a.node is not None and not a.is_leaf:
             return y
         if y.shape != a.shape:
             raise ValueError(f"{name}: the result has shape {y.shape}, the tensor {a.shape}")
@@ -107,14 +87,13 @@ def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
 
 
 for _name, _function in BINARY.items():
-    _operator = operator(_function, _name)
-    setattr(Tensor, f"__{_name}__", _operator)
+    setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
-    setattr(Tensor, f"__i{_name}__", in_place(_operator, f"__i{_name}__"))
+    setattr(Tensor, f"__i{_name}__", in_place(_function, f"__i{_name}__"))
 for _name, _function in COMPARE.items():
-    setattr(Tensor, f"__{_name}__", operator(_function, _name))
+    setattr(Tensor, f"__{_name}__", _function)
 for _name, _function in LOGIC.items():
-    setattr(Tensor, f"__{_name}__", operator(_function, _name))
+    setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
 for _name in PRIMITIVE_METHODS:
     setattr(Tensor, _name, getattr(ops, _name))

@@ -93,17 +93,23 @@ def _put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
 
 def add_at(total: Array, index: tuple, g: Array) -> Array:
     """Adds `g` into `total[index]` in place, right for repeated indices; returns `total`."""
-    if is_basic(index):
-        view = total[(*index, ...)] if Ellipsis not in index else total[index]
-        np.add(view, g, out=view)
-    else:
+    if not is_basic(index):
         library_of(total).xp.add.at(total, index, g)
+        return total
+    part = total[index]
+    if isinstance(part, np.generic):
+        total[index] = part + g
+    else:
+        np.add(part, g, out=part)
     return total
 
 
 def is_basic(index: tuple) -> bool:
     """True if `index` has only slices, integers, None and …: it then names no place twice."""
-    return all(i is None or i is Ellipsis or isinstance(i, (slice, int)) for i in index)
+    for i in index:
+        if type(i) is not slice and i is not None and i is not Ellipsis and type(i) is not int:
+            return False
+    return True
 
 
 class Piece:

@@ -356,7 +356,7 @@ def _index_part(x: Tensor, k: Any) -> tuple:
 
 def take(x: Tensor, key: Any) -> Tensor:
     """`x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean masks."""
-    return getitem(x, index=index_of(x, key))
+    return getitem(x, index=(key,) if type(key) is int or type(key) is slice else index_of(x, key))
 
 
 def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Tensor:

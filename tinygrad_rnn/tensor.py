@@ -11,7 +11,7 @@ Tensor binds a new array to it, so what the graph saved stays what it was.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from .backend import (
 from .errors import different_devices, explained, line_of_user, watch
 
 _count = itertools.count()
+NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
 
 
 class Node:
@@ -132,10 +133,11 @@ def enclosing(inner: scope | None) -> list[scope]:
 class Mode:
     """What a primitive does besides computing: record for gradients, trace, look for NaN."""
 
-    __slots__ = ("anomaly", "grad", "nodes")
+    __slots__ = ("anomaly", "grad", "nodes", "plain")
 
     def __init__(self, grad: bool = True, nodes: list[Node] | None = None, anomaly: bool = False):
         self.grad, self.nodes, self.anomaly = grad, nodes, anomaly
+        self.plain = nodes is None and not anomaly
 
 
 MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never written to
@@ -490,18 +492,23 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
     differentiable = bool(op.rules)
 
     def apply(*inputs: Any, **params: Any) -> Any:
-        arrays, tensors, needs = [], False, False
+        arrays, parents, tensors, foreign, needs = [], [], False, False, False
         for x in inputs:
             if isinstance(x, Tensor):
+                tensors, node = True, x.node
                 arrays.append(x._array)
-                tensors = True
-                if x.node is not None and x.node.needs:
+                parents.append(node)
+                if node is not None and node.needs:
                     needs = differentiable
             else:
                 arrays.append(x)
+                parents.append(None)
+                foreign = foreign or type(x) not in NUMBERS
         if not tensors:
             return compute(*arrays, **params)
         try:
+            if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
+                arrays = [constant(a, x) for a, x in zip(arrays, inputs, strict=True)]
             if casts is not None:
                 arrays = casts(arrays)
             y = compute(*arrays, **params)
@@ -510,39 +517,41 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
         if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
             y = np.asarray(y)
         mode = MODE.get()
-        needs = needs and mode.grad
-        if needs or mode.nodes is not None:
-            return wrap(y, record(op, inputs, arrays, y, params, needs, mode))
-        if mode.anomaly:
-            record(op, inputs, arrays, y, params, False, mode)
-        return wrap(y, None)
+        if not (needs and mode.grad) and mode.plain:
+            return wrap(y, None)
+        if None in parents:
+            parents = [leaf_of(x) if isinstance(x, Tensor) else None for x in inputs]
+        if op.keeps_all:
+            saved = (y if op.keeps_y else None, *arrays)
+        elif op.keeps_inputs:
+            kept = zip(op.keeps_inputs, arrays, parents, strict=False)
+            saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
+        else:
+            saved = (y if op.keeps_y else None, *parents)
+        made = Node(op, tuple(parents), saved, params, y.shape, y.dtype, needs and mode.grad)
+        if not mode.plain:
+            look(mode, made, inputs, y)
+        return wrap(y, made)
 
     apply.__name__ = apply.__qualname__ = name
     apply.op = op  # type: ignore[attr-defined]
     return apply
 
 
-def record(op: Primitive, inputs: Any, arrays: Any, y: Array, params: dict, needs: bool,
-           mode: Mode) -> Node:  # fmt: skip
-    """The Node of a result: its parents, and of the arrays only those that a rule will read."""
+def constant(array: Any, x: Any) -> Any:
+    """The array of an input `x`: a Tensor's own, else a copy that nobody else can write to."""
+    return array if isinstance(x, Tensor) or not is_array(array) else as_array(array)
+
+
+def look(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
+    """What tracing and anomaly mode do with a node just made."""
     if mode.nodes is not None:
         trace_leaves(inputs, mode.nodes)
-    parents = tuple([(x.node or leaf_of(x)) if isinstance(x, Tensor) else None for x in inputs])
-    if op.keeps_all:
-        saved = (y if op.keeps_y else None, *arrays)
-    elif op.keeps_inputs:
-        kept = zip(op.keeps_inputs, arrays, parents, strict=False)
-        saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
-    else:
-        saved = (y if op.keeps_y else None, *parents)
-    node = Node(op, parents, saved, params, y.shape, y.dtype, needs)
-    if mode.nodes is not None:
-        node.value, node.inputs = y, tuple(arrays)
+        node.value = y
         mode.nodes.append(node)
-    if mode.anomaly:
+    if mode.anomaly and node.op is not None:
         node.where = line_of_user()
-        watch(op.name, str(node.scope or ""), y, node.where)
-    return node
+        watch(node.op.name, str(node.scope or ""), y, node.where)
 
 
 def trace_leaves(inputs: Iterable[Any], nodes: list[Node]) -> None:
