@@ -110,7 +110,7 @@ class StrictUfunc:
 
     def at(self, a: StrictArray, indices: Any, b: Any = None) -> None:
         self._need("at")
-        if a.dtype.kind == "b" or a.dtype.itemsize == 1:
+        if a.dtype.char not in ("iIlLqQefd" if self.__name__ == "add" else "iIlLqQfd"):
             raise TypeError(f"cupy.{self.__name__}.at does not support {a.dtype}")
         guarded(self._ufunc.at, a._host, indices, operand(b))
 

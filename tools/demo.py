@@ -1,6 +1,6 @@
 """The main job in one minute: draw an LSTM's unrolled graph, train one, check its BPTT by hand.
 
-The task: read ten bits one by one, and after each say whether the ones so far are odd in number.
+The task: read sixteen bits one by one, and after each say whether the ones so far are odd in number.
 One forgotten bit spoils every answer behind it, so the gradient has to travel through time. What
 trained the model is then held against back-propagation through time derived by hand, in NumPy.
 """
@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygrad_rnn import Tensor, nn, no_grad, optim, tensor
-from tinygrad_rnn.functions import cross_entropy
+from tinygrad_rnn import Tensor, cross_entropy, nn, no_grad, optim, tensor
 
-STEPS, BATCH, HIDDEN = 10, 32, 24
+STEPS, BATCH, HIDDEN = 16, 32, 24
 Arrays = dict[str, np.ndarray]
 
 
@@ -34,7 +33,7 @@ class Parity(nn.Module):
         return self.readout(states)
 
     def loss(self, bits: Tensor, odd: np.ndarray) -> Tensor:
-        return cross_entropy(self(bits).reshape(-1, 2), odd.reshape(-1))
+        return cross_entropy(self(bits).reshape(-1, 2), tensor(odd.reshape(-1)))
 
 
 def sequences(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -84,15 +83,15 @@ def bptt_by_hand(p: Arrays, x: np.ndarray, odd: np.ndarray) -> Arrays:
     W, U = p["lstm.weight_ih_l0"], p["lstm.weight_hh_l0"]
     bias = p["lstm.bias_ih_l0"] + p["lstm.bias_hh_l0"]
     h, c = np.zeros((B, HIDDEN)), np.zeros((B, HIDDEN))
-    past = []
+    past: list[tuple[np.ndarray, ...]] = []
     for t in range(T):
         z = x[t] @ W.T + h @ U.T + bias
         i, f, o = (sigmoid(z[:, k * HIDDEN : (k + 1) * HIDDEN]) for k in (0, 1, 3))
         g = np.tanh(z[:, 2 * HIDDEN : 3 * HIDDEN])
-        past.append((h, c, i, f, g, o))
+        h_before, c_before = h, c
         c = f * c + i * g
         h = o * np.tanh(c)
-        past[-1] += (c, h)
+        past.append((h_before, c_before, i, f, g, o, c, h))
 
     grads = {name: np.zeros_like(value) for name, value in p.items()}
     dh, dc = np.zeros((B, HIDDEN)), np.zeros((B, HIDDEN))
@@ -107,8 +106,8 @@ def bptt_by_hand(p: Arrays, x: np.ndarray, odd: np.ndarray) -> Arrays:
         dh = dh + dy @ p["readout.weight"]  # from the loss at t, and from all later steps
         dc = dc + dh * o * (1 - np.tanh(c) ** 2)
         di, df, dg, do = dc * g, dc * c_before, dc * i, dh * np.tanh(c)
-        dz = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)]
-        dz = np.concatenate(dz, axis=1)
+        gates = di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)
+        dz = np.concatenate(gates, axis=1)
         grads["lstm.weight_ih_l0"] += dz.T @ x[t]
         grads["lstm.weight_hh_l0"] += dz.T @ h_before
         grads["lstm.bias_ih_l0"] += dz.sum(0)
@@ -144,7 +143,7 @@ def draw(out: Path) -> list[Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is drawn")
-    parser.add_argument("--iterations", type=int, default=600)
+    parser.add_argument("--iterations", type=int, default=400)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
