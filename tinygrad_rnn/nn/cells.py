@@ -117,13 +117,13 @@ class MGUCell(Gated):
 
 
 class LSTMCell(Gated):
-    """i, f, o = σ(W x + U h + b);  g = tanh(W x + U h + b);  c' = f ∘ c + i ∘ g;  h' = o ∘
-    tanh(c').
+    """i, f, o = σ(W x + U h + b);  g = tanh(W x + U h + b)
+    c' = f ∘ c + i ∘ g;  h' = o ∘ tanh(c')
 
-    output_activation=None gives h' = o ∘ c'. relevance=True gives a gate r and
-    g = tanh(W x + U (r ∘ h) + b). coupled=True sets i = 1 − f. peephole="diagonal" or "full" lets i and f see c, and o
-    see c'. proj_size=P gives h' = W_hr (o ∘ tanh(c')). forget_bias=1.0 is the whole bias of f
-    (None: as PyTorch).
+    output_activation=None: h' = o ∘ c'.   relevance=True: a gate r, g = tanh(W x + U (r ∘ h) + b).
+    coupled=True: i = 1 − f.   proj_size=P: h' = W_hr (o ∘ tanh(c')).
+    peephole="diagonal" or "full": i and f see c, o sees c' (vectors or matrices weight_ci, …).
+    forget_bias=1.0: the whole bias of f; None leaves PyTorch's start.
     """
 
     state_names = ("h", "c")
@@ -150,8 +150,8 @@ class LSTMCell(Gated):
             raise ValueError(
                 f"proj_size must be in [0, hidden_size={hidden_size}), got {proj_size}"
             )
-        if layer_norm and relevance:
-            raise ValueError("layer_norm and relevance do not go together")
+        if relevance and (layer_norm or proj_size):
+            raise ValueError("relevance does not go together with layer_norm or proj_size")
         names = ("i", "f", "o", "r", "g") if relevance else ("i", "f", "g", "o")
         self.gate_names = tuple(k for k in names if not (coupled and k == "i"))
         self.gates_of_h = self.gate_names[:-1] if relevance else self.gate_names

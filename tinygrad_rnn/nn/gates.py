@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from .. import init as initial
 from ..functions import elu, gelu, leaky_relu, silu, softplus, softsign
 from ..losses import dropout, linear
-from ..ops import relu, sigmoid, tanh
+from ..ops import getitem, relu, sigmoid, tanh
 from ..random import Generator
 from ..shapes import cat
 from ..tensor import Tensor, scope
@@ -79,6 +79,8 @@ class Gated(Cell):
         if layer_norm and form == "stacked":
             raise ValueError('layer_norm normalises W x and U h apart: it needs form="separate"')
         self.form, self.biases = form, BIASES[bias]
+        if form == "stacked" and self.biases == "double":
+            self.biases = "single"  # one matrix has one bias
         self.input_dropout = rate(input_dropout)
         self.recurrent_dropout, self.candidate_dropout = (
             rate(recurrent_dropout),
@@ -159,7 +161,8 @@ class Gated(Cell):
         names, H = gates or self.gate_names, self.hidden_size
         if len(names) == 1:
             return {names[0]: z}
-        return {name: z[..., k * H : (k + 1) * H] for k, name in enumerate(names)}
+        parts = [(..., slice(k * H, (k + 1) * H)) for k in range(len(names))]
+        return {name: getitem(z, index=part) for name, part in zip(names, parts)}
 
     # What an activation adds to a pre-activation
     def open(self, name: str, pre: dict[str, Tensor], c: Tensor | None = None) -> Tensor:
@@ -222,6 +225,8 @@ class Gate:
         """(parameter's name, index) of "ih", "hh", "bias_ih", "bias_hh"."""
         H, first = self.cell.hidden_size, self.cell.gate_names.index(self.name)
         rows = slice(first * H, (first + 1) * H)
+        if part == "bias_hh" and self.cell.biases != "double":
+            raise AttributeError(f"this {type(self.cell).__name__} has no bias_hh")
         if self.cell.form == "separate":
             return (part if part.startswith("bias") else f"weight_{part}"), rows
         if part == "bias_ih":
