@@ -127,6 +127,7 @@ def check(model: Parity, random: np.random.Generator) -> float:
     worst = 0.0
     for name, parameter in model.named_parameters():
         scale = np.abs(expected[name]).max()
+        assert parameter.grad is not None
         apart = float(np.abs(parameter.grad.numpy() - expected[name]).max() / scale)
         worst = max(worst, apart)
         print(

@@ -32,7 +32,8 @@ def parameters(function: Any) -> str:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return "*args **kwargs"
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    kinds = inspect.Parameter
+    stars: dict[Any, str] = {kinds.VAR_POSITIONAL: "*", kinds.VAR_KEYWORD: "**"}
     return " ".join(stars.get(p.kind, "") + p.name for p in found)
 
 
