@@ -54,6 +54,11 @@ def library(device: str) -> Library:
     return _by_device[name]
 
 
+def is_device(name: object) -> bool:
+    """True for the name of a known device, "cuda" included before CuPy was ever asked for."""
+    return isinstance(name, str) and (name in _by_device or name in ("cuda", "numpy", "cupy"))
+
+
 def library_of(array: Array) -> Library:
     """The library that made ``array``; TypeError if it is no array of a known one."""
     found = _by_type.get(type(array))
