@@ -13,86 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, as_array
-from .errors import watch
-from .ops import Piece, Product, add_at, broadcast_to
-from .tensor import MODE, Node, Tensor, leaf_of, mode, wrap
+from .backend import as_array
+from .context import MODE, mode
+from .flow import Flow, observed
+from .ops import broadcast_to
+from .postponed import POSTPONED, Accumulator, Product
+from .tensor import Node, Tensor, leaf_of, wrap
 
-ROWS = 256  # so many rows of postponed products are stacked before they are multiplied
 NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
 FREED = (
     "the graph was already freed by backward() (at {}); pass retain_graph=True to the first call, "
     "or detach() the hidden state for truncated BPTT"
 )
-
-
-class Accumulator:
-    """A sum of gradients. It adds in place, but only into an array that it made itself."""
-
-    __slots__ = ("left", "right", "rows", "sum")
-
-    def __init__(self) -> None:
-        self.sum: Array | None = None
-        self.left: list[Array] = []
-        self.right: list[Array] = []
-        self.rows = 0
-
-    def add(self, g: Any) -> None:
-        if type(g) is Product:
-            self.left.append(g.left)
-            self.right.append(g.right)
-            self.rows += len(g.left)
-            if self.rows >= ROWS:
-                self.multiply()
-        elif type(g) is Piece:
-            self.sum = g.dense() if self.sum is None else add_at(self.sum, g.index, g.g)
-        elif self.sum is None:
-            self.sum = np.copy(g)
-        else:
-            np.add(self.sum, g, out=self.sum)
-
-    def multiply(self) -> None:
-        """Turns the postponed products into one product of stacked rows."""
-        left, right, self.left, self.right, self.rows = self.left, self.right, [], [], 0
-        product = np.concatenate(left).T @ np.concatenate(right)
-        self.sum = product if self.sum is None else np.add(self.sum, product, out=self.sum)
-
-    def dense(self) -> Array:
-        if self.left:
-            self.multiply()
-        return self.sum
-
-
-POSTPONED = (Accumulator, Product, Piece)
-
-
-class Flow:
-    """What one backward pass carried: `nodes` what met at each node, `edges` what each edge sent.
-
-    With "norm" an entry is a Euclidean norm, with "full" the array; an edge without gradient has
-    None. `order` lists the nodes as they were processed.
-    """
-
-    def __init__(self, record: str):
-        if record not in ("norm", "full"):
-            raise ValueError(f"record must be 'norm' or 'full', not {record!r}")
-        self.full = record == "full"
-        self.order: list[Node] = []
-        self.nodes: dict[Node, Any] = {}
-        self.edges: dict[Node, tuple] = {}
-
-    def reach(self, node: Node, g: Any) -> None:
-        self.order.append(node)
-        self.nodes[node] = self._kept(g)
-        self.edges[node] = (None,) * len(node.parents)
-
-    def cross(self, node: Node, k: int, share: Any) -> None:
-        edges = self.edges[node]
-        self.edges[node] = (*edges[:k], self._kept(share), *edges[k + 1 :])
-
-    def _kept(self, g: Any) -> Any:
-        array = g._array if isinstance(g, Tensor) else g
-        return array if self.full else float((array.astype(np.float64) ** 2).sum()) ** 0.5
 
 
 def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node], as_tensors: bool = False,
@@ -105,17 +37,13 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node], as_t
         g = adjoints.pop(node, None)
         if g is None:
             continue
-        if type(g) in POSTPONED and (watched or node in ends or node.extra or not passes(g, node)):
-            g = g.dense()
-        if node.extra and node.extra.get("hooks"):
-            g = hooked(node, g)
-        if flow is not None:
-            flow.reach(node, g)
+        if type(g) in POSTPONED or node.extra or watched:
+            g = settled(g, node, node in ends or watched, flow)
         if node in ends:
             found[node] = g
         if node.op is None:
             continue
-        saved = node.saved if not as_tensors else on_tensors(node)
+        saved = on_tensors(node) if as_tensors else node.saved
         if saved is None:
             raise RuntimeError(FREED.format(node))
         rules, params = node.op.rules, node.params
@@ -128,27 +56,30 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node], as_t
             if watched:
                 share = observed(share, node, k, flow)
             held = adjoints.get(parent)
-            if held is None:
-                adjoints[parent] = share
-            elif as_tensors:
-                adjoints[parent] = held + share
-            else:
-                if type(held) is not Accumulator:
-                    adjoints[parent] = held = accumulated(held)
-                held.add(share)
+            adjoints[parent] = share if held is None else added(held, share)
     return found
 
 
-def passes(g: Any, node: Node) -> bool:
-    """True if the node's rule takes a postponed product as it is."""
-    return type(g) is Product and node.op is not None and node.op.postpones
+def settled(g: Any, node: Node, finally_: bool, flow: Flow | None) -> Any:
+    """What arrived at a node, all of it: multiplied out, through its hooks, written down."""
+    passes = type(g) is Product and node.op is not None and node.op.postpones
+    if type(g) in POSTPONED and (finally_ or node.hooks or not passes):
+        g = g.dense()
+    if node.hooks:
+        g = hooked(node, g)
+    if flow is not None:
+        flow.reach(node, g)
+    return g
 
 
-def accumulated(first: Any) -> Accumulator:
-    """A sum that starts with `first`."""
-    total = Accumulator()
-    total.add(first)
-    return total
+def added(held: Any, share: Any) -> Any:
+    """The sum of what a node already has and one more share: in place, but never into a share."""
+    if isinstance(held, Tensor):
+        return held + share
+    if type(held) is not Accumulator:
+        held = Accumulator(held)
+    held.add(share)
+    return held
 
 
 def fitted(g: Any, node: Node) -> Any:
@@ -177,18 +108,6 @@ def hooked(node: Node, g: Any) -> Any:
                 raise ValueError(f"hook: returned shape {new.shape} for a gradient {node.shape}")
             g = new if isinstance(g, Tensor) else new._array
     return g
-
-
-def observed(share: Any, node: Node, k: int, flow: Flow | None) -> Any:
-    """`share`, multiplied out, after flow and anomaly mode have looked at it."""
-    share = share.dense() if type(share) in POSTPONED else share
-    if MODE.get().anomaly:
-        place = str(node.scope or "")
-        watch(node.op.name, place, getattr(share, "_array", share), node.where or "?",  # type: ignore[union-attr]
-              f"gradient (of input {k})")  # fmt: skip
-    if flow is not None:
-        flow.cross(node, k, share)
-    return share
 
 
 def on_tensors(node: Node) -> tuple | None:
@@ -225,13 +144,17 @@ def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> 
         if not y.requires_grad:
             raise RuntimeError(NO_GRAPH)
         if g is None and y._array.size != 1:
-            raise RuntimeError(f"grad can be implicitly created only for scalar outputs, not {y.shape}")
+            raise RuntimeError(
+                f"grad can be implicitly created only for scalar outputs, not {y.shape}"
+            )
         if g is None:
             g = y.xp.ones(y.shape, y.dtype)
         if not isinstance(g, Tensor):
             g = wrap(as_array(g, y.dtype, y.device), None)
         if g.shape != y.shape:
-            raise RuntimeError(f"Mismatch in shape: grad_output has {g.shape}, output has {y.shape}")
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output has {g.shape}, output has {y.shape}"
+            )
         g = g.astype(y.dtype) if g.dtype != y.dtype else g
         node = leaf_of(y)
         g = g if as_tensors else g._array
@@ -247,7 +170,11 @@ def free(order: Iterable[Node]) -> None:
 
 
 def as_tensor(g: Any) -> Tensor:
-    return g if isinstance(g, Tensor) else wrap(np.asarray(g) if isinstance(g, np.generic) else g, None)
+    return (
+        g
+        if isinstance(g, Tensor)
+        else wrap(np.asarray(g) if isinstance(g, np.generic) else g, None)
+    )
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -259,7 +186,9 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     outputs, inputs, grad_outputs = _listed(outputs), _listed(inputs), _listed(grad_outputs)
     for k, x in enumerate(inputs):
         if not x.requires_grad:
-            raise RuntimeError(f"One of the differentiated Tensors (input {k}) does not require grad")
+            raise RuntimeError(
+                f"One of the differentiated Tensors (input {k}) does not require grad"
+            )
     ends = {leaf_of(x) for x in inputs}
     with mode(grad=create_graph):
         adjoints = seeds(outputs, grad_outputs or [None] * len(outputs), create_graph)

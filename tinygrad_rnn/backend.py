@@ -139,5 +139,7 @@ def _register_cupy() -> None:
         )
     except ImportError as error:
         hint = 'pip install "tinygrad_rnn[gpu]" (or the cupy wheel of your CUDA version)'
-        raise ImportError(f"device 'cuda' needs CuPy, which does not import here: {hint}") from error
+        raise ImportError(
+            f"device 'cuda' needs CuPy, which does not import here: {hint}"
+        ) from error
     register(cupy.ndarray, cupy, "cuda", cupy.asnumpy, erf)

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from .autodiff import as_tensor, grad, leading_to, pull, reachable, seeds
+from .context import enable_grad, is_grad_enabled, mode
 from .ops import concatenate
 from .random import NOTED
-from .tensor import (
-    Node, Primitive, Tensor, age, enable_grad, is_grad_enabled, leaf_of, mode, wrap,
-)  # fmt: skip
+from .tensor import Node, Primitive, Tensor, age, leaf_of, wrap
 
 Many = Any  # a Tensor or a tuple of Tensors
 
@@ -52,7 +51,9 @@ def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
         ys = _tuple(y)
         dummies = tuple((t.detach() * 0).requires_grad_() for t in ys)
         pulled = grad(ys, xs, dummies, create_graph=True, allow_unused=True)
-    used = [(p, d) for p, d in zip(pulled, _tuple(v), strict=True) if p is not None and p.requires_grad]
+    used = [
+        (p, d) for p, d in zip(pulled, _tuple(v), strict=True) if p is not None and p.requires_grad
+    ]
     if used:
         pushed = grad([p for p, _ in used], dummies, [d for _, d in used], allow_unused=True)
     else:
@@ -193,7 +194,7 @@ def checkpoint(func: Callable, *inputs: Any) -> Many:
     if not outside:
         return outputs
     flat = packed(tuple(t.detach() for t in _tuple(outputs)))
-    op = Primitive("checkpoint", func, Again(func, inputs, outside, noted), "", False)
+    op = Primitive("checkpoint", func, Again(func, inputs, outside, noted))
     node = Node(op, tuple(outside), (None, *outside), {}, flat.shape, flat.dtype, True)
     return unpacked(wrap(flat._array, node), outputs)
 

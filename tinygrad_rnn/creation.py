@@ -28,11 +28,15 @@ def _shape(sizes: tuple) -> tuple[int, ...]:
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
 
 
-def zeros(*shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
+) -> Tensor:
     return full(_shape(shape), 0.0, dtype, device, requires_grad)
 
 
-def ones(*shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
+) -> Tensor:
     return full(_shape(shape), 1.0, dtype, device, requires_grad)
 
 
@@ -66,7 +70,9 @@ def linspace(start: float, end: float, steps: int, dtype: Any = None, device: st
     """`steps` numbers from start to end, both included."""
     if steps < 0:
         raise ValueError(f"linspace: number of steps must be non-negative, got {steps}")
-    new = wrap(library(device).xp.linspace(start, end, steps).astype(dtype or get_default_dtype()), None)
+    new = wrap(
+        library(device).xp.linspace(start, end, steps).astype(dtype or get_default_dtype()), None
+    )
     return new.requires_grad_() if requires_grad else new
 
 

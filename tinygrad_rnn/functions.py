@@ -15,7 +15,18 @@ import numpy as np
 from . import ops
 from .backend import get_default_dtype
 from .ops import (
-    absolute, equal, exp, expm1, log, logaddexp, maximum, power, relu, sigmoid, sqrt, tanh, total,
+    absolute,
+    equal,
+    exp,
+    expm1,
+    log,
+    logaddexp,
+    maximum,
+    power,
+    sigmoid,
+    sqrt,
+    tanh,
+    total,
     where,
 )  # fmt: skip
 from .shapes import ValuesIndices, axis_of, flatten, narrow, take_along_dim
@@ -221,13 +232,17 @@ def cummax(x: Tensor, dim: int) -> ValuesIndices:
         return ValuesIndices(x, wrap(x.xp.zeros((), np.int64), None))
     dim, a, xp = axis_of(x, dim), x._array, x.xp
     lead = (slice(None),) * dim
-    places = xp.broadcast_to(xp.arange(a.shape[dim]).reshape((-1,) + (1,) * (a.ndim - dim - 1)), a.shape)
+    places = xp.broadcast_to(
+        xp.arange(a.shape[dim]).reshape((-1,) + (1,) * (a.ndim - dim - 1)), a.shape
+    )
     shift = 1
     while shift < a.shape[dim]:
         now, before = (*lead, slice(shift, None)), (*lead, slice(None, -shift))
         keeps = np.greater_equal(a[now], a[before]) | np.isnan(a[now])
         first = (*lead, slice(shift))
-        places = np.concatenate([places[first], np.where(keeps, places[now], places[before])], axis=dim)
+        places = np.concatenate(
+            [places[first], np.where(keeps, places[now], places[before])], axis=dim
+        )
         a = np.concatenate([a[first], np.where(keeps, a[now], a[before])], axis=dim)
         shift *= 2
     indices = wrap(places, None)
@@ -274,7 +289,9 @@ def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -
 
 def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:
     """softmax over the entries where `mask` is true; where none is, zeros and no gradient."""
-    some = any(mask if isinstance(mask, Tensor) else wrap(x.xp.asarray(mask), None), axis, keepdims=True)
+    some = any(
+        mask if isinstance(mask, Tensor) else wrap(x.xp.asarray(mask), None), axis, keepdims=True
+    )
     filled = where(mask, x, where(some, -math.inf, 0.0))
     return where(mask, softmax(filled, axis), 0.0)
 
@@ -452,7 +469,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         dims = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     left, right = ([axis_of(t, i) for i in axes] for t, axes in zip((a, b), dims, strict=True))
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
-        raise ValueError(f"tensordot: axes {left} of {a.shape} and {right} of {b.shape} differ in size")
+        raise ValueError(
+            f"tensordot: axes {left} of {a.shape} and {right} of {b.shape} differ in size"
+        )
     keep_a = [i for i in range(a.ndim) if i not in left]
     keep_b = [i for i in range(b.ndim) if i not in right]
     inside = math.prod(a.shape[i] for i in left)
@@ -475,14 +494,20 @@ def _spelled_out(subscripts: str, operands: tuple) -> tuple[list[str], tuple]:
     left, arrow, out = subscripts.partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
-        raise ValueError(f"einsum: {len(terms)} terms in {subscripts!r} for {len(operands)} operands")
+        raise ValueError(
+            f"einsum: {len(terms)} terms in {subscripts!r} for {len(operands)} operands"
+        )
     spare = [c for c in map(chr, range(65, 123)) if c.isalpha() and c not in subscripts]
     widths = [t.ndim - len(n.replace("...", "")) for t, n in zip(operands, terms, strict=True)]
     widest = "".join(spare[: magnitude(np.max(widths))]) if "..." in left else ""
     if not arrow:
         letters = left.replace("...", "").replace(",", "")
-        out = ("..." if widest else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    names = [n.replace("...", widest[len(widest) - w :]) for n, w in zip(terms, widths, strict=True)]
+        out = ("..." if widest else "") + "".join(
+            sorted(c for c in set(letters) if letters.count(c) == 1)
+        )
+    names = [
+        n.replace("...", widest[len(widest) - w :]) for n, w in zip(terms, widths, strict=True)
+    ]
     for t, n in zip(operands, names, strict=True):
         if t.ndim != len(n):
             raise ValueError(f"einsum: {n!r} in {subscripts!r} does not name the axes of {t.shape}")

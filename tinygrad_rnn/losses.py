@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .functions import amax, clamp, leaky_relu, log_softmax, logsigmoid, mean, safe_sqrt, var_mean
+from .functions import clamp, log_softmax, logsigmoid, mean, safe_sqrt, var_mean
 from .ops import absolute, exp, log, where, xlogy
 from .random import Generator
-from .shapes import gather, index_select, pad, same_shape, stack, take
+from .shapes import gather, pad, same_shape, stack, take
 from .tensor import Tensor, wrap
 
 __all__ = [
@@ -41,7 +41,9 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduced(absolute(input - target), reduction)
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
     """½d² where |d| < delta, beyond it the tangent."""
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")
@@ -50,7 +52,9 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return reduced(where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
     """huber_loss / beta; beta 0 is the L1 loss."""
     if beta == 0:
         return l1_loss(input, target, reduction)
@@ -138,7 +142,9 @@ def _total_weight(logp: Tensor, target: Tensor, weight: Any, ignore_index: int) 
     else:
         n = where(real, take(weight, where(real, target, 0)), 0.0).sum().item()
     if n == 0:
-        warnings.warn("every target is ignored: the mean loss is 0 with zero gradient", stacklevel=4)
+        warnings.warn(
+            "every target is ignored: the mean loss is 0 with zero gradient", stacklevel=4
+        )
     return n or 1
 
 
@@ -148,7 +154,9 @@ def nll_loss(input: Tensor, target: Tensor, weight: Any = None, ignore_index: in
     axis = 0 if input.ndim == 1 else 1
     expected = input.shape[:axis] + input.shape[axis + 1 :]
     if target.shape != expected:
-        raise ValueError(f"target: expected shape {expected} for input {input.shape}, got {target.shape}")
+        raise ValueError(
+            f"target: expected shape {expected} for input {input.shape}, got {target.shape}"
+        )
     _check_targets(target, input.shape[axis], ignore_index)
     real = target != ignore_index
     chosen = where(real, target, 0)
@@ -172,10 +180,14 @@ def _check_targets(target: Tensor, classes: int, ignore_index: int) -> None:
                          f"classes (ignore_index={ignore_index})")  # fmt: skip
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
     """Σ t (log t - x) for log-probabilities x; "batchmean" divides by the batch size."""
     same_shape("kl_div", input, target)
-    losses = exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
+    losses = (
+        exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
+    )
     if reduction == "batchmean":
         return losses.sum() / input.shape[0]
     return reduced(losses, reduction)
@@ -195,7 +207,9 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
         raise TypeError(f"embedding: indices must be integers, not {rows.dtype}")
     n = weight.shape[0]
     if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < n:
-        raise IndexError(f"embedding: indices in [{rows.min()}, {rows.max()}] but there are {n} rows")
+        raise IndexError(
+            f"embedding: indices in [{rows.min()}, {rows.max()}] but there are {n} rows"
+        )
     return take(weight, wrap(rows, None)) if rows.ndim else weight[int(rows)]
 
 
@@ -219,7 +233,9 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     """Mean 0 and variance 1 over the last axes, then weight and bias."""
     sizes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if input.shape[input.ndim - len(sizes) :] != sizes:
-        raise ValueError(f"layer_norm: the last axes of {input.shape} are not normalized_shape={sizes}")
+        raise ValueError(
+            f"layer_norm: the last axes of {input.shape} are not normalized_shape={sizes}"
+        )
     variance, middle = var_mean(input, tuple(range(-len(sizes), 0)), 0, keepdims=True)
     y = (input - middle) / (variance + eps).sqrt()
     y = y if weight is None else y * weight
@@ -249,9 +265,15 @@ def _windows(x: Tensor, size: tuple[int, int], stride: Any, padding: Any, dilati
     rows = (x.shape[-2] - dh * (size[0] - 1) - 1) // sh + 1
     columns = (x.shape[-1] - dw * (size[1] - 1) - 1) // sw + 1
     if rows <= 0 or columns <= 0:
-        raise ValueError(f"a window of {size} (dilation {dilation}) is larger than the input {x.shape}")
+        raise ValueError(
+            f"a window of {size} (dilation {dilation}) is larger than the input {x.shape}"
+        )
     return [
-        x[..., i * dh : i * dh + sh * (rows - 1) + 1 : sh, j * dw : j * dw + sw * (columns - 1) + 1 : sw]
+        x[
+            ...,
+            i * dh : i * dh + sh * (rows - 1) + 1 : sh,
+            j * dw : j * dw + sw * (columns - 1) + 1 : sw,
+        ]
         for i in range(size[0])
         for j in range(size[1])
     ]
@@ -261,7 +283,9 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
            dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
     """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product over all windows."""
     if input.ndim == 3:
-        return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+        return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(
+            0
+        )
     out, per_group = weight.shape[:2]
     if input.ndim != 4 or input.shape[1] != per_group * groups or out % groups:
         raise ValueError(f"conv2d: input {input.shape} has not the {per_group}·{groups} channels that "

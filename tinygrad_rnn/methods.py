@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import functions, ops, shapes
-from .tensor import Tensor, is_grad_enabled
+from .context import is_grad_enabled
+from .tensor import Tensor
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
           "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip
@@ -22,7 +23,7 @@ LOGIC = {"and": ops.logical_and, "or": ops.logical_or, "xor": ops.logical_xor}
 PRIMITIVE_METHODS = (
     "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt exp log expm1 "
     "log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil trunc where matmul "
-    "clone logical_and logical_or logical_xor logical_not isnan isinf isfinite equal not_equal less "
+    "clone transfer logical_and logical_or logical_xor logical_not isnan isinf isfinite equal not_equal less "
     "less_equal greater greater_equal"
 ).split()
 FUNCTION_METHODS = (

@@ -12,48 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, get_default_dtype, library_of
-from .tensor import PRIMITIVES, Tensor, primitive, wrap
+from .backend import Array, library_of, move
+from .dtypes import as_floats, promoted
+from .postponed import Piece, Product, add_at
+from .tensor import Tensor, primitive, wrap
 
 SQRT_PI = float(np.sqrt(np.pi))
-WEAK_SCALARS = not np.__version__.startswith("1.")  # NumPy 2: a Python number has no dtype
-
-
-# Bringing inputs to one dtype: Python numbers are weak, integers give way to floats
-def promoted(arrays: list) -> list:
-    """Arithmetic's inputs with one dtype: the widest float among arrays, else as NumPy has it."""
-    a, b = arrays
-    kind = type(a)
-    if kind is type(b):
-        if a.dtype is b.dtype:
-            return arrays
-    elif WEAK_SCALARS and type(b) in (float, int) and a.dtype.kind == "f":
-        return arrays
-    dtypes = [x.dtype for x in arrays if isinstance(getattr(x, "shape", None), tuple)
-              and not isinstance(x, np.generic)]  # fmt: skip
-    floats = [d for d in dtypes if d.kind == "f"]
-    numbers = [x.item() if isinstance(x, np.generic) else x for x in arrays]
-    if floats or any(isinstance(x, float) for x in numbers):
-        dtype = np.result_type(*floats) if floats else get_default_dtype()
-        return [_cast(x, dtype) for x in numbers]
-    return numbers
-
-
-def as_floats(arrays: list) -> list:
-    """The inputs of a function of real numbers: integers become the default float dtype."""
-    if len(arrays) == 2:
-        arrays = promoted(arrays)
-    return [_cast(x, get_default_dtype()) if _is_integer(x) else x for x in arrays]
-
-
-def _is_integer(x: Any) -> bool:
-    return isinstance(x, int) or getattr(getattr(x, "dtype", None), "kind", "f") in "iub"
-
-
-def _cast(x: Any, dtype: np.dtype) -> Any:
-    if isinstance(x, (bool, int, float)):
-        return dtype.type(x)
-    return x.astype(dtype) if x.dtype != dtype else x
 
 
 # Computations that NumPy does not have in one call
@@ -89,68 +53,6 @@ def _put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`; places named twice get both."""
     y = library_of(g).xp.zeros(shape, dtype)
     return add_at(y, index, g)
-
-
-def add_at(total: Array, index: tuple, g: Array) -> Array:
-    """Adds `g` into `total[index]` in place, right for repeated indices; returns `total`."""
-    if not is_basic(index):
-        library_of(total).xp.add.at(total, index, g)
-        return total
-    part = total[index]
-    if isinstance(part, np.generic):
-        total[index] = part + g
-    else:
-        np.add(part, g, out=part)
-    return total
-
-
-def is_basic(index: tuple) -> bool:
-    """True if `index` has only slices, integers, None and …: it then names no place twice."""
-    for i in index:
-        if type(i) is not slice and i is not None and i is not Ellipsis and type(i) is not int:
-            return False
-    return True
-
-
-class Piece:
-    """A gradient that is zero except at `index`: what `y = a[index]` sends to `a`, not spread out.
-
-    Ten thousand slices of one long sequence then cost ten thousand small additions into one array.
-    """
-
-    __slots__ = ("dtype", "g", "index", "shape")
-
-    def __init__(self, g: Array, index: tuple, a: Any):
-        self.g, self.index, self.shape, self.dtype = g, index, a.shape, a.dtype
-
-    def dense(self) -> Array:
-        return _put(self.g, self.index, self.shape, self.dtype)
-
-
-class Product:
-    """A gradient `leftᵀ @ right` not multiplied yet: what `a @ b` sends to the weights `b`.
-
-    The sum over time Σ_t x_tᵀ g_t is one product of stacked rows: fewer, larger multiplications.
-    """
-
-    __slots__ = ("left", "right")
-
-    def __init__(self, left: Array, right: Array):
-        self.left, self.right = left, right
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.left.shape[1], self.right.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.right.dtype
-
-    def transpose(self, axes: Any) -> Product:
-        return Product(self.right, self.left)
-
-    def dense(self) -> Array:
-        return self.left.T @ self.right
 
 
 # Pieces of rules. Each is polymorphic: on arrays it computes, on Tensors it is a graph
@@ -304,6 +206,8 @@ stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
     each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)])
 astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
 clone = primitive("clone", lambda a: a, lambda g, y, a: g)
+transfer = primitive("transfer", lambda a, device: move(a, device),
+    lambda g, y, a, device: transfer(g, device=library_of(a).device), keeps="a")
 
 # No gradient flows through these
 equal = primitive("equal", np.equal, casts=promoted)

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backend import as_array, is_array, library_of
+from .backend import as_array, is_array
+from .context import is_grad_enabled
 from .ops import argsort as _argsort
 from .ops import broadcast_to as _broadcast_to
-from .ops import clone, concatenate, getitem, is_basic, put, reshape as _reshape, where
+from .ops import concatenate, getitem, put, where
+from .ops import reshape as _reshape
 from .ops import stack as _stack
 from .ops import transpose as _transpose
-from .tensor import Tensor, is_grad_enabled, wrap
+from .tensor import Tensor, wrap
 
 Axis = Any
 
@@ -115,7 +117,10 @@ def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
     """Axes `source` to the places `destination`; the others keep their order."""
     froms = [axis_of(x, a) for a in (source if isinstance(source, (tuple, list)) else (source,))]
-    tos = [axis_of(x, a) for a in (destination if isinstance(destination, (tuple, list)) else (destination,))]
+    tos = [
+        axis_of(x, a)
+        for a in (destination if isinstance(destination, (tuple, list)) else (destination,))
+    ]
     if len(froms) != len(tos) or len(set(froms)) < len(froms) or len(set(tos)) < len(tos):
         raise ValueError(f"movedim: {source} and {destination} must name as many different axes")
     order = [a for a in range(x.ndim) if a not in froms]
@@ -132,7 +137,9 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
 def squeeze(x: Tensor, axis: Axis = None, *, dim: Axis = None) -> Tensor:
     """Without the axes of size 1, or without those named that have size 1."""
     named = dim if axis is None else axis
-    axes = range(x.ndim) if named is None else named if isinstance(named, (tuple, list)) else (named,)
+    axes = (
+        range(x.ndim) if named is None else named if isinstance(named, (tuple, list)) else (named,)
+    )
     gone = {axis_of(x, a) for a in axes}
     return _reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if not (n == 1 and i in gone)))
 
@@ -147,8 +154,12 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
     sizes = _sizes(shape)
     lead = len(sizes) - x.ndim
     if lead < 0 or -1 in sizes[:lead]:
-        raise ValueError(f"expand: sizes {list(sizes)} have no place for the axes of shape {x.shape}")
-    return _broadcast_to(x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes)))
+        raise ValueError(
+            f"expand: sizes {list(sizes)} have no place for the axes of shape {x.shape}"
+        )
+    return _broadcast_to(
+        x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes))
+    )
 
 
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
@@ -181,7 +192,9 @@ def _along(x: Any, dim: int, part: Any) -> tuple:
 def flip(x: Tensor, *dims: Any) -> Tensor:
     """The values in reverse order along `dims`."""
     gone = {axis_of(x, d) for d in _sizes(dims)}
-    return getitem(x, index=tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim)))
+    return getitem(
+        x, index=tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
+    )
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -228,7 +241,9 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     n = x.shape[axis_of(x, dim)]
     start = start + n if start < 0 else start
     if not 0 <= start <= start + length <= n:
-        raise IndexError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n})")
+        raise IndexError(
+            f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n})"
+        )
     return getitem(x, index=_along(x, dim, slice(start, start + length)))
 
 
@@ -243,7 +258,9 @@ def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     else:
         ends = [0, *accumulate(sizes)]
         if ends[-1] != n or min(sizes, default=0) < 0:
-            raise ValueError(f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {dim}")
+            raise ValueError(
+                f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {dim}"
+            )
     lead = (slice(None),) * axis
     return tuple([getitem(x, index=(*lead, slice(a, b))) for a, b in pairwise(ends)])
 
@@ -268,7 +285,9 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """All windows of `size` along an axis, `step` apart, as a new last axis."""
     dim = axis_of(x, dimension)
     if size > x.shape[dim] or step <= 0:
-        raise ValueError(f"unfold: size {size}, step {step} do not fit dimension of size {x.shape[dim]}")
+        raise ValueError(
+            f"unfold: size {size}, step {step} do not fit dimension of size {x.shape[dim]}"
+        )
     starts = np.arange(0, x.shape[dim] - size + 1, step)
     places = x.xp.asarray(starts[:, None] + np.arange(size))
     return movedim(getitem(x, index=_along(x, dim, places)), dim + 1, -1)
@@ -362,14 +381,18 @@ def take(x: Tensor, key: Any) -> Tensor:
 def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Tensor:
     """A copy of `x` with `values` at `key`: added if `accumulate`, else the last one written stays."""
     index = index_of(x, key)
-    values = values if isinstance(values, Tensor) else wrap(as_array(values, x.dtype, x.device), None)
+    values = (
+        values if isinstance(values, Tensor) else wrap(as_array(values, x.dtype, x.device), None)
+    )
     place = x._array[index]
     values = _broadcast_to(values, shape=place.shape)
     if accumulate:
         return x + put(values, index=index, shape=x.shape, dtype=x.dtype)
     writer = x.xp.full(x.shape, -1, np.int64)  # which entry of values was written last where
     writer[index] = x.xp.arange(place.size).reshape(place.shape)
-    chosen = getitem(_reshape(values, shape=(place.size,)), index=(writer.clip(0),)) if place.size else x
+    chosen = (
+        getitem(_reshape(values, shape=(place.size,)), index=(writer.clip(0),)) if place.size else x
+    )
     return where(writer >= 0, chosen.astype(x.dtype), x)
 
 
@@ -443,7 +466,9 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     return where(mask, value, x)
 
 
-def argsort(x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> Tensor:
+def argsort(
+    x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
+) -> Tensor:
     """The order that sorts, equal values as they came."""
     axis = axis_of(x, axis if dim is None else dim)
     if not descending or x.ndim == 0:
@@ -452,7 +477,9 @@ def argsort(x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | N
     return flip(x.shape[axis] - 1 - turned, axis)
 
 
-def sort(x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> ValuesIndices:
+def sort(
+    x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
+) -> ValuesIndices:
     if x.ndim == 0:
         return ValuesIndices(x, argsort(x))
     axis = axis_of(x, axis if dim is None else dim)
@@ -463,7 +490,9 @@ def sort(x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
     """The k largest (or smallest) values along an axis and where they are."""
     if not 0 <= k <= x.shape[axis_of(x, dim)]:
-        raise ValueError(f"topk: k={k} is out of range for dimension of size {x.shape[axis_of(x, dim)]}")
+        raise ValueError(
+            f"topk: k={k} is out of range for dimension of size {x.shape[axis_of(x, dim)]}"
+        )
     values, indices = sort(x, dim, descending=largest)
     return ValuesIndices(narrow(values, dim, 0, k), narrow(indices, dim, 0, k))
 

@@ -11,23 +11,15 @@ Tensor binds a new array to it, so what the graph saved stays what it was.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import (
-    Array,
-    as_array,
-    get_default_dtype,
-    is_array,
-    library,
-    library_of,
-    move,
-)
+from .backend import Array, as_array, is_array, is_device, library, library_of
+from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled, scope, trace  # noqa: F401
 from .errors import different_devices, explained, line_of_user, watch
+from .outward import Outward
 
 _count = itertools.count()
 NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
@@ -43,7 +35,16 @@ class Node:
     """
 
     __slots__ = (
-        "op", "parents", "saved", "params", "shape", "dtype", "needs", "index", "scope", "extra",
+        "dtype",
+        "extra",
+        "index",
+        "needs",
+        "op",
+        "params",
+        "parents",
+        "saved",
+        "scope",
+        "shape",
     )  # fmt: skip
 
     def __init__(self, op, parents, saved, params, shape, dtype, needs):  # type: ignore[no-untyped-def]
@@ -58,7 +59,7 @@ class Node:
         self.scope: scope | None = SCOPE.get()
         self.extra: dict[str, Any] | None = None
 
-    def _rare(key: str) -> Any:  # type: ignore[misc]  # noqa: N805
+    def _rare(key: str) -> Any:  # type: ignore[misc]
         def put(self: Node, value: Any) -> None:
             self.extra = {**(self.extra or {}), key: value}
 
@@ -97,97 +98,21 @@ def age() -> int:
     return next(_count)
 
 
-class scope:  # noqa: N801 - used like a keyword
-    """`with scope("lstm", layer=0, step=t, gate="forget"):` labels the nodes made inside."""
-
-    __slots__ = ("labels", "name", "outer", "token")
-
-    def __init__(self, name: str | None = None, **labels: Any):
-        self.name, self.labels = name, labels
-
-    def __enter__(self) -> scope:
-        self.outer = SCOPE.get()
-        self.token = SCOPE.set(self)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        SCOPE.reset(self.token)
-        del self.token
-
-    def __str__(self) -> str:
-        return ".".join([self.name or "", *(f"{k}={v}" for k, v in self.labels.items())]).strip(".")
-
-
-SCOPE: ContextVar[scope | None] = ContextVar("scope", default=None)
-
-
-def enclosing(inner: scope | None) -> list[scope]:
-    """The scopes around `inner`, outermost first."""
-    chain = []
-    while inner is not None:
-        chain.append(inner)
-        inner = inner.outer
-    return chain[::-1]
-
-
-class Mode:
-    """What a primitive does besides computing: record for gradients, trace, look for NaN."""
-
-    __slots__ = ("anomaly", "grad", "nodes", "plain")
-
-    def __init__(self, grad: bool = True, nodes: list[Node] | None = None, anomaly: bool = False):
-        self.grad, self.nodes, self.anomaly = grad, nodes, anomaly
-        self.plain = nodes is None and not anomaly
-
-
-MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never written to
-
-
-@contextmanager
-def mode(**changes: Any) -> Iterator[Mode]:
-    """Change some of the current mode for a block; threads and asyncio tasks each have their own."""
-    now = MODE.get()
-    token = MODE.set(Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly, **changes}))
-    try:
-        yield MODE.get()
-    finally:
-        MODE.reset(token)
-
-
-def no_grad() -> Any:
-    """Within the block (or decorated function) nothing is recorded and nothing requires grad."""
-    return mode(grad=False)
-
-
-def enable_grad() -> Any:
-    """Undoes an outer `no_grad` for a block or a decorated function."""
-    return mode(grad=True)
-
-
-def is_grad_enabled() -> bool:
-    return MODE.get().grad
-
-
-@contextmanager
-def trace() -> Iterator[list[Node]]:
-    """Yields a list that fills with every node made in the block, each with its `.value`.
-
-    Also ops that need no gradient are recorded, and the list survives an exception half-way.
-    """
-    nodes: list[Node] = []
-    with mode(nodes=nodes):
-        yield nodes
-
-
-class Tensor:
+class Tensor(Outward):
     """An array plus how it was made. Make one with `tensor(data)`; methods carry PyTorch's names."""
 
     __slots__ = ("__weakref__", "_array", "node")
     __array_ufunc__ = None  # so that ndarray * Tensor is a Tensor, never an array of objects
     __hash__ = object.__hash__
-    if TYPE_CHECKING:  # ops.py, functions.py and autodiff.py add their functions as methods
+    if TYPE_CHECKING:  # methods.py adds the operators, and every function as a method
 
         def __getattr__(self, name: str) -> Any: ...
+
+        _any: Any
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _any
+        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __mod__ = __rmod__ = __rmatmul__ = _any
+        __and__ = __or__ = __xor__ = __invert__ = __neg__ = __abs__ = __getitem__ = _any
+        __lt__ = __le__ = __gt__ = __ge__ = _any
 
     _array: Array
     node: Node | None
@@ -257,7 +182,9 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Turns gradients on or off for a leaf and returns it; integers have none."""
         if not self.is_leaf:
-            raise RuntimeError("you can only change requires_grad flags of leaf tensors; use detach()")
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf tensors; use detach()"
+            )
         if requires_grad and self.dtype.kind != "f":
             message = f"only floating point tensors can require gradients (got {self.dtype})"
             raise RuntimeError(message)
@@ -306,31 +233,10 @@ class Tensor:
     def name(self, value: str | None) -> None:
         leaf_of(self).name = value
 
-    # Leaving Tensors
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array of your own (a copy)."""
-        if self.requires_grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
-        return library_of(self._array).to_numpy(self._array)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self.numpy() if dtype is None else self.numpy().astype(dtype)
-
-    def item(self) -> Any:
-        """The single value as a Python number; ValueError if there is not exactly one."""
-        if self._array.size != 1:
-            raise ValueError(f"item: only a tensor of one element has one value; shape {self.shape}")
-        return self._array.item()
-
-    def tolist(self) -> Any:
-        return self._array.tolist()
-
     def to(self, target: Any) -> Tensor:
         """On another device (`"cuda"`, `"cpu"`) or with another dtype; gradients flow back."""
-        if isinstance(target, str) and target in ("cpu", "cuda", "numpy", "cupy", self.device):
-            return self if library(target).device == self.device else transfer(self, device=target)
+        if is_device(target):
+            return self if library(target).device == self.device else self.transfer(device=target)
         return self.astype(target)
 
     def cpu(self) -> Tensor:
@@ -338,61 +244,6 @@ class Tensor:
 
     def cuda(self) -> Tensor:
         return self.to("cuda")
-
-    def __dlpack__(self, **options: Any) -> Any:
-        if self.requires_grad:
-            raise BufferError("a Tensor that requires grad does not export; use detach() first")
-        return self._array.copy().__dlpack__(**options)
-
-    def __dlpack_device__(self) -> Any:
-        return self._array.__dlpack_device__()
-
-    def __reduce__(self) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("only leaves can be copied deeply or pickled; use detach() first")
-        values = self.detach().numpy()
-        return (Tensor, (values, None, self.device, self.requires_grad, self.name))
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(self.shape[0]))
-
-    def __bool__(self) -> bool:
-        if self._array.size != 1:
-            raise RuntimeError(
-                f"Boolean value of Tensor with shape {self.shape} is ambiguous; use .any() or .all()"
-            )
-        return bool(self._array.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iub":
-            raise TypeError(f"only an integer tensor of one element is an index, not {self.dtype}")
-        return int(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
-
-    def __repr__(self) -> str:
-        numbers = np.array2string(library_of(self._array).to_numpy(self._array), 88, 4, separator=", ",
-                                  prefix="tensor(")  # fmt: skip
-        tail = "" if self.dtype in (get_default_dtype(), np.int64, np.bool_) else f", dtype={self.dtype}"
-        tail += "" if self.device == "cpu" else f", device={self.device!r}"
-        if self.requires_grad:
-            made = self.node.op.name if self.node and self.node.op else ""
-            tail += f", grad_fn=<{made}>" if made else ", requires_grad=True"
-        return f"tensor({numbers}{tail})"
 
 
 class Hook:
@@ -448,10 +299,21 @@ class Primitive:
     dtype ("y", "ab", "all"): only these stay in memory.
     """
 
-    __slots__ = ("compute", "keeps_all", "keeps_inputs", "keeps_y", "name", "postpones", "rules")
+    __slots__ = (
+        "casts",
+        "compute",
+        "keeps_all",
+        "keeps_inputs",
+        "keeps_y",
+        "name",
+        "postpones",
+        "rules",
+    )  # fmt: skip
 
-    def __init__(self, name: str, compute: Callable, rules: Any, keeps: str, postpones: bool):
-        self.name, self.compute, self.rules, self.postpones = name, compute, rules, postpones
+    def __init__(self, name: str, compute: Callable, rules: Any = (), keeps: str = "",
+                 postpones: bool = False, casts: Callable | None = None):  # fmt: skip
+        self.name, self.compute, self.rules = name, compute, rules
+        self.postpones, self.casts = postpones, casts
         self.keeps_y = "y" in keeps
         code = rules[0].__code__ if isinstance(rules, tuple) and rules else None
         names = [n for n in code.co_varnames[2 : code.co_argcount] if len(n) == 1] if code else []
@@ -486,56 +348,64 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
     inputs to one dtype first; `each` is the rule of an operation with any number of inputs; one that
     `postpones` has a rule that takes a product not multiplied yet as it is.
     """
-    op = PRIMITIVES[name] = Primitive(name, compute, rules, keeps, postpones)
+    op = PRIMITIVES[name] = Primitive(name, compute, rules, keeps, postpones, casts)
     if each is not None:
         op.rules = ForEach(each)
-    differentiable = bool(op.rules)
 
     def apply(*inputs: Any, **params: Any) -> Any:
-        arrays, parents, tensors, foreign, needs = [], [], False, False, False
-        for x in inputs:
-            if isinstance(x, Tensor):
-                tensors, node = True, x.node
-                arrays.append(x._array)
-                parents.append(node)
-                if node is not None and node.needs:
-                    needs = differentiable
-            else:
-                arrays.append(x)
-                parents.append(None)
-                foreign = foreign or type(x) not in NUMBERS
-        if not tensors:
-            return compute(*arrays, **params)
-        try:
-            if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
-                arrays = [constant(a, x) for a, x in zip(arrays, inputs, strict=True)]
-            if casts is not None:
-                arrays = casts(arrays)
-            y = compute(*arrays, **params)
-        except Exception as error:
-            raise explained(name, inputs, error) from error
-        if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
-            y = np.asarray(y)
-        mode = MODE.get()
-        if not (needs and mode.grad) and mode.plain:
-            return wrap(y, None)
-        if None in parents:
-            parents = [leaf_of(x) if isinstance(x, Tensor) else None for x in inputs]
-        if op.keeps_all:
-            saved = (y if op.keeps_y else None, *arrays)
-        elif op.keeps_inputs:
-            kept = zip(op.keeps_inputs, arrays, parents, strict=False)
-            saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
-        else:
-            saved = (y if op.keeps_y else None, *parents)
-        made = Node(op, tuple(parents), saved, params, y.shape, y.dtype, needs and mode.grad)
-        if not mode.plain:
-            look(mode, made, inputs, y)
-        return wrap(y, made)
+        return run(op, inputs, params)
 
     apply.__name__ = apply.__qualname__ = name
     apply.op = op  # type: ignore[attr-defined]
     return apply
+
+
+def run(op: Primitive, inputs: tuple, params: dict) -> Any:
+    """The result of an operation: an array from arrays, a Tensor if any input is one."""
+    arrays, tensors, foreign, needs = [], False, False, False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            tensors = True
+            arrays.append(x._array)
+            if x.node is not None and x.node.needs:
+                needs = True
+        else:
+            arrays.append(x)
+            foreign = foreign or type(x) not in NUMBERS
+    if not tensors:
+        return op.compute(*arrays, **params)
+    try:
+        if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
+            arrays = [constant(a, x) for a, x in zip(arrays, inputs)]
+        if op.casts is not None:
+            arrays = op.casts(arrays)
+        y = op.compute(*arrays, **params)
+    except Exception as error:
+        raise explained(op.name, inputs, error) from error
+    if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
+        y = np.asarray(y)
+    mode = MODE.get()
+    if needs and mode.grad and op.rules or not mode.plain:
+        return wrap(y, remembered(op, inputs, arrays, params, y, needs, mode))
+    return wrap(y, None)
+
+
+def remembered(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
+               mode: Mode) -> Node:  # fmt: skip
+    """The node of a result: its parents, and of the arrays only those that a rule will read."""
+    parents = tuple([(x.node or leaf_of(x)) if isinstance(x, Tensor) else None for x in inputs])
+    if op.keeps_all:
+        saved = (y if op.keeps_y else None, *arrays)
+    elif op.keeps_inputs:
+        kept = zip(op.keeps_inputs, arrays, parents)
+        saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
+    else:
+        saved = (y if op.keeps_y else None, *parents)
+    needs = needs and mode.grad and bool(op.rules)
+    node = Node(op, parents, saved, params, y.shape, y.dtype, needs)
+    if not mode.plain:
+        look(mode, node, inputs, y)
+    return node
 
 
 def constant(array: Any, x: Any) -> Any:
@@ -560,14 +430,6 @@ def trace_leaves(inputs: Iterable[Any], nodes: list[Node]) -> None:
         if isinstance(x, Tensor) and leaf_of(x).value is not x._array:
             leaf_of(x).value = x._array
             nodes.append(leaf_of(x))
-
-
-transfer = primitive(
-    "transfer",
-    lambda a, device: move(a, device),
-    lambda g, y, a, device: transfer(g, device=library_of(a).device),
-    keeps="a",
-)
 
 
 def toposort(*roots: Node) -> list[Node]:

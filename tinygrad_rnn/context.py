@@ -1,0 +1,96 @@
+"""What surrounds a computation: the scopes that label its nodes, and the mode it runs in.
+
+Both are context variables, so every thread and every asyncio task has its own. (A generator
+suspended inside a block shares the block with whoever resumes it: enter blocks outside generators.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class scope:
+    """`with scope("lstm", layer=0, step=t, gate="forget"):` labels the nodes made inside."""
+
+    __slots__ = ("labels", "name", "outer", "token")
+
+    def __init__(self, name: str | None = None, **labels: Any):
+        self.name, self.labels = name, labels
+
+    def __enter__(self) -> scope:
+        self.outer = SCOPE.get()
+        self.token = SCOPE.set(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        SCOPE.reset(self.token)
+        del self.token
+
+    def __str__(self) -> str:
+        return ".".join([self.name or "", *(f"{k}={v}" for k, v in self.labels.items())]).strip(".")
+
+
+SCOPE: ContextVar[scope | None] = ContextVar("scope", default=None)
+
+
+def enclosing(inner: scope | None) -> list[scope]:
+    """The scopes around `inner`, outermost first."""
+    chain = []
+    while inner is not None:
+        chain.append(inner)
+        inner = inner.outer
+    return chain[::-1]
+
+
+class Mode:
+    """What a primitive does besides computing: record for gradients, trace, look for NaN."""
+
+    __slots__ = ("anomaly", "grad", "nodes", "plain")
+
+    def __init__(self, grad: bool = True, nodes: list | None = None, anomaly: bool = False):
+        self.grad, self.nodes, self.anomaly = grad, nodes, anomaly
+        self.plain = nodes is None and not anomaly
+
+
+MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never written to
+
+
+@contextmanager
+def mode(**changes: Any) -> Iterator[Mode]:
+    """Change some of the current mode for a block; threads and asyncio tasks each have their own."""
+    now = MODE.get()
+    token = MODE.set(
+        Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly, **changes})
+    )
+    try:
+        yield MODE.get()
+    finally:
+        MODE.reset(token)
+
+
+def no_grad() -> Any:
+    """Within the block (or decorated function) nothing is recorded and nothing requires grad."""
+    return mode(grad=False)
+
+
+def enable_grad() -> Any:
+    """Undoes an outer `no_grad` for a block or a decorated function."""
+    return mode(grad=True)
+
+
+def is_grad_enabled() -> bool:
+    return MODE.get().grad
+
+
+@contextmanager
+def trace() -> Iterator[list]:
+    """Yields a list that fills with every node made in the block, each with its `.value`.
+
+    Also ops that need no gradient are recorded, and the list survives an exception half-way.
+    """
+    nodes: list = []
+    with mode(nodes=nodes):
+        yield nodes

@@ -1,0 +1,50 @@
+"""Bringing inputs to one dtype: Python numbers are weak, integers give way to floats.
+
+NumPy alone would turn float32 · int64 into float64, and a 0-d float32 times 2.5 too (before NumPy 2).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .backend import get_default_dtype
+
+WEAK_SCALARS = not np.__version__.startswith("1.")  # NumPy 2: a Python number has no dtype
+
+
+def promoted(arrays: list) -> list:
+    """Arithmetic's inputs with one dtype: the widest float among arrays, else as NumPy has it."""
+    a, b = arrays
+    kind = type(a)
+    if kind is type(b):
+        if a.dtype is b.dtype:
+            return arrays
+    elif WEAK_SCALARS and type(b) in (float, int) and a.dtype.kind == "f":
+        return arrays
+    dtypes = [x.dtype for x in arrays if isinstance(getattr(x, "shape", None), tuple)
+              and not isinstance(x, np.generic)]  # fmt: skip
+    floats = [d for d in dtypes if d.kind == "f"]
+    numbers = [x.item() if isinstance(x, np.generic) else x for x in arrays]
+    if floats or any(isinstance(x, float) for x in numbers):
+        dtype = np.result_type(*floats) if floats else get_default_dtype()
+        return [_cast(x, dtype) for x in numbers]
+    return numbers
+
+
+def as_floats(arrays: list) -> list:
+    """The inputs of a function of real numbers: integers become the default float dtype."""
+    if len(arrays) == 2:
+        arrays = promoted(arrays)
+    return [_cast(x, get_default_dtype()) if _is_integer(x) else x for x in arrays]
+
+
+def _is_integer(x: Any) -> bool:
+    return isinstance(x, int) or getattr(getattr(x, "dtype", None), "kind", "f") in "iub"
+
+
+def _cast(x: Any, dtype: np.dtype) -> Any:
+    if isinstance(x, (bool, int, float)):
+        return dtype.type(x)
+    return x.astype(dtype) if x.dtype != dtype else x

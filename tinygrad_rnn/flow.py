@@ -1,0 +1,53 @@
+"""What one backward pass carried, for drawings and measurements; and the watch for NaN in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .context import MODE
+from .errors import watch
+from .postponed import POSTPONED
+from .tensor import Node, Tensor
+
+
+class Flow:
+    """What one backward pass carried: `nodes` what met at each node, `edges` what each edge sent.
+
+    With "norm" an entry is a Euclidean norm, with "full" the array; an edge without gradient has
+    None. `order` lists the nodes as they were processed.
+    """
+
+    def __init__(self, record: str):
+        if record not in ("norm", "full"):
+            raise ValueError(f"record must be 'norm' or 'full', not {record!r}")
+        self.full = record == "full"
+        self.order: list[Node] = []
+        self.nodes: dict[Node, Any] = {}
+        self.edges: dict[Node, tuple] = {}
+
+    def reach(self, node: Node, g: Any) -> None:
+        self.order.append(node)
+        self.nodes[node] = self._kept(g)
+        self.edges[node] = (None,) * len(node.parents)
+
+    def cross(self, node: Node, k: int, share: Any) -> None:
+        edges = self.edges[node]
+        self.edges[node] = (*edges[:k], self._kept(share), *edges[k + 1 :])
+
+    def _kept(self, g: Any) -> Any:
+        array = g._array if isinstance(g, Tensor) else g
+        return array if self.full else float((array.astype(np.float64) ** 2).sum()) ** 0.5
+
+
+def observed(share: Any, node: Node, k: int, flow: Flow | None) -> Any:
+    """`share`, multiplied out, after flow and anomaly mode have looked at it."""
+    share = share.dense() if type(share) in POSTPONED else share
+    if MODE.get().anomaly:
+        place = str(node.scope or "")
+        watch(node.op.name, place, getattr(share, "_array", share), node.where or "?",  # type: ignore[union-attr]
+              f"gradient (of input {k})")  # fmt: skip
+    if flow is not None:
+        flow.cross(node, k, share)
+    return share
