@@ -49,6 +49,7 @@ def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
         made.nodes.append(_merged(graph, members[group], place, made))
     seen: dict[int, None] = dict.fromkeys(place[i] for i in graph.order)
     made.order = list(seen)
+    made.members = [members[group] for group in order]
     made.param_uses = _moved_uses(graph, place, made)
     return made
 

@@ -52,7 +52,10 @@ class GraphNode:
 
 @dataclass(slots=True)
 class Graph:
-    """A computation as data; `edge_grads["child:k"]` is the norm that flowed to parent k."""
+    """A computation as data; `edge_grads["child:k"]` is the norm that flowed to parent k.
+
+    `members` lists, in a folded graph, the nodes that each node stands for.
+    """
 
     nodes: list[GraphNode] = field(default_factory=list)
     title: str = ""
@@ -61,6 +64,7 @@ class Graph:
     param_uses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     edge_samples: dict[str, list[float]] = field(default_factory=dict)
+    members: list[list[int]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.nodes)
