@@ -12,7 +12,7 @@ import html
 import json
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -20,8 +20,7 @@ from typing import Any
 from . import wording
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
-from .player_levels import pack
-from .scene import Scene
+from .player_levels import Level, lay_out, pack
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 SAMPLES = (64, 32, 16, 8, 4)
@@ -45,10 +44,10 @@ class Cut:
 
 @dataclass(slots=True)
 class Model:
-    """What the player shows of one computation; `scenes` maps level names to layouts."""
+    """What the player shows of one computation; `levels` maps level names to layouts."""
 
     graph: Graph
-    scenes: Mapping[str, Scene]
+    levels: Mapping[str, Level] = field(default_factory=dict)
     cuts: Sequence[Cut] = ()
 
 
@@ -105,7 +104,7 @@ def _fitted(model: Model, limit: int) -> dict[str, Any]:
 
 def model_data(model: Model) -> dict[str, Any]:
     """Return everything about one model except sampled values, as JSON-ready columns."""
-    graph = model.graph
+    graph, levels = model.graph, model.levels or {"op": lay_out(model.graph)}
     nodes = graph.nodes
     data: dict[str, Any] = {"heading": clean(graph.title, 80), "notes": list(graph.notes)}
     ops, op_of = _numbered([(node.op, glyph(node.op)) for node in nodes])
@@ -126,7 +125,7 @@ def model_data(model: Model) -> dict[str, Any]:
     data["order"] = graph.order
     data["last"] = max(graph.steps(), default=0)
     data["rows"] = state_rows(graph)
-    data["levels"] = {name: pack(scene, graph) for name, scene in model.scenes.items()}
+    data["levels"] = {name: pack(level) for name, level in levels.items()}
     data["cuts"] = [_cut(cut, graph) for cut in model.cuts]
     return data
 
@@ -182,13 +181,18 @@ def _cut(cut: Cut, graph: Graph) -> dict[str, Any]:
 
 def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> None:
     """Add sampled values and gradients: the longest samples that fit into `room` bytes."""
+    if room < 20 * len(graph):
+        return
     both = [[_sample(node.value) for node in graph.nodes], [_sample(n.grad) for n in graph.nodes]]
     sizes = [len(sample) for part in both for sample in part]
-    bytes_for: Callable[[int], int] = lambda most: 9 * sum(min(most, size) for size in sizes)  # noqa: E731
-    most = next((most for most in SAMPLES if bytes_for(most) + 6 * len(graph) < room), 0)
+    most = next((n for n in SAMPLES if _bytes(sizes, n) < room - 6 * len(graph)), 0)
     for key, part in zip(("v", "g"), both, strict=True):
         cut = [[short(value, 4) for value in sample[:most]] for sample in part] if most else []
         data[key]["sample"] = [sample or 0 for sample in cut]
+
+
+def _bytes(sizes: list[int], most: int) -> int:
+    return 9 * sum(min(most, size) for size in sizes)
 
 
 def _sample(stats: Mapping[str, Any] | None) -> list[float]:

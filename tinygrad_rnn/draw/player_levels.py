@@ -9,7 +9,7 @@ points move with the column it comes from: the player may then widen or fold a s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .columns import Column, Plan, masked, plan
@@ -22,8 +22,17 @@ MARGIN = 8.0
 SHOWN = (4, 3)  # steps that are laid out at the start and at the end of a long graph
 
 
-def lay_out(graph: Graph) -> Scene:
-    """Return a scene in which every kind of column appears; steps that repeat are left out."""
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A layout for the player: the scene, the columns of the whole graph and their kinds."""
+
+    scene: Scene
+    drawn: Plan
+    signs: list[tuple[Any, ...]]
+
+
+def lay_out(graph: Graph) -> Level:
+    """Return a layout in which every kind of column appears; steps that repeat are left out."""
     drawn = plan(graph)
     signs = signatures(drawn)
     steps = [i for i, column in enumerate(drawn.columns) if column.step is not None]
@@ -31,7 +40,8 @@ def lay_out(graph: Graph) -> Scene:
     clean = set(range(len(signs))) - set(steps[few - 1 : len(steps) - many + 1])
     enough = {signs[i] for i in clean} >= set(signs)
     long = len(steps) > 2 * (few + many)
-    return unrolled(graph, Options(elide=SHOWN if enough and long else None))
+    scene = unrolled(graph, Options(elide=SHOWN if enough and long else None))
+    return Level(scene, drawn, signs)
 
 
 def signatures(drawn: Plan) -> list[tuple[Any, ...]]:
@@ -84,11 +94,12 @@ class _Part:
 
 
 class _Cutter:
-    def __init__(self, scene: Scene, graph: Graph) -> None:
-        self.graph, self.drawn = graph, plan(graph)
+    def __init__(self, level: Level) -> None:
+        scene, self.drawn = level.scene, level.drawn
+        self.graph = self.drawn.graph
         self.where = dict(self.drawn.where)
         self.columns = list(self.drawn.columns)
-        self.signs = signatures(self.drawn)
+        self.signs = list(level.signs)
         self._add_stubs(scene)
         self.parts = self._parts(scene)
         self.solid: dict[int, int] = {}  # node → place of its box in its column
@@ -264,9 +275,9 @@ class _Cutter:
                 picture["X"].append([home - index, *wire[1:5], [[place, edge[1]]]])
 
 
-def pack(scene: Scene, graph: Graph) -> dict[str, Any]:
-    """Return a scene as pictures of columns, and the columns of the whole graph."""
-    return _Cutter(scene, graph).level()
+def pack(level: Level) -> dict[str, Any]:
+    """Return a layout as pictures of columns, and the columns of the whole graph."""
+    return _Cutter(level).level()
 
 
 def _title(column: Column) -> str:

@@ -8,6 +8,7 @@ step has the same text, and a picture of a thousand steps holds it once.
 from __future__ import annotations
 
 import math
+import re
 
 from .graph import Graph, GraphNode
 from .labels import glyph
@@ -54,14 +55,16 @@ UNDO = {  # a constant is not a node, but result and other input tell which numb
     "div": (lambda y, b: y * b, lambda y, a: a / y),
 }
 # fmt: on
+LETTER = re.compile(r"(?<![A-Za-z])[abcy](?![A-Za-z])")  # by itself, not inside a word
 DEEP = 4
 SHOWN = 4
 
 
 def words(op: str | None) -> tuple[int, str, tuple[str, ...]]:
     """Return how an op reads; one that is not in the table is written as a call."""
-    unknown = (9, f"{glyph(op)}(*)", (f"ĝ · ∂{glyph(op)}/∂(this input)",))
-    return WORDS.get(op or "", unknown)
+    if op in WORDS:
+        return WORDS[op]
+    return (9, f"{glyph(op)}(*)", (f"ĝ · ∂{glyph(op)}/∂(this input)",))
 
 
 def rule(op: str | None, slot: int, result: str, inputs: list[str]) -> str:
@@ -109,16 +112,7 @@ def _filled(text: str, result: str, inputs: list[str]) -> str:
         shown = inputs if len(inputs) <= SHOWN else [*inputs[: SHOWN - 1], "…"]
         return text.replace("*", ", ".join(shown))
     names = {"y": result, **dict(zip("abc", inputs, strict=False))}
-    pieces = [
-        names[c] if c in names and _alone(text, i) else c for i, c in enumerate(text)
-    ]
-    return "".join(pieces)
-
-
-def _alone(text: str, i: int) -> bool:
-    """True where a letter stands by itself, not inside a word."""
-    before, after = text[i - 1 : i], text[i + 1 : i + 2]
-    return not (before.isascii() and before.isalpha() or after.isascii() and after.isalpha())
+    return LETTER.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def constant(graph: Graph, node: GraphNode, slot: int) -> str:
