@@ -171,6 +171,8 @@ def _roles(graph: Graph, nodes: list[Node], roots: list[Node], ids: dict[Node, i
     for node, made in zip(nodes, graph.nodes, strict=True):
         if node.op is None:
             made.role = _leaf_role(node, made)
+        if made.role == "param":  # it may have been made within a step, but serves them all
+            made.labels = {k: v for k, v in made.labels.items() if k in ("layer", "dir")}
     for root in roots:
         made = graph.nodes[ids[root]]
         if root.op is not None and len(roots) == 1 and not made.shape:
@@ -209,8 +211,11 @@ def sample(array: Any) -> list[float]:
 
 
 def _size(g: Any) -> float:
-    """Return the norm of a recorded gradient: it is a norm already, or an array."""
-    return float(g) if isinstance(g, float) else statistics(g)["norm"]
+    """Return the norm of a recorded gradient: it is a norm already, or an array.
+
+    NumPy's scalars are Python floats too, but they are arrays here: −3 has norm 3.
+    """
+    return g if type(g) is float else statistics(g)["norm"]
 
 
 def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) -> None:
@@ -218,7 +223,7 @@ def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) 
     for node, made in zip(nodes, graph.nodes, strict=True):
         g = flow.nodes.get(node)
         if g is not None:
-            made.grad = statistics(g) if flow.full else {"norm": g}
+            made.grad = {"norm": g} if type(g) is float else statistics(g)
         for slot, share in enumerate(flow.edges.get(node, ())):
             if share is not None and made.parents[slot] is not None:
                 graph.edge_grads[f"{made.id}:{slot}"] = _size(share)

@@ -16,6 +16,7 @@ from .palette import THEMES, Scale, Theme
 from .scene import Box, Point, Scene
 from .svg import num
 
+GATHERED = 6
 HEAD = (
     "digraph {\n"
     ' rankdir=LR; newrank=true; nodesep=.14; ranksep=.26; fontname="Helvetica"; fontsize=11;\n'
@@ -94,7 +95,11 @@ class _Recipe:
 
     def _is_chip(self, child: int, slot: int) -> bool:
         parent = self.graph.nodes[child].parents[slot]
-        if (child, slot) not in self.plan.chips or parent is None:
+        if parent is None:
+            return False
+        if len(self.plan.gathers.get(child, ())) > GATHERED:
+            return True  # many long edges into one node would take dot most of its time
+        if (child, slot) not in self.plan.chips:
             return False
         return self.chips or self.graph.nodes[parent].role != "param"
 

@@ -18,6 +18,7 @@ ROW_GAP = 22.0
 NODE_GAP = 10.0
 WIRE_GAP = 7.0
 LANE = 13.0
+SLACK = 14.0
 
 
 @dataclass(slots=True)
@@ -379,7 +380,12 @@ def _route(
         rank = rows.rank[link.tail]
         start = (tops[rank] + bottoms[rank]) / 2 - sizes[link.tail][1] / 2
         points = [(x[link.tail] + link.tail_dx, start)]
+        if start - tops[rank] > SLACK:  # straight up to the row's edge, past taller neighbours
+            points.append((points[0][0], tops[rank]))
     for dummy in chain:
         rank = rows.rank[dummy]
         points += [(x[dummy], bottoms[rank]), (x[dummy], tops[rank])]
-    return [*points, (head_x, middle + sizes[link.head][1] / 2)]
+    end = middle + sizes[link.head][1] / 2
+    if bottoms[head_rank] - end > SLACK and link.tail is not None:
+        points.append((head_x, bottoms[head_rank]))
+    return [*points, (head_x, end)]

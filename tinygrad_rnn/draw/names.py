@@ -28,7 +28,7 @@ def name_nodes(graph: Graph) -> Graph:
         if node.name in STATES and "cell" in node.labels:
             node.name = _state_name(node, deep, both)
         elif node.name and node.op and node.step is not None and repeated[node.name] > 1:
-            plain = not re.search(r"\d|Γ|c̃", node.name)
+            plain = not re.search(r"\d|Γ|c̃|\[", node.name)
             node.name = f"{node.name}⟨{node.step}⟩" if plain else node.name
     return graph
 

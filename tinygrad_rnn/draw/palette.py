@@ -132,7 +132,7 @@ class Scale:
             return Stroke(self.plain, 1.0)
         if not math.isfinite(norm):
             return Stroke(BROKEN, 2.0, "", broken=True)
-        if norm == 0:
+        if norm <= 0:
             return Stroke(ZERO, 0.9, "2 2")
         width = 0.8 + 2.4 * self.part(norm)
         tiny = self.high is not None and math.log10(norm) < self.high - DECADES

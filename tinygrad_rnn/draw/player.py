@@ -20,6 +20,7 @@ from typing import Any
 from . import wording
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
+from .fold import LEVELS
 from .player_levels import Level, lay_out, pack
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
@@ -104,7 +105,7 @@ def _fitted(model: Model, limit: int) -> dict[str, Any]:
 
 def model_data(model: Model) -> dict[str, Any]:
     """Return everything about one model except sampled values, as JSON-ready columns."""
-    graph, levels = model.graph, model.levels or {"op": lay_out(model.graph)}
+    graph, levels = model.graph, model.levels or layouts(model.graph)
     nodes = graph.nodes
     data: dict[str, Any] = {"heading": clean(graph.title, 80), "notes": list(graph.notes)}
     ops, op_of = _numbered([(node.op, glyph(node.op)) for node in nodes])
@@ -128,6 +129,16 @@ def model_data(model: Model) -> dict[str, Any]:
     data["levels"] = {name: pack(level) for name, level in levels.items()}
     data["cuts"] = [_cut(cut, graph) for cut in model.cuts]
     return data
+
+
+def layouts(graph: Graph) -> dict[str, Level]:
+    """Return a layout per level of detail, the coarsest first; only those that differ."""
+    found = {}
+    for name in ("cell", "gate"):
+        folded = LEVELS[name](graph)
+        if len(folded) < len(graph):
+            found[name] = lay_out(folded, graph)
+    return found | {"op": lay_out(graph)}
 
 
 def _numbered(values: Sequence[Hashable]) -> tuple[list[Any], list[int]]:

@@ -24,14 +24,23 @@ SHOWN = (4, 3)  # steps that are laid out at the start and at the end of a long 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A layout for the player: the scene, the columns of the whole graph and their kinds."""
+    """A layout for the player: the scene, the columns of the whole graph and their kinds.
+
+    `drawn.graph` may be a folded form of `base`; the ids that the player gets are those of `base`.
+    """
 
     scene: Scene
     drawn: Plan
     signs: list[tuple[Any, ...]]
+    base: Graph
+
+    @property
+    def members(self) -> list[list[int]]:
+        """Return for each drawn node the nodes of `base` that it stands for."""
+        return self.drawn.graph.members or [[i] for i in range(len(self.base))]
 
 
-def lay_out(graph: Graph) -> Level:
+def lay_out(graph: Graph, base: Graph | None = None) -> Level:
     """Return a layout in which every kind of column appears; steps that repeat are left out."""
     drawn = plan(graph)
     signs = signatures(drawn)
@@ -41,7 +50,7 @@ def lay_out(graph: Graph) -> Level:
     enough = {signs[i] for i in clean} >= set(signs)
     long = len(steps) > 2 * (few + many)
     scene = unrolled(graph, Options(elide=SHOWN if enough and long else None))
-    return Level(scene, drawn, signs)
+    return Level(scene, drawn, signs, base or graph)
 
 
 def signatures(drawn: Plan) -> list[tuple[Any, ...]]:
@@ -96,7 +105,9 @@ class _Part:
 class _Cutter:
     def __init__(self, level: Level) -> None:
         scene, self.drawn = level.scene, level.drawn
-        self.graph = self.drawn.graph
+        self.graph, self.base = self.drawn.graph, level.base
+        self.members = level.members
+        self.owner = {i: node for node, ids in enumerate(self.members) for i in ids}
         self.where = dict(self.drawn.where)
         self.columns = list(self.drawn.columns)
         self.signs = list(level.signs)
@@ -178,7 +189,7 @@ class _Cutter:
         used = sorted(set(models.values()))
         pictures = [self._picture(index) for index in used]
         for index, picture in zip(used, pictures, strict=True):
-            self._gather(index, picture, models)
+            self._gather(index, picture)
         columns = []
         for index, column in enumerate(self.columns):
             model = models[self.signs[index]]
@@ -198,27 +209,27 @@ class _Cutter:
 
     def _ids(self, model: int, column: Column) -> list[int]:
         """Return the nodes of a column in the order of the picture's places."""
-        own = self.columns[model].ids
-        places = {node: i for i, node in enumerate(own)}
-        chips = self._chip_edges(model)
+        own, others = self._flat(self.columns[model]), self._flat(column)
+        twin = dict(zip(own, others, strict=True))
+        nodes = self.base.nodes
+        for child in own:  # what a chip stands for in this column
+            for parent, other in zip(nodes[child].parents, nodes[twin[child]].parents, strict=True):
+                if parent is not None and other is not None:
+                    twin.setdefault(parent, other)
+        return [twin.get(node, node) for node in self.parts[model].ids]
+
+    def _flat(self, column: Column) -> list[int]:
+        return [i for node in column.ids for i in self.members[node]]
+
+    def _edges(self, child: int, slot: int) -> list[tuple[int, int]]:
+        """Return the edges of the base that one drawn edge stands for."""
+        parent = self.graph.nodes[child].parents[slot]
         return [
-            column.ids[places[node]] if node in places else self._other(node, chips, places, column)
-            for node in self.parts[model].ids
+            (i, k)
+            for i in self.members[child]
+            for k, source in enumerate(self.base.nodes[i].parents)
+            if source is not None and self.owner[source] == parent
         ]
-
-    def _chip_edges(self, model: int) -> dict[int, tuple[int, int]]:
-        edges = (wire.edge for wire in self.parts[model].wires if wire.edge)
-        return {self.graph.nodes[c].parents[k]: (c, k) for c, k in edges}  # type: ignore[misc]
-
-    def _other(
-        self, node: int, chips: dict[int, tuple[int, int]], places: dict[int, int], column: Column
-    ) -> int:
-        """Return what a chip stands for in another column than the picture's own."""
-        child, slot = chips.get(node, (None, 0))
-        if child is None or child not in places:
-            return node
-        parent = self.graph.nodes[column.ids[places[child]]].parents[slot]
-        return node if parent is None else parent
 
     def _picture(self, index: int) -> dict[str, Any]:
         part = self.parts[index]
@@ -237,10 +248,12 @@ class _Cutter:
         return [f.label, f.kind, *corner, _r(middle - part.left)]
 
     def _box(self, part: _Part, box: Box) -> list[Any]:
-        node = self.graph.nodes[box.node or 0]
-        lines = 0 if box.shape == "dashed" or tuple(box.lines) == face(node).lines else box.lines
+        ids = self.members[box.node or 0]
+        main = self.base.nodes[max(ids)]
+        usual = box.shape == "dashed" or tuple(box.lines) == face(main).lines
+        lines = 0 if usual else [0 if line == main.name else line for line in box.lines]
         place = [_r(box.x - part.left), _r(box.y - self.top), _r(box.w), _r(box.h)]
-        return [*place, box.shape, lines, [part.local(node.id)]]
+        return [*place, box.shape, lines, [part.local(i) for i in ids]]
 
     def _wire(self, index: int, part: _Part, wire: Wire) -> list[Any]:
         """Return [column offset, source box, target box, points of the source, points, edges]."""
@@ -255,24 +268,23 @@ class _Cutter:
         for place, (x, y) in enumerate(wire.points):
             flat += [_r(x - (source if place < split else part).left), _r(y - self.top)]
         from_box = near if near is not None else self.solid.get(parent, -1)
-        edges = [[part.local(child), slot]]
+        edges = [[part.local(i), k] for i, k in self._edges(child, slot)]
         return [home - index, from_box, self.solid[child], split, flat, edges]
 
-    def _gather(self, index: int, picture: dict[str, Any], models: dict[Any, int]) -> None:
+    def _gather(self, index: int, picture: dict[str, Any]) -> None:
         """Add the wires that come from columns the scene leaves out, like those that it shows."""
         if len(self.parts) == len(self.columns):
             return
-        child_wires = {(wire.edge, wire.edge[0]): wire for wire in self.parts[index].wires if wire.edge}
-        known = {edge for edge, _ in child_wires}
+        part = self.parts[index]
+        known = {wire.edge for wire in part.wires}
+        like = {self.signs[index + wire[0]]: wire for wire in picture["X"]}
         for child in (c for c in self.drawn.gathers if self.where[c] == index):
-            like = {self.signs[index + w[0]]: w for w in picture["X"]}
             for edge in self.drawn.gathers[child]:
                 home = self.where[self.graph.nodes[child].parents[edge[1]]]  # type: ignore[index]
                 wire = like.get(self.signs[home])
-                if edge in known or wire is None:
-                    continue
-                place = self.parts[index].local(child)
-                picture["X"].append([home - index, *wire[1:5], [[place, edge[1]]]])
+                if edge not in known and wire is not None:
+                    edges = [[part.local(i), k] for i, k in self._edges(*edge)]
+                    picture["X"].append([home - index, *wire[1:5], edges])
 
 
 def pack(level: Level) -> dict[str, Any]:

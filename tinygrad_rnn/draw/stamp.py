@@ -232,7 +232,7 @@ class _Stamper:
         node = self.graph.nodes[self.graph.nodes[child].parents[slot]]  # type: ignore[index]
         wide = labels.width(labels.caption(node)) + 12.0
         place = self.slots[here]
-        right_side = home is not None and home > here
+        right_side = home > here if home is not None else node.labels.get("dir") == "rev"
         x = place.right + 20.0 + wide / 2 if right_side else place.left - 20.0 - wide / 2
         box = Box(x, lane, wide, 20.0, (labels.caption(node),), "round", node.role, node.id)
         box.title = labels.title(node)
@@ -314,6 +314,7 @@ def _spread(
     """Return how far from the centre each wire arrives at its head and leaves its tail."""
     into: dict[int, list[tuple[float, int]]] = defaultdict(list)
     outof: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    shared: dict[tuple[int, Point], float] = {}  # wires with one second point leave as one
     for number, (lead, path, edge, tail) in enumerate(pieces):
         whole = lead + path
         if path or _ends(lead):
@@ -321,7 +322,7 @@ def _spread(
             into[edge[0]].append((before, number))
         if tail >= 0:
             after = next((p[0] for p in whole[1:] if p[0] != whole[0][0]), whole[0][0])
-            outof[tail].append((after, number))
+            outof[tail].append((shared.setdefault((tail, whole[1]), after), number))
     arrivals, departures = {}, {}
     for table, found in ((into, arrivals), (outof, departures)):
         for node, ends in table.items():

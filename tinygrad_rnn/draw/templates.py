@@ -70,8 +70,9 @@ def _source(
         return (local[parent],)
     if (child, slot) in plan.gathers.get(child, ()):
         return shape.outside(-1 - child, LEFT)
-    home = plan.where.get(parent, -1)
-    return shape.outside(parent, RIGHT if home > index else LEFT)
+    home = plan.where.get(parent)
+    late = plan.graph.nodes[parent].labels.get("dir") == "rev" if home is None else home > index
+    return shape.outside(parent, RIGHT if late else LEFT)
 
 
 def signature(shape: Shape) -> tuple[object, ...]:
@@ -123,8 +124,8 @@ def _groups(shape: Shape, owners: dict[Key, Key], rule: object) -> dict[Key, obj
     """Return the group of each node and chip; groups of a single node do not count."""
     found = {key: rule(shape.nodes[owner[0]]) for key, owner in owners.items()}  # type: ignore[operator]
     count: dict[object, int] = defaultdict(int)
-    for group in found.values():
-        count[group] += 1
+    for key, group in found.items():
+        count[group] += len(key) == 1
     return {key: group for key, group in found.items() if group is not None and count[group] > 1}
 
 
@@ -137,19 +138,25 @@ class _Builder:
     def column(self, bands: dict[Key, object], gates: dict[Key, object]) -> Block:
         """Return gates composed into bands, bands and the rest composed into the column."""
         names = sorted(set(bands.values()), key=str)
-        parts = [self._band_block(name, bands, gates, len(names) > 1) for name in names]
+        deep = len({name[0] for name in names}) > 1  # type: ignore[index]
+        both = len({name[1] for name in names}) > 1  # type: ignore[index]
+        titles = [_band_label(name, deep, both) for name in names]
+        parts = [
+            self._band_block(name, bands, gates, title if len(names) > 1 else None)
+            for name, title in zip(names, titles, strict=True)
+        ]
         rest = [key for key in self.faces if key not in bands]
         parts += self._parts(rest, {k: g for k, g in gates.items() if k not in bands})
         return self._compose(parts, lanes=True)
 
     def _band_block(
-        self, name: object, bands: dict[Key, object], gates: dict[Key, object], framed: bool
+        self, name: object, bands: dict[Key, object], gates: dict[Key, object], title: str | None
     ) -> Block:
         keys = [key for key in self.faces if bands.get(key) == name]
         inside = {key: gate for key, gate in gates.items() if key in set(keys)}
         block = self._compose(self._parts(keys, inside), lanes=True)
         block.kind = "band"
-        return block.framed(_band_label(name), "band") if framed else block
+        return block if title is None else block.framed(title, "band")
 
     def _parts(self, keys: list[Key], gates: dict[Key, object]) -> list[Block]:
         """Return leaves, and one framed block per gate, in creation order."""
@@ -181,11 +188,11 @@ class _Builder:
         return Composer(parts, edges, None, None, used | away).block()
 
 
-def _band_label(name: object) -> str:
+def _band_label(name: object, deep: bool, both: bool) -> str:
     layer, way = name  # type: ignore[misc]
-    arrow = {"fwd": "→", "rev": "←"}.get(str(way), "")
-    text = "" if layer is None else f"layer {layer}"
-    return labels.clean(f"{text} {arrow}".strip())
+    words = {"fwd": "forward →", "rev": "reverse ←"}.get(str(way), "") if both else ""
+    text = f"layer {layer + 1 if isinstance(layer, int) else layer}" if deep else ""
+    return labels.clean(", ".join(filter(None, (text, words))))
 
 
 def templates(plan: Plan, values: str = "shape", inner: bool = True) -> list[tuple[Shape, Template]]:
