@@ -1,6 +1,6 @@
 """The main job in one minute: draw an LSTM's unrolled graph, train one, check its BPTT by hand.
 
-The task: read sixteen bits one by one, and after each say whether the ones so far are odd in number.
+The task: read sixteen bits one by one and say after each whether the ones so far are odd in number.
 One forgotten bit spoils every answer behind it, so the gradient has to travel through time. What
 trained the model is then held against back-propagation through time derived by hand, in NumPy.
 """
