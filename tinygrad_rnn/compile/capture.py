@@ -139,7 +139,7 @@ def _nested(params: dict) -> Iterator[Any]:
 @contextmanager
 def _watched() -> Iterator[None]:
     """Within the block, Python code that looks at a Tensor's values is refused."""
-    old = {name: Tensor.__dict__[name] for name in READS}
+    old = {name: vars(Tensor)[name] for name in READS if name in vars(Tensor)}
     token = _capturing.set(True)
     try:
         for name, method in old.items():

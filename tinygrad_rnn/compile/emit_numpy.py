@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Instr, compute, line, names_of
+from .ir import Instr, Step, compute, line, names_of
 from .lift import UFUNCS, is_view
+from .plan import Places
 from .program import LOOPS, Program
 
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
@@ -25,61 +26,35 @@ def light(i: Instr) -> bool:
     return False
 
 
+def prepare(step: Step) -> Step:
+    return step
+
+
 class NumpyLoops:
     """The two loops of a program as lists of calls on planned buffers."""
 
     name = "numpy"
     overwrites = False  # what the backward loop reads is still there when it is done
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, threads: int | None = None):
         self.program = program
-        self.placed: dict[Instr, tuple[Instr, int]] = {}
-        for name in LOOPS:
-            self._place_parts(program.loop(name))
-        self.carried = self._carried()
+        self.places = Places(program)
+        self.placed, self.carried = self.places.placed, self.places.carried
         self.slot: dict[Instr, int] = {}
         self.slots: list[tuple] = []
         for name in LOOPS:
             self._plan(program.loop(name))
 
-    def _place_parts(self, loop: list[Instr]) -> None:
-        """Parts of a concatenation are computed right where they belong in it."""
-        p, inside = self.program, set(loop)
-        for whole in loop:
-            at = 0
-            for part in whole.args if whole.op == "concatenate" else ():
-                free = part in inside and not is_view(part) and part not in self.placed
-                kept = part in p.kept and whole not in p.kept
-                if free and not kept and part not in p.home and part.op != "concatenate":
-                    self.placed[part] = (whole, at)
-                at += part.shape[whole.params["axis"]]
-
-    def _carried(self) -> dict[Instr, int]:
-        """The instructions that write straight into the adjoint carried to the step before."""
-        p, found = self.program, {}
-        for k, i in enumerate(p.step.dolds):
-            if i is None or i in found or i in self.placed or i in p.kept or is_view(i):
-                continue
-            if i.args and p.phase[i] == "backward":
-                found[i] = k
-        return found
-
-    def owner(self, i: Instr) -> Instr:
-        """The instruction whose buffer holds `i`."""
-        while i in self.placed or (is_view(i) and i in self.program.varies):
-            i = self.placed[i][0] if i in self.placed else i.args[0]
-        return i
-
     def _plan(self, loop: list[Instr]) -> None:
         """A buffer for what lives within one step; it is used again once its value is dead."""
         p = self.program
-        last = {self.owner(a): at for at, i in enumerate(loop) for a in i.args}
-        last |= {self.owner(i): len(loop) for i in [*p.step.news, *p.step.dolds] if i is not None}
+        last = {self.places.owner(a): at for at, i in enumerate(loop) for a in i.args}
+        last |= {self.places.owner(i): len(loop) for i in [*p.step.news, *p.step.dolds] if i is not None}
         free: dict[Any, list[int]] = {}
         begun: set[Instr] = set()
         for at, i in enumerate(loop):
-            mine = self.owner(i)
-            dead = [o for o in {self.owner(a) for a in i.args} if last[o] == at and o in self.slot]
+            mine = self.places.owner(i)
+            dead = [o for o in {self.places.owner(a) for a in i.args} if last[o] == at and o in self.slot]
             if i.op in LOSES_ITS_INPUT:
                 self._release(dead, free)
             stays = mine in p.kept or mine in p.home or mine in self.carried
@@ -164,13 +139,9 @@ class NumpyWorkspace:
             args = [self._at(a, t, at) for a in i.args]
             if not is_view(i):
                 calls += calls_of(i, args, self._at(i, t, at), loops.placed)
-        targets = p.step.news if name == "forward" else p.step.dolds
-        for k, i in enumerate(targets):
+        for k, i in loops.places.copies(name):
             to = self.states[k][t + 1] if name == "forward" else self.carry[k][t % 2]
-            if i is None:
-                calls.append((np.copyto, (to, 0)))
-            elif (p.home if name == "forward" else loops.carried).get(i) != k:
-                calls.append((np.copyto, (to, self._at(i, t, at))))
+            calls.append((np.copyto, (to, 0 if i is None else self._at(i, t, at))))
         return calls
 
     def _at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
@@ -246,3 +217,6 @@ def _copies(i: Instr, args: list, out: Any, placed: dict) -> list[tuple[Callable
 
 def _general(function: Callable, args: list, out: Any) -> None:
     out[...] = function(*args)
+
+
+Loops = NumpyLoops

@@ -25,9 +25,8 @@ from ..nn.scan import scan
 from ..ops import clone, where
 from ..shapes import cat
 from ..tensor import Tensor, is_grad_enabled, wrap
+from . import emit_c, emit_numpy
 from .capture import capture
-from .emit_numpy import NumpyLoops
-from .emit_numpy import light as numpy_light
 from .ir import Step, Uncompilable
 from .passes import PASSES, optimise
 from .phases import PHASES
@@ -35,7 +34,7 @@ from .program import Program
 from .scan import Kernel, Run, run_scan, unpack
 
 KEPT_KERNELS = 16
-EMITTERS: dict[str, tuple[Callable, Callable]] = {"numpy": (NumpyLoops, numpy_light)}
+EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy}
 
 
 def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),  # noqa: A001
@@ -113,13 +112,25 @@ class CompiledScan:
         return Kernel(loops.program, loops, Unrolled(call), history, seconds)
 
     def _emitted(self, step: Step) -> Any:
-        """The loops of the first emitter that can make them."""
-        names = ["c", "numpy"] if self.backend == "auto" else [self.backend]
+        """The loops of the first emitter that can make them; what another could not is noted."""
+        names = ["c", "numpy"] if self.backend in ("auto", "c") else [self.backend]
         for name in names:
-            if name in EMITTERS:
-                make, light = EMITTERS[name]
-                return make(Program(step, light, "hoist" not in self.without))
-        raise Uncompilable(f"no emitter {self.backend!r}")
+            emitter = EMITTERS[name]
+            try:
+                program = Program(emitter.prepare(step), emitter.light, "hoist" not in self.without)
+                return emitter.Loops(program, self.threads)
+            except Uncompilable as reason:
+                if name == names[-1]:
+                    raise
+                self.note(f"NumPy loops instead of C: {reason}")
+        raise AssertionError("an emitter returns or raises")
+
+    def note(self, message: str) -> None:
+        """Remembers why something is not as fast as asked; says it once."""
+        if message not in self.notes:
+            self.notes.append(message)
+            if self.backend != "auto":
+                warnings.warn(message, NotCompiled, stacklevel=7)
 
     def source(self) -> str:
         """The generated code of the latest kernel."""
@@ -150,6 +161,9 @@ class _Call:
         if mask is not None:
             self.wants[1] = False
         self.wants += [tape and t.requires_grad for t in self.params]
+        first = len(self.wants) - len(self.params) - len(self.states)
+        for k in range(len(self.states)):  # later steps need these even if the first state does not
+            self.wants[first + k] = any(self.wants)
 
     def key(self) -> Any:
         plain = (int, float, str, bool, type(None))

@@ -1,0 +1,140 @@
+/* What every generated program uses: exp and friends that vectorise, and a small matrix product.
+   REAL is float or double, given on the command line. No branch, no table, no errno: each function is
+   inlined into loops that the compiler turns into vector code. NaN stays NaN. */
+#include <math.h>
+#include <string.h>
+#include <stdint.h>
+typedef REAL real;
+
+#if defined(__AVX512F__)
+#define VECTOR 64 /* bytes in a register; a tile is ROWS rows of TILE registers */
+#define TILE 4
+#elif defined(__AVX__)
+#define VECTOR 32
+#define TILE 2
+#else
+#define VECTOR 16
+#define TILE 4
+#endif
+#define ROWS 6
+#define LANES ((long)(VECTOR / sizeof(real)))
+#define WIDE (TILE * LANES)
+typedef real vec __attribute__((vector_size(VECTOR), aligned(sizeof(real))));
+#define INLINE static inline __attribute__((always_inline, unused))
+
+/* e^x - 1 = s q + (s - 1) with x = n ln 2 + r, s = 2^n and q = e^r - 1 (Taylor, |r| <= ln2 / 2).
+   Adding MAGIC rounds to a whole n, whose bits then stand at the bottom of the sum. */
+#if SINGLE
+typedef int32_t bits;
+#define MAGIC 0x1.8p23f
+#define MANTISSA 23
+#define BIAS 127
+#define LN2_HIGH 0x1.62e400p-1f
+#define LN2_LOW 0x1.7f7d1cp-20f
+#define EDGE 87
+#define LIMIT 88.72283f
+INLINE real series(real r) {
+  real q = 1.f / 5040;
+  q = q * r + 1.f / 720, q = q * r + 1.f / 120, q = q * r + 1.f / 24;
+  q = q * r + 1.f / 6, q = q * r + 1.f / 2;
+  return r + r * r * q;
+}
+#else
+typedef int64_t bits;
+#define MAGIC 0x1.8p52
+#define MANTISSA 52
+#define BIAS 1023
+#define LN2_HIGH 0x1.62e42fee00000p-1
+#define LN2_LOW 0x1.a39ef35793c76p-33
+#define EDGE 708
+#define LIMIT 709.782712893384
+INLINE real series(real r) {
+  real q = 1. / 6227020800;
+  q = q * r + 1. / 479001600, q = q * r + 1. / 39916800, q = q * r + 1. / 3628800;
+  q = q * r + 1. / 362880, q = q * r + 1. / 40320, q = q * r + 1. / 5040;
+  q = q * r + 1. / 720, q = q * r + 1. / 120, q = q * r + 1. / 24;
+  q = q * r + 1. / 6, q = q * r + 1. / 2;
+  return r + r * r * q;
+}
+#endif
+
+INLINE real split_exp(real x, bits bias, real *q) { /* 2^(n + bias - BIAS) */
+  union { real f; bits i; } n, s;
+  n.f = x * (real)1.4426950408889634 + MAGIC;
+  real whole = n.f - MAGIC;
+  *q = series((x - whole * LN2_HIGH) - whole * LN2_LOW);
+  s.i = (bits)((n.i + bias) << MANTISSA);
+  return s.f;
+}
+INLINE real within(real x, real edge) { return x < -edge ? -edge : x > edge ? edge : x; }
+INLINE real exp_of(real x) { /* halved and doubled: 2^128 itself is no number, half of it is */
+  real q, s = split_exp(x < -EDGE ? -EDGE : x > LIMIT ? LIMIT : x, BIAS - 1, &q), y = (s * q + s) * 2;
+  return x > LIMIT ? INFINITY : x < -EDGE ? 0 : y;
+}
+INLINE real sigmoid_of(real x) {
+  real q, s = split_exp(within(-x, EDGE), BIAS, &q);
+  return 1 / (1 + (s * q + s));
+}
+INLINE real tanh_of(real x) { /* (e^2x - 1) / (e^2x + 1), exact also where x is small */
+  real q, s = split_exp(within(2 * x, 44), BIAS, &q), e = s * q + (s - 1);
+  return e / (e + 2);
+}
+
+/* C[M, N] (+)= A[M, K] @ W, where W was packed in panels of WIDE columns, zeros behind the last. */
+INLINE void tile(int rows, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
+  vec c[ROWS][TILE];
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < TILE; j++) c[i][j] = add ? *(vec *)(C + i * ldc + j * LANES) : (vec){0};
+  for (long k = 0; k < K; k++) {
+    vec b[TILE];
+    for (int j = 0; j < TILE; j++) b[j] = *(const vec *)(P + k * WIDE + j * LANES);
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < TILE; j++) c[i][j] += A[i * lda + k] * b[j];
+  }
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < TILE; j++) *(vec *)(C + i * ldc + j * LANES) = c[i][j];
+}
+INLINE void one_row(long K, const real *A, const real *P, real *C, int add) {
+  vec c[TILE], d[TILE]; /* two sums per column: one alone would wait for itself */
+  for (int j = 0; j < TILE; j++) c[j] = add ? *(vec *)(C + j * LANES) : (vec){0}, d[j] = (vec){0};
+  long k = 0;
+  for (; k + 1 < K; k += 2)
+    for (int j = 0; j < TILE; j++) {
+      c[j] += A[k] * *(const vec *)(P + k * WIDE + j * LANES);
+      d[j] += A[k + 1] * *(const vec *)(P + (k + 1) * WIDE + j * LANES);
+    }
+  for (int j = 0; j < TILE; j++) {
+    if (k < K) c[j] += A[k] * *(const vec *)(P + k * WIDE + j * LANES);
+    *(vec *)(C + j * LANES) = c[j] + d[j];
+  }
+}
+static void panel(long M, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
+  long m = 0;
+  for (; m + ROWS <= M; m += ROWS) tile(ROWS, K, A + m * lda, lda, P, C + m * ldc, ldc, add);
+  A += m * lda, C += m * ldc;
+  switch (M - m) {
+    case 5: tile(5, K, A, lda, P, C, ldc, add); break;
+    case 4: tile(4, K, A, lda, P, C, ldc, add); break;
+    case 3: tile(3, K, A, lda, P, C, ldc, add); break;
+    case 2: tile(2, K, A, lda, P, C, ldc, add); break;
+    case 1: one_row(K, A, P, C, add);
+  }
+}
+__attribute__((unused)) static void product(long M, long N, long K, const real *A, long lda,
+                                            const real *P, real *C, long ldc, int add) {
+  long n = 0;
+  for (; n + WIDE <= N; n += WIDE) panel(M, K, A, lda, P + n * K, C + n, ldc, add);
+  for (long m = 0; n < N && m < M; m += ROWS) { /* the last columns go through a tile of our own */
+    real edge[ROWS * WIDE];
+    long rows = M - m < ROWS ? M - m : ROWS, size = (N - n) * sizeof(real);
+    for (long i = 0; add && i < rows; i++) memcpy(edge + i * WIDE, C + (m + i) * ldc + n, size);
+    panel(rows, K, A + m * lda, lda, P + n * K, edge, WIDE, add);
+    for (long i = 0; i < rows; i++) memcpy(C + (m + i) * ldc + n, edge + i * WIDE, size);
+  }
+}
+void pack(long K, long N, const real *W, long down, long right, real *P) {
+  for (long n = 0; n < N; n += WIDE)
+    for (long k = 0; k < K; k++)
+      for (long j = 0; j < WIDE; j++) *P++ = n + j < N ? W[k * down + (n + j) * right] : 0;
+}
+long panel_width(void) { return WIDE; }

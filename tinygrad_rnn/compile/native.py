@@ -1,0 +1,128 @@
+"""Building C source into a library, once per machine.
+
+The library lies in the user's cache folder under the hash of all that went into it, beside a hash of
+itself: what is damaged is built again. One process builds while the others wait; the file appears by an
+atomic rename. Where the cache cannot be written, a temporary folder serves.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .ir import Uncompilable
+
+FLAGS = ["-O3", "-std=gnu11", "-march=native", "-fopenmp-simd", "-fno-math-errno",
+         "-fno-trapping-math", "-shared", "-fPIC"]  # fmt: skip
+TIMEOUT = 120  # seconds a compiler may take
+
+
+@functools.cache
+def compiler() -> tuple[str, ...]:
+    """The command of a C compiler: $CC, else cc, gcc or clang, else the ziglang wheel."""
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        words = shlex.split(name)
+        if words and shutil.which(words[0]):
+            return tuple(words)
+    if importlib.util.find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "cc")
+    raise Uncompilable("there is no C compiler (cc, $CC or the ziglang wheel)")
+
+
+@functools.cache
+def machine() -> str:
+    """What decides which code -march=native makes: the compiler's version and the processor."""
+    found = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, timeout=TIMEOUT)
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    flags = [line for line in lines if line.startswith(("flags", "Features", "model name"))][:2]
+    return "\n".join([*compiler(), found.stdout, platform.machine(), platform.processor(), *flags])
+
+
+def load(source: str, defines: tuple[str, ...]) -> ctypes.CDLL:
+    """The library built from `source`, from the cache if it is there and whole."""
+    options = [*FLAGS, *(["-mprefer-vector-width=512"] if "86" in platform.machine() else [])]
+    options += [f"-D{d}" for d in defines]
+    key = hashlib.sha256("\0".join([source, machine(), *options]).encode()).hexdigest()[:32]
+    for folder in folders():
+        try:
+            with locked(folder / f"{key}.lock"):
+                path = folder / f"{key}.so"
+                if not whole(path):
+                    build(source, options, path)
+                return ctypes.CDLL(str(path))
+        except OSError as error:  # not writable, full, or not loadable from there
+            reason = error
+    raise Uncompilable(f"the compiled library cannot be stored or loaded: {reason}")
+
+
+def folders() -> Iterator[Path]:
+    """Where libraries may be kept: the user's cache, else a folder that goes with the process."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    yield Path(home) / "tinygrad_rnn"
+    yield temporary()
+
+
+@functools.cache
+def temporary() -> Path:
+    folder = tempfile.mkdtemp(prefix="tinygrad_rnn-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time is in the block (where the system has file locks)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            import fcntl
+        except ImportError:  # no POSIX: the rename is still atomic, at worst two processes build
+            yield
+            return
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def whole(path: Path) -> bool:
+    """True if the library is there and is what was built."""
+    try:
+        return path.with_suffix(".sha").read_text() == digest(path)
+    except OSError:
+        return False
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def build(source: str, options: list[str], path: Path) -> None:
+    """Compiles into a temporary file and renames it, so that nobody sees half a library."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        text, made = Path(folder) / "program.c", Path(folder) / "program.so"
+        text.write_text(source)
+        command = [*compiler(), *options, str(text), "-o", str(made), "-lm"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise Uncompilable(f"{command[0]} took longer than {TIMEOUT} s") from None
+        if done.returncode:
+            message = done.stderr.strip().splitlines()[:3]
+            raise Uncompilable(f"{command[0]} failed: " + " ".join(message))
+        mark = Path(folder) / "program.sha"
+        mark.write_text(digest(made))
+        os.replace(mark, path.with_suffix(".sha"))
+        os.replace(made, path)
