@@ -166,9 +166,9 @@ def expand_as(x: Tensor, other: Tensor) -> Tensor:
     return expand(x, other.shape)
 
 
-def tile(x: Tensor, *repeats: Any) -> Tensor:
-    """The whole tensor laid side by side, `repeats` times along each axis (from the last)."""
-    times = _sizes(repeats)
+def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
+    """The whole tensor laid side by side, `dims` times along each axis (from the last)."""
+    times = _sizes((dims, *more))
     times = (1,) * (x.ndim - len(times)) + times
     shape = (1,) * (len(times) - x.ndim) + x.shape
     pairs = [s for t, n in zip(times, shape, strict=True) for s in (t, n)]
@@ -180,8 +180,8 @@ def tile(x: Tensor, *repeats: Any) -> Tensor:
 def repeat(x: Tensor, *repeats: Any) -> Tensor:
     """PyTorch's repeat: `tile` with at least one count per axis."""
     if len(_sizes(repeats)) < x.ndim:
-        raise ValueError("repeat: Number of dimensions of repeat dims can not be smaller than number "
-                         f"of dimensions of tensor ({_sizes(repeats)} for shape {x.shape})")  # fmt: skip
+        raise ValueError("repeat: Number of dimensions of repeat dims can not be smaller than "
+                         f"number of dimensions of tensor ({_sizes(repeats)}, {x.shape})")  # fmt: skip
     return tile(x, *repeats)
 
 
@@ -189,9 +189,9 @@ def _along(x: Any, dim: int, part: Any) -> tuple:
     return (slice(None),) * axis_of(x, dim) + (part,)
 
 
-def flip(x: Tensor, *dims: Any) -> Tensor:
+def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
     """The values in reverse order along `dims`."""
-    gone = {axis_of(x, d) for d in _sizes(dims)}
+    gone = {axis_of(x, d) for d in _sizes((dims, *more))}
     return getitem(
         x, index=tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
     )
@@ -293,14 +293,14 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return movedim(getitem(x, index=_along(x, dim, places)), dim + 1, -1)
 
 
-def pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """`value` around `x`; `padding` counts from the last axis: (left, right, top, bottom, …)."""
+def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """`value` around `x`; `pad` counts from the last axis: (left, right, top, bottom, …)."""
     if mode != "constant":
         raise ValueError(f"pad: only mode='constant' is supported, not {mode!r}")
-    if len(padding) % 2 or len(padding) > 2 * x.ndim:
-        raise ValueError(f"pad: {list(padding)} is not a pair per axis of shape {x.shape}")
-    both = [(0, 0)] * (x.ndim - len(padding) // 2) + [(padding[i], padding[i + 1]) for i in
-                                                      range(len(padding) - 2, -1, -2)]  # fmt: skip
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad: {list(pad)} is not a pair per axis of shape {x.shape}")
+    both = [(0, 0)] * (x.ndim - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in
+                                                      range(len(pad) - 2, -1, -2)]  # fmt: skip
     cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(both, x.shape, strict=True))
     both, x = [(max(a, 0), max(b, 0)) for a, b in both], getitem(x, index=cut)
     shape = tuple(a + n + b for (a, b), n in zip(both, x.shape, strict=True))
@@ -375,11 +375,24 @@ def _index_part(x: Tensor, k: Any) -> tuple:
 
 def take(x: Tensor, key: Any) -> Tensor:
     """`x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean masks."""
-    return getitem(x, index=(key,) if type(key) is int or type(key) is slice else index_of(x, key))
+    if type(key) is int or type(key) is slice:
+        return getitem(x, index=(key,))
+    index = index_of(x, key)
+    if any(map(is_array, index)) and any(type(k) is int for k in index):
+        return _integers_first(x, index)
+    return getitem(x, index=index)
+
+
+def _integers_first(x: Tensor, index: tuple) -> Tensor:
+    """As PyTorch: an integer takes its axis away before the arrays meet. NumPy counts it among the
+    arrays, so that x[0, :, [1, 2]] would have the axis of the array in front."""
+    alone = (k if type(k) is int or k is Ellipsis else slice(None) for k in index if k is not None)
+    rest = tuple(k for k in index if type(k) is not int)
+    return getitem(getitem(x, index=tuple(alone)), index=rest)
 
 
 def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Tensor:
-    """A copy of `x` with `values` at `key`: added if `accumulate`, else the last one written stays."""
+    """A copy of `x` with `values` at `key`: added if `accumulate`, else the last one stays."""
     index = index_of(x, key)
     values = (
         values if isinstance(values, Tensor) else wrap(as_array(values, x.dtype, x.device), None)
@@ -397,10 +410,10 @@ def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Ten
 
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
-    """`x[key] = values` for a tensor outside any graph; x gets a new array, old ones stay as saved."""
+    """`x[key] = values` outside any graph: x gets a new array, saved ones stay as they are."""
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
-        raise RuntimeError("x[key] = values would spoil the graph of a tensor that requires grad; "
-                           "write x = index_put(x, key, values), or use no_grad()")  # fmt: skip
+        raise RuntimeError("x[key] = values would spoil the graph of a tensor that requires "
+                           "grad; write x = index_put(x, key, values), or use no_grad()")  # fmt: skip
     changed = x._array.copy()
     changed[index_of(x, key)] = values._array if isinstance(values, Tensor) else values
     x._array = changed
@@ -498,6 +511,6 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndice
 
 
 def same_shape(name: str, *tensors: Any) -> None:
-    """ValueError unless all shapes agree (a loss of (4,) against (4, 1) is nearly always a slip)."""
+    """ValueError unless all shapes agree: (4,) against (4, 1) is nearly always a slip."""
     if not all_true(t.shape == tensors[0].shape for t in tensors):
         raise ValueError(f"{name}: shapes {' and '.join(str(t.shape) for t in tensors)} differ")
