@@ -1,4 +1,4 @@
-"""Functions made of primitives: reductions, activations, norms. None has a gradient rule of its own.
+"""Functions made of primitives: reductions, activations, norms. None has a rule of its own.
 
 Axes may be called `axis` or `dim`, and kept axes `keepdims` or `keepdim`. Where two libraries
 disagree about a gradient at a corner, PyTorch's value holds; the tests list every such corner.
@@ -83,8 +83,9 @@ def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, d
     return var_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
 
 
-def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
-             keepdim: bool = False, correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
+             dim: Any = None, keepdim: bool = False,
+             correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
     """(variance, mean)."""
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
     middle = mean(x, axes, keepdims=True)
@@ -125,7 +126,7 @@ def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None
         rest = y.shape[axis] - 2 * half
         y = ops.concatenate(pairs, narrow(y, axis, 2 * half, rest), axis=axis) if rest else pairs
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    y = y if y.shape[axis] else wrap(x.xp.ones(shape, x.dtype), None)
+    y = y if y.shape[axis] else x.sum(axis, keepdims=True) + 1
     return y if keep else y.reshape(shape[:axis] + shape[axis + 1 :])
 
 
@@ -249,8 +250,8 @@ def cummax(x: Tensor, dim: int) -> ValuesIndices:
     return ValuesIndices(take_along_dim(x, indices, dim), indices)
 
 
-def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
-                keepdim: bool = False) -> Tensor:  # fmt: skip
+def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = False, *,
+                dim: Any = None, keepdim: bool = False) -> Tensor:  # fmt: skip
     """(Σ|x|ᵖ)^(1/p), also for p = ∞, -∞, 0 and 1; its gradient at 0 is 0."""
     axis, keep = _axes(x, axis, dim), keepdims or keepdim
     if ord in (math.inf, -math.inf):
@@ -292,7 +293,7 @@ def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:
     some = any(
         mask if isinstance(mask, Tensor) else wrap(x.xp.asarray(mask), None), axis, keepdims=True
     )
-    filled = where(mask, x, where(some, -math.inf, 0.0))
+    filled = where(mask, x, where(some, -math.inf, 0.0).astype(x.dtype))
     return where(mask, softmax(filled, axis), 0.0)
 
 
