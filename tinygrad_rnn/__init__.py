@@ -1,4 +1,4 @@
-"""tinygrad_rnn: reverse-mode autodiff from scratch, and recurrent networks as graphs of primitives."""
+"""tinygrad_rnn: reverse-mode autodiff from scratch, recurrent networks as graphs of primitives."""
 
 from . import linalg, methods
 from .autodiff import Flow, grad

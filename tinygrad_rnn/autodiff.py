@@ -27,9 +27,9 @@ FREED = (
 )
 
 
-def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node], as_tensors: bool = False,
-         flow: Flow | None = None) -> dict[Node, Any]:  # fmt: skip
-    """The gradients of `ends` from those of the results; `order` has the nodes on the way by age."""
+def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
+         as_tensors: bool = False, flow: Flow | None = None) -> dict[Node, Any]:  # fmt: skip
+    """The gradients of `ends` from those of the results; `order` has the nodes between by age."""
     found: dict[Node, Any] = {}
     live = set(order)
     watched = flow is not None or MODE.get().anomaly
@@ -123,7 +123,7 @@ def on_tensors(node: Node) -> tuple | None:
 
 
 def reachable(roots: Iterable[Node], start: int = 0) -> list[Node]:
-    """The nodes that gradients reach from `roots`, oldest first; not beyond those made before `start`."""
+    """The nodes gradients reach from `roots`, oldest first; not beyond those older than `start`."""
     stack = [n for n in roots if n.needs]
     seen = set(stack)
     while stack:

@@ -63,7 +63,8 @@ def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
 
 
 def jacobian(func: Callable, inputs: Many, create_graph: bool = False) -> Many:
-    """∂func/∂input, shape (*output, *input); a tuple for several inputs. `func` returns one Tensor."""
+    """∂func/∂input, shape (*output, *input), for a `func` that returns one Tensor; a tuple of
+    them for several inputs."""
     xs = _tuple(inputs) if create_graph else _fresh(inputs)
     with enable_grad():
         y = func(*xs)

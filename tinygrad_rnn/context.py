@@ -60,7 +60,7 @@ MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - neve
 
 @contextmanager
 def mode(**changes: Any) -> Iterator[Mode]:
-    """Change some of the current mode for a block; threads and asyncio tasks each have their own."""
+    """Changes some of the current mode for a block, in this thread or asyncio task only."""
     now = MODE.get()
     token = MODE.set(
         Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly, **changes})

@@ -1,6 +1,6 @@
 """Bringing inputs to one dtype: Python numbers are weak, integers give way to floats.
 
-NumPy alone would turn float32 · int64 into float64, and a 0-d float32 times 2.5 too (before NumPy 2).
+NumPy alone would turn float32 · int64 into float64, and before NumPy 2 also a 0-d float32 · 2.5.
 """
 
 from __future__ import annotations
@@ -37,7 +37,21 @@ def as_floats(arrays: list) -> list:
     """The inputs of a function of real numbers: integers become the default float dtype."""
     if len(arrays) == 2:
         arrays = promoted(arrays)
-    return [_cast(x, get_default_dtype()) if _is_integer(x) else x for x in arrays]
+    if any(not _is_integer(x) for x in arrays):
+        return arrays
+    return [_cast(x, get_default_dtype()) for x in arrays]
+
+
+def branches(arrays: list) -> list:
+    """The inputs of `where`: a condition, and two values that come to one dtype."""
+    condition, a, b = arrays
+    if {type(a), type(b)} in ({float}, {float, int}):
+        return [condition, _cast(a, get_default_dtype()), _cast(b, get_default_dtype())]
+    return (
+        arrays
+        if type(a) in (int, bool) and type(b) in (int, bool)
+        else [condition, *promoted([a, b])]
+    )
 
 
 def _is_integer(x: Any) -> bool:

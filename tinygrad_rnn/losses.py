@@ -1,4 +1,4 @@
-"""Losses and the functions layers are made of, all of primitives, with PyTorch's names and options."""
+"""Losses and the functions layers are made of, with PyTorch's names and options."""
 
 from __future__ import annotations
 
@@ -74,15 +74,17 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Any = None,
 
 def _held_log(p: Tensor) -> Tensor:
     """max(log p, -100), with the steep but finite gradient 10¹² where p is 0, as PyTorch has it."""
-    tiny = 1e-12
+    tiny = np.maximum(1e-12, np.finfo(p.dtype).tiny).item()
     steep = (p - tiny) / tiny  # the slope of log at 1e-12
     held = steep - steep.detach() - 100.0
     return where(p < tiny, where(p == 0, held, clamp(log(where(p == 0, 1.0, p)), min=-100.0)),
                  log(where(p < tiny, 1.0, p)))  # fmt: skip
 
 
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Any = None,
-                                     reduction: str = "mean", pos_weight: Any = None) -> Tensor:  # fmt: skip
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Any = None, reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Tensor:  # fmt: skip
     """The same of σ(x), exact for every finite x."""
     same_shape("binary_cross_entropy_with_logits", input, target)
     scale = 1 if pos_weight is None else (pos_weight - 1) * target + 1
@@ -92,7 +94,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Any 
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_index: int = -100,
                   reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:  # fmt: skip
-    """-log softmax(x)[target]. `input` is (N, C, …) or (C,); `target` class numbers, or probabilities.
+    """-log softmax(x)[target], for x (N, C, …) or (C,) and class numbers or probabilities.
 
     If every target is ignored the mean is 0 with zero gradient (and a warning), never NaN.
     """
@@ -135,8 +137,8 @@ def _class_weights(logp: Tensor, weight: Any, axis: int) -> Any:
 
 
 def _total_weight(logp: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
-    """What the mean divides by: the (weighted) number of targets not ignored; 1 if there are none."""
-    real = target != ignore_index
+    """What the mean divides by: the (weighted) number of targets not ignored, at least 1."""
+    real: Any = target != ignore_index
     if weight is None:
         n = real.sum().item()
     else:
@@ -176,8 +178,8 @@ def _check_targets(target: Tensor, classes: int, ignore_index: int) -> None:
     bad = ((t < 0) | (t >= classes)) & (t != ignore_index)
     if bool(bad.any()):
         place = tuple(int(i[0]) for i in bad.nonzero()) if t.ndim else ()
-        raise IndexError(f"target {int(t[place])} at position {place} is out of range for {classes} "
-                         f"classes (ignore_index={ignore_index})")  # fmt: skip
+        raise IndexError(f"target {int(t[place])} at position {place} is out of range for "
+                         f"{classes} classes (ignore_index={ignore_index})")  # fmt: skip
 
 
 def kl_div(
@@ -257,7 +259,7 @@ def _pair(value: Any) -> tuple[int, int]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 
 
-def _windows(x: Tensor, size: tuple[int, int], stride: Any, padding: Any, dilation: Any = 1,
+def _windows(x: Tensor, size: tuple[int, ...], stride: Any, padding: Any, dilation: Any = 1,
              fill: float = 0.0) -> list[Tensor]:  # fmt: skip
     """For each place (i, j) of a window, what all windows see there: slices (…, rows, columns)."""
     (sh, sw), (ph, pw), (dh, dw) = _pair(stride), _pair(padding), _pair(dilation)
@@ -279,18 +281,18 @@ def _windows(x: Tensor, size: tuple[int, int], stride: Any, padding: Any, dilati
     ]
 
 
-def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-           dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
-    """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product over all windows."""
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+           padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
+    """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product, all windows."""
     if input.ndim == 3:
         return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(
             0
         )
     out, per_group = weight.shape[:2]
     if input.ndim != 4 or input.shape[1] != per_group * groups or out % groups:
-        raise ValueError(f"conv2d: input {input.shape} has not the {per_group}·{groups} channels that "
-                         f"weight {weight.shape} with groups={groups} expects")  # fmt: skip
-    seen = stack(_windows(input, weight.shape[2:], stride, padding, dilation), 2)  # N C k R S
+        raise ValueError(f"conv2d: input {input.shape} has not the {per_group}·{groups} channels "
+                         f"that weight {weight.shape} with groups={groups} expects")  # fmt: skip
+    seen = stack(_windows(input, weight.shape[-2:], stride, padding, dilation), 2)  # N C k R S
     n, _, k, rows, columns = seen.shape
     seen = seen.reshape(n, groups, per_group * k, rows * columns)
     flat = weight.reshape(groups, out // groups, per_group * k)
@@ -298,8 +300,8 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     return y if bias is None else y + bias.reshape(-1, 1, 1)
 
 
-def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1, padding: int = 0,
-           dilation: int = 1, groups: int = 1) -> Tensor:  # fmt: skip
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1,
+           padding: int = 0, dilation: int = 1, groups: int = 1) -> Tensor:  # fmt: skip
     """Cross-correlation of (N, C, L) with (O, C/groups, k)."""
     return conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, stride), (0, padding),
                   (1, dilation), groups).squeeze(-2)  # fmt: skip

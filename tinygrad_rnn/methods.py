@@ -1,4 +1,4 @@
-"""Gives Tensor its operators and methods: each is a function of the same name. Done once, on import.
+"""Gives Tensor its operators and methods, each a function of the same name, once, on import.
 
 Operators that would write in place (`+=`) make a new value: within a graph the name is bound to a
 new Tensor, and outside it (`no_grad`) the same Tensor gets a new array.
@@ -21,21 +21,22 @@ COMPARE = {"eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_
            "gt": ops.greater, "ge": ops.greater_equal}  # fmt: skip
 LOGIC = {"and": ops.logical_and, "or": ops.logical_or, "xor": ops.logical_xor}
 PRIMITIVE_METHODS = (
-    "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt exp log expm1 "
-    "log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil trunc where matmul "
-    "clone transfer logical_and logical_or logical_xor logical_not isnan isinf isfinite equal not_equal less "
-    "less_equal greater greater_equal"
+    "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt exp "
+    "log expm1 log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil "
+    "trunc where matmul clone transfer logical_and logical_or logical_xor logical_not isnan "
+    "isinf isfinite equal not_equal less less_equal greater greater_equal"
 ).split()
 FUNCTION_METHODS = (
-    "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all any norm cumsum "
-    "cumprod cummax softmax log_softmax square pow float_power reciprocal rsqrt exp2 log2 log10 lerp clamp "
-    "clip round softplus logsigmoid mm bmm mv dot addmm outer inner tensordot"
+    "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all any "
+    "norm cumsum cumprod cummax softmax log_softmax square pow float_power reciprocal rsqrt "
+    "exp2 log2 log10 lerp clamp clip round softplus logsigmoid mm bmm mv dot addmm outer inner "
+    "tensordot"
 ).split()
 SHAPE_METHODS = (
-    "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze squeeze expand "
-    "expand_as broadcast_to tile repeat flip roll narrow split split_with_sizes chunk unbind unfold pad "
-    "contiguous diagonal diag tril triu index_put take_along_dim gather scatter_add scatter index_select "
-    "select masked_select masked_fill argsort sort topk"
+    "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze squeeze "
+    "expand expand_as broadcast_to tile repeat flip roll narrow split split_with_sizes chunk "
+    "unbind unfold pad contiguous diagonal diag tril triu index_put take_along_dim gather "
+    "scatter_add scatter index_select select masked_select masked_fill argsort sort topk"
 ).split()
 
 
@@ -55,8 +56,8 @@ def in_place(function: Callable, name: str) -> Callable:
     def apply(a: Tensor, b: Any) -> Any:
         recorded = is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
         if recorded and a.requires_grad and a.is_leaf:
-            raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place operation; "
-                               "use no_grad() to change a parameter")  # fmt: skip
+            raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place "
+                               "operation; use no_grad() to change a parameter")  # fmt: skip
         y = function(a, b)
         if recorded or a.node is not None and not a.is_leaf:
             return y

@@ -8,12 +8,13 @@ spreads it there. What is made of these, with no rule of its own, is in `functio
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .backend import Array, library_of, move
-from .dtypes import as_floats, promoted
+from .dtypes import as_floats, branches, promoted
 from .postponed import Piece, Product, add_at
 from .tensor import Tensor, primitive, wrap
 
@@ -58,7 +59,9 @@ def _put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
 # Pieces of rules. Each is polymorphic: on arrays it computes, on Tensors it is a graph
 def zero(g: Any) -> Any:
     """A gradient of nothing, to be spread to any shape."""
-    return wrap(zero(g._array), None) if isinstance(g, Tensor) else g.dtype.type(0)
+    return (
+        wrap(zero(g._array), None) if isinstance(g, Tensor) else library_of(g).xp.zeros((), g.dtype)
+    )
 
 
 def unreduced(g: Any, a: Any, axis: Any, keepdims: bool) -> Any:
@@ -99,7 +102,8 @@ def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
         return (_t(a) @ g[..., None])[..., 0]
     if b.ndim > 2 or isinstance(g, Tensor) or isinstance(a, Tensor):
         return _t(a) @ g
-    return Product(a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1]))
+    rows = math.prod(a.shape[:-1])  # not -1, which cannot be told for an empty array
+    return Product(a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1]))
 
 
 def _part(k: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
@@ -133,7 +137,7 @@ def spread(g: Any, a: Any, index: tuple) -> Any:
 add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted)
 sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted)
 mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted)
-div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yab", casts=as_floats)
+div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats)
 neg = primitive("neg",  np.negative,     lambda g, y, a: -g)
 power = primitive("power", np.power,
     lambda g, y, a, b: g * where(equal(b, 0), 0.0, b * power(a, b - 1)),
@@ -179,7 +183,7 @@ ceil = primitive("ceil",     np.ceil,    lambda g, y, a: zero(g))
 trunc = primitive("trunc",   np.trunc,   lambda g, y, a: zero(g))
 rounded = primitive("round",   lambda a, decimals: np.round(a, decimals), lambda g, y, a, decimals: zero(g))
 where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
-    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c")
+    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches)
 
 # Reductions and scans
 total = primitive("sum",       _sum,       lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims))
@@ -197,7 +201,7 @@ einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), e
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
 transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
-    lambda g, y, a, axes: g.transpose(tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=True)
+    lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=True)
 broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g)
 getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index))
 put = primitive("put", _put, lambda g, y, a, index, shape, dtype: g[index])
@@ -207,7 +211,7 @@ stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
 astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
 clone = primitive("clone", lambda a: a, lambda g, y, a: g)
 transfer = primitive("transfer", lambda a, device: move(a, device),
-    lambda g, y, a, device: transfer(g, device=library_of(a).device), keeps="a")
+    lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")
 
 # No gradient flows through these
 equal = primitive("equal", np.equal, casts=promoted)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Outward:
-    """The part of `Tensor` that leaves Tensors behind. Values come out as copies or Python numbers."""
+    """The part of `Tensor` that leaves Tensors behind: copies and Python numbers come out."""
 
     __slots__ = ()
     if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Outward:
         """The values as a NumPy array of your own (a copy)."""
         if self.requires_grad:
             raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
             )
         return library_of(self._array).to_numpy(self._array)
 
@@ -80,7 +81,7 @@ class Outward:
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(
-                f"Boolean value of Tensor with shape {self.shape} is ambiguous; use .any() or .all()"
+                f"Boolean value of Tensor with shape {self.shape} is ambiguous: use any() or all()"
             )
         return bool(self._array.item())
 
@@ -99,8 +100,8 @@ class Outward:
         return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
 
     def __repr__(self) -> str:
-        numbers = np.array2string(library_of(self._array).to_numpy(self._array), 88, 4, separator=", ",
-                                  prefix="tensor(")  # fmt: skip
+        numbers = np.array2string(library_of(self._array).to_numpy(self._array), 88, 4,
+                                  separator=", ", prefix="tensor(")  # fmt: skip
         tail = (
             ""
             if self.dtype in (get_default_dtype(), np.int64, np.bool_)

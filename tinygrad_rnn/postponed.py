@@ -71,7 +71,7 @@ class Product:
         return self.right.dtype
 
     def transpose(self, axes: Any) -> Product:
-        return Product(self.right, self.left)
+        return Product(self.right, self.left) if axes == (1, 0) else self
 
     def dense(self) -> Array:
         return self.left.T @ self.right

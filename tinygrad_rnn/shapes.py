@@ -180,8 +180,10 @@ def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
 def repeat(x: Tensor, *repeats: Any) -> Tensor:
     """PyTorch's repeat: `tile` with at least one count per axis."""
     if len(_sizes(repeats)) < x.ndim:
-        raise ValueError("repeat: Number of dimensions of repeat dims can not be smaller than "
-                         f"number of dimensions of tensor ({_sizes(repeats)}, {x.shape})")  # fmt: skip
+        raise ValueError(
+            "repeat: Number of dimensions of repeat dims can not be smaller than "
+            f"number of dimensions of tensor ({_sizes(repeats)}, {x.shape})"
+        )
     return tile(x, *repeats)
 
 
@@ -412,8 +414,10 @@ def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Ten
 def set_items(x: Tensor, key: Any, values: Any) -> None:
     """`x[key] = values` outside any graph: x gets a new array, saved ones stay as they are."""
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
-        raise RuntimeError("x[key] = values would spoil the graph of a tensor that requires "
-                           "grad; write x = index_put(x, key, values), or use no_grad()")  # fmt: skip
+        raise RuntimeError(
+            "x[key] = values would spoil the graph of a tensor that requires "
+            "grad; write x = index_put(x, key, values), or use no_grad()"
+        )
     changed = x._array.copy()
     changed[index_of(x, key)] = values._array if isinstance(values, Tensor) else values
     x._array = changed

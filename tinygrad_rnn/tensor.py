@@ -28,10 +28,10 @@ NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it 
 class Node:
     """How one value was made. `parents` has an entry per input: its Node, or None for a constant.
 
-    `saved` is `(y, *inputs)` with only those arrays in it that a gradient rule reads; for the others
-    the parent's Node stands in, which has the same shape, dtype and ndim. Creation order (`index`)
-    is a topological order: a parent is always older than its child. What few nodes have (a name, a
-    gradient, hooks, …) is in the dictionary `extra`, so that the others do not pay for it.
+    `saved` is `(y, *inputs)` with only those arrays in it that a gradient rule reads; for the
+    others the parent's Node stands in, which has the same shape, dtype and ndim. Creation order
+    (`index`) is a topological order: a parent is always older than its child. What few nodes have
+    (a name, a gradient, hooks, …) is in `extra`, so that the others do not pay for it.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ def age() -> int:
 
 
 class Tensor(Outward):
-    """An array plus how it was made. Make one with `tensor(data)`; methods carry PyTorch's names."""
+    """An array plus how it was made. `tensor(data)` makes one; methods have PyTorch's names."""
 
     __slots__ = ("__weakref__", "_array", "node")
     __array_ufunc__ = None  # so that ndarray * Tensor is a Tensor, never an array of objects
@@ -108,7 +108,7 @@ class Tensor(Outward):
 
         def __getattr__(self, name: str) -> Any: ...
 
-        _any: Any
+        _any: Any = ...
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _any
         __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __mod__ = __rmod__ = __rmatmul__ = _any
         __and__ = __or__ = __xor__ = __invert__ = __neg__ = __abs__ = __getitem__ = _any
@@ -154,7 +154,7 @@ class Tensor(Outward):
 
     @property
     def data(self) -> Array:
-        """The array, to read: a read-only view (CuPy has none, so there a copy). Assign to change."""
+        """The array, to read: a read-only view (CuPy has none: a copy). Assign to change."""
         if isinstance(self._array, np.ndarray):
             view = self._array.view()
             view.flags.writeable = False
@@ -293,10 +293,10 @@ def get_array_module(*values: Any) -> Any:
 class Primitive:
     """One operation: its name, how it computes on arrays, and one gradient rule per input.
 
-    A rule `(g, y, *inputs, **params)` returns the gradient of its input from the gradient `g` of the
-    result `y`. It is written with primitives, so run on arrays it computes, and run on Tensors it is
-    a graph. Inputs have one-letter names; `keeps` lists those that rules read beyond their shape and
-    dtype ("y", "ab", "all"): only these stay in memory.
+    A rule `(g, y, *inputs, **params)` returns the gradient of its input from the gradient `g` of
+    the result `y`. It is written with primitives, so run on arrays it computes, and run on Tensors
+    it is a graph. Inputs have one-letter names; `keeps` lists those that rules read beyond their
+    shape and dtype ("y", "ab", "all"): only these stay in memory.
     """
 
     __slots__ = (
@@ -344,9 +344,9 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
               postpones: bool = False) -> Callable:  # fmt: skip
     """Declares an operation and returns it as a function of arrays or Tensors.
 
-    Called on arrays it computes; with a Tensor among the inputs it also records. `casts` brings the
-    inputs to one dtype first; `each` is the rule of an operation with any number of inputs; one that
-    `postpones` has a rule that takes a product not multiplied yet as it is.
+    Called on arrays it computes; with a Tensor among the inputs it also records. `casts` brings
+    the inputs to one dtype first; `each` is the rule of an operation with any number of inputs;
+    one that `postpones` has a rule that takes a product not multiplied yet as it is.
     """
     op = PRIMITIVES[name] = Primitive(name, compute, rules, keeps, postpones, casts)
     if each is not None:
@@ -404,6 +404,7 @@ def remembered(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arra
     needs = needs and mode.grad and bool(op.rules)
     node = Node(op, parents, saved, params, y.shape, y.dtype, needs)
     if not mode.plain:
+        node.inputs = tuple(arrays)
         look(mode, node, inputs, y)
     return node
 
