@@ -15,7 +15,8 @@ WEAK_SCALARS = not np.__version__.startswith("1.")  # NumPy 2: a Python number h
 
 
 def promoted(arrays: list) -> list:
-    """Arithmetic's inputs with one dtype: the widest float among arrays, else as NumPy has it."""
+    """Arithmetic's inputs with one dtype: the widest float among arrays, else as NumPy has it.
+    As in PyTorch a 0-d float64 does not widen a float32 that has axes."""
     a, b = arrays
     kind = type(a)
     if kind is type(b):
@@ -23,9 +24,9 @@ def promoted(arrays: list) -> list:
             return arrays
     elif WEAK_SCALARS and type(b) in (float, int) and a.dtype.kind == "f":
         return arrays
-    dtypes = [x.dtype for x in arrays if isinstance(getattr(x, "shape", None), tuple)
-              and not isinstance(x, np.generic)]  # fmt: skip
-    floats = [d for d in dtypes if d.kind == "f"]
+    floating = [x for x in arrays if isinstance(getattr(x, "shape", None), tuple)
+                and not isinstance(x, np.generic) and x.dtype.kind == "f"]  # fmt: skip
+    floats = [x.dtype for x in floating if x.ndim] or [x.dtype for x in floating]
     numbers = [x.item() if isinstance(x, np.generic) else x for x in arrays]
     if floats or any(isinstance(x, float) for x in numbers):
         dtype = np.result_type(*floats) if floats else get_default_dtype()
