@@ -284,7 +284,11 @@ class StrictArray:
         return self._host.tobytes(order)
 
     def __getitem__(self, key: Any) -> StrictArray:
-        return wrapped(guarded(operator.getitem, self._host, key))
+        found = guarded(operator.getitem, self._host, key)
+        if isinstance(found, np.generic):  # CuPy gives a 0-d view, through which one can write
+            index = index_of(key)
+            found = self._host[index if Ellipsis in index else (*index, ...)]
+        return wrapped(found)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         guarded(operator.setitem, self._host, key, unwrapped(value))

@@ -16,7 +16,8 @@ import pytest
 from strict_array import record
 
 PACKAGE = Path(__file__).parent.parent / "tinygrad_rnn"
-FILES = ("backend.py", "tensor.py", "ops.py", "autodiff.py", "functions.py")
+FILES = ("backend.py", "tensor.py", "ops.py", "autodiff.py", "functions.py", "shapes.py", "losses.py")
+FILES += ("calculus.py", "creation.py", "dtypes.py", "postponed.py", "random.py")
 UFUNC_KEYWORDS = {"out", "dtype", "casting"}
 # NumPy's own, where the engine means the host: types to recognise, and things of no array.
 HOST = {"generic", "errstate", "asarray", "array", "random", "__version__"}

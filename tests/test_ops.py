@@ -1,0 +1,402 @@
+"""Every row of the sample table: values, both derivatives, arrays as Tensors, every library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import samples
+from samples import ROWS, Sample
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import backend, ops
+from tinygrad_rnn.tensor import PRIMITIVES, Node, Tensor, wrap
+
+DECLARED = dict(PRIMITIVES)  # before any test declares one of its own
+EPS = 1e-6
+each_row = pytest.mark.parametrize(
+    "sample", ROWS, ids=[f"{s.name}-{i}" for i, s in enumerate(ROWS)]
+)
+
+
+def listed(out: Any) -> list[Tensor]:
+    return list(out) if isinstance(out, tuple) else [out]
+
+
+def leaves(sample: Sample, make: Callable = tg.tensor, dtype: Any = None) -> list[Tensor]:
+    """The inputs as Tensors; the real ones ask for gradients, perhaps in another dtype."""
+    made = []
+    for a in sample.inputs:
+        real = a.dtype.kind == "f"
+        x = make(a.astype(dtype) if real and dtype else a)
+        made.append(x.requires_grad_() if real and sample.order else x)
+    return made
+
+
+def weights(sample: Sample) -> np.random.Generator:
+    """The same random numbers for every library and every derivative of a sample."""
+    return np.random.default_rng(len(sample.name))
+
+
+def weighted(outs: list[Tensor], rng: np.random.Generator) -> Tensor:
+    """Σ output · fixed random numbers, over the outputs through which gradients may flow."""
+    terms = []
+    for y in outs:
+        w = backend.move(rng.normal(size=y.shape), y.device)
+        if y.dtype.kind == "f":
+            terms.append((y * wrap(w, None)).sum())
+    return tg.stack(terms).sum()
+
+
+def first(sample: Sample, xs: list[Tensor], create_graph: bool = False) -> list[Tensor]:
+    """The gradient of the weighted result with respect to every real input."""
+    loss = weighted(listed(sample.call(*xs)), weights(sample))
+    ends = [x for x in xs if x.requires_grad]
+    if not loss.requires_grad:
+        return [x.detach() * 0 for x in ends]
+    found = tg.grad(loss, ends, create_graph=create_graph, allow_unused=True)
+    return [x.detach() * 0 if g is None else g for x, g in zip(ends, found, strict=True)]
+
+
+def second(sample: Sample, xs: list[Tensor]) -> list[Tensor]:
+    """The gradient of the weighted first gradient."""
+    ends = [x for x in xs if x.requires_grad]
+    loss = weighted(first(sample, xs, create_graph=True), weights(sample))
+    if not loss.requires_grad:
+        return [x.detach() * 0 for x in ends]
+    found = tg.grad(loss, ends, allow_unused=True)
+    return [x.detach() * 0 if g is None else g for x, g in zip(ends, found, strict=True)]
+
+
+def slopes(value: Callable[[list[Tensor]], float], xs: list[Tensor]) -> list[np.ndarray]:
+    """Central differences of `value` with respect to every entry of every real input."""
+    found = []
+    for x in xs:
+        if not x.requires_grad:
+            continue
+        middle, slope = x._array, np.zeros(x.shape)
+        for place in np.ndindex(x.shape):
+            ends = []
+            for step in (EPS, -EPS):
+                x._array = middle.copy()
+                x._array[place] += step
+                ends.append(value(xs))
+            slope[place] = (ends[0] - ends[1]) / (2 * EPS)
+        x._array = middle
+        found.append(slope)
+    return found
+
+
+def close(found: list[Any], expected: list[np.ndarray], rtol: float, atol: float) -> None:
+    assert len(found) == len(expected)
+    for x, y in zip(found, expected, strict=True):
+        np.testing.assert_allclose(x.detach().numpy(), y, rtol=rtol, atol=atol)
+
+
+@each_row
+def test_value(sample):
+    if sample.reference is None:
+        pytest.skip("its numbers are recorded from torch: test_functions.py")
+    expected = sample.reference(*sample.inputs)
+    found = listed(sample.call(*leaves(sample)))
+    close(found, expected if isinstance(expected, tuple) else [expected], 1e-12, 1e-14)
+
+
+@each_row
+def test_first_derivative_is_the_slope(sample):
+    def value(xs: list[Tensor]) -> float:
+        return weighted(listed(sample.call(*xs)), weights(sample)).item()
+
+    if sample.order:
+        xs = leaves(sample)
+        close(first(sample, xs), slopes(value, xs), 1e-5, 1e-7)
+
+
+@each_row
+def test_second_derivative_is_the_slope_of_the_first(sample):
+    def value(xs: list[Tensor]) -> float:
+        return weighted(first(sample, xs), weights(sample)).item()
+
+    if sample.order == 2:
+        xs = leaves(sample)
+        close(second(sample, xs), slopes(value, xs), 1e-5, 1e-7)
+
+
+@each_row
+def test_a_rule_gives_on_tensors_what_it_gives_on_arrays(sample):
+    if sample.order:
+        on_arrays = first(sample, leaves(sample))
+        on_tensors = first(sample, leaves(sample), create_graph=True)
+        close(on_tensors, [g.numpy() for g in on_arrays], 1e-12, 1e-14)
+
+
+@each_row
+def test_every_library_gets_the_same(sample, library):
+    if library.name == "numpy" or not sample.inputs:
+        return
+    here, there = leaves(sample), leaves(sample, library.tensor)
+    outs = listed(sample.call(*there))
+    assert all(y.device == library.device for y in outs)
+    expected = [y.detach().numpy() for y in listed(sample.call(*here))]
+    close(outs, expected, 1e-10, 1e-12)
+    if sample.order:
+        for derivative in (first, second)[: sample.order]:
+            found = derivative(sample, there)
+            assert all(g.device == library.device for g in found)
+            close(found, [g.numpy() for g in derivative(sample, here)], 1e-9, 1e-11)
+
+
+@each_row
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_gradient_has_its_leafs_dtype_and_shape(sample, dtype):
+    if not sample.order or dtype == "float16" and sample.name in ("transfer", "astype"):
+        return
+    xs = leaves(sample, dtype=dtype)
+    exact = [y.detach().numpy() for y in listed(sample.call(*leaves(sample)))]
+    wide = sample.name in ("astype", "float_power")  # these name their result's dtype
+    outs = listed(sample.call(*xs))
+    assert all(y.dtype == dtype or y.dtype.kind != "f" for y in outs) or wide
+    if dtype == "float32":
+        close(outs, exact, 2e-4, 2e-5)
+    for x, g in zip([x for x in xs if x.requires_grad], first(sample, xs), strict=True):
+        assert g.dtype == x.dtype and g.shape == x.shape
+
+
+def test_the_table_covers_every_public_function():
+    made_here = {f"tinygrad_rnn.{m}" for m in ("functions", "shapes", "losses", "creation")}
+    public = {
+        name
+        for name, f in vars(tg).items()
+        if callable(f) and not isinstance(f, type)
+        and (hasattr(f, "op") or f.__module__ in made_here)
+    }  # fmt: skip
+    assert len(public) > 150
+    assert public - {s.name for s in ROWS} == set()
+
+
+def test_the_table_runs_every_primitive():
+    run = set()
+    for sample in ROWS:
+        with tg.trace() as nodes:
+            sample.call(*leaves(sample))
+        run |= {node.op.name for node in nodes if node.op}
+    assert set(DECLARED) - run == set()
+
+
+# What a primitive keeps
+class Absent:
+    """Stands for a saved array; any use but of its shape, dtype and ndim is an error."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, a: Any) -> None:
+        self.shape, self.dtype, self.ndim = a.shape, a.dtype, a.ndim
+
+
+def graph_nodes() -> list[tuple[Node, list]]:
+    """Every node with a gradient rule that the table makes, with all its arrays (y, *inputs)."""
+    found = []
+    for sample in ROWS:
+        with tg.trace() as nodes:
+            sample.call(*leaves(sample))
+        for node in nodes:
+            if node.op and node.needs and node.op.name in DECLARED and node.op.rules:
+                found.append((node, arrays_of(node)))
+    return found
+
+
+def arrays_of(node: Node) -> list:
+    given = zip(node.parents, node.saved[1:], strict=True)
+    return [node.value, *[p.value if p is not None else s for p, s in given]]
+
+
+def letters(node: Node) -> list[str]:
+    """What each entry of `saved` is called in `keeps`: y, a, b, … or `all` for any number."""
+    rule = node.op.rules
+    if not isinstance(rule, tuple):
+        return ["y"] + ["all"] * len(node.parents)
+    return list(rule[0].__code__.co_varnames[1 : 2 + len(node.parents)])
+
+
+def works_with(node: Node, saved: list) -> bool:
+    """True if every rule gives, from `saved`, what it gives from everything."""
+    g = np.ones(node.shape, node.dtype)
+    for k, parent in enumerate(node.parents):
+        if parent is None or parent.dtype.kind != "f":
+            continue
+        full = shown(node.op.rules[k](g, *arrays_of(node), **node.params))
+        try:
+            part = shown(node.op.rules[k](g, *saved, **node.params))
+        except (AttributeError, TypeError, IndexError, ValueError):
+            return False
+        if not np.array_equal(full, part, equal_nan=True):
+            return False
+    return True
+
+
+def shown(share: Any) -> Any:
+    return share.dense() if hasattr(share, "dense") else share
+
+
+def test_rules_read_only_what_is_kept():
+    greedy = set()
+    for node, arrays in graph_nodes():
+        kept = [
+            a if s is not None and not isinstance(s, Node) else Absent(a) if a is not None else None
+            for a, s in zip(arrays, node.saved, strict=True)
+        ]
+        if not works_with(node, kept):
+            greedy.add(node.op.name)
+    assert not greedy, f"rules that read what their primitive does not keep: {greedy}"
+
+
+def test_nothing_is_kept_that_no_rule_reads():
+    needed: dict[str, set] = {}
+    kept: dict[str, set] = {}
+    for node, arrays in graph_nodes():
+        name = node.op.name
+        for i, letter in enumerate(letters(node)):
+            parent = node.parents[i - 1] if i else node
+            if parent is None or node.saved[i] is None or isinstance(node.saved[i], Node):
+                continue
+            kept.setdefault(name, set()).add(letter)
+            if not works_with(node, [*arrays[:i], Absent(arrays[i]), *arrays[i + 1 :]]):
+                needed.setdefault(name, set()).add(letter)
+    idle = {name: k - needed.get(name, set()) for name, k in kept.items()}
+    assert not {name: k for name, k in idle.items() if k}
+
+
+def test_what_a_rule_needs_and_is_not_kept_is_found():
+    """The check above must fail on a primitive that keeps too little, and on one too much."""
+    poor = tg.primitive("poor", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+    del PRIMITIVES["poor"]
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises((AttributeError, TypeError)):
+        poor(x, x).sum().backward()
+    with tg.trace() as nodes:
+        poor(x, x)
+    node = nodes[-1]
+    assert not works_with(node, [Absent(node.value), *[Absent(x._array)] * 2])
+    assert works_with(node, [Absent(node.value), x._array, x._array])
+
+
+# Corners of single primitives that the table's smooth samples do not reach
+SHAPES = [(), (1,), (0,), (2, 0), (2, 3), (0, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", ["exp", "neg", "tanh", "relu", "sigmoid", "abs", "sign", "erf"])
+def test_unary_on_all_shapes(library, name, shape):
+    x = library.tensor(np.full(shape, 0.5)).requires_grad_()
+    y = getattr(ops, {"abs": "absolute"}.get(name, name))(x)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == shape and x.grad.dtype == x.dtype
+
+
+BROADCASTS = [((), (3,)), ((2, 3), ()), ((2, 1), (1, 3)), ((0, 3), (1, 3)), ((1,), (0,)), ((2, 3), (3,)),
+              ((4, 1, 3), (2, 1)), ((1, 1), (1,)), ((3, 1), (1,))]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", BROADCASTS, ids=str)
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "power", "where", "hypot"])
+def test_a_broadcast_inputs_gradient_is_summed_back(library, name, shapes):
+    a, b = (library.tensor(np.full(s, v)).requires_grad_() for s, v in zip(shapes, (1.5, 2.5)))
+    f = getattr(tg, name)
+    y = f(a > 0, a, b) if name == "where" else f(a, b)
+    assert y.shape == np.broadcast_shapes(*shapes)
+    y.sum().backward()
+    assert a.grad.shape == a.shape and b.grad.shape == b.shape
+    spread_a, spread_b = (np.broadcast_to(library.numpy(t), y.shape) for t in (a, b))
+    rule = {"add": (1, 1), "sub": (1, -1), "mul": (spread_b, spread_a)}.get(name)
+    if rule and y._array.size:
+        for x, g in zip((a, b), rule):
+            n = y._array.size // max(x._array.size, 1)
+            np.testing.assert_allclose(library.numpy(x.grad), np.mean(g) * n)
+
+
+MATMULS = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
+           ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 1, 2, 3), (6, 3, 4)), ((3,), (5, 3, 4)),
+           ((5, 2, 3), (3,)), ((2, 0), (0, 4)), ((0, 3), (3, 4)), ((2, 3), (3, 0)), ((0,), (0,)),
+           ((1, 2, 3), (5, 3, 4)), ((5, 2, 3), (1, 3, 4))]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", MATMULS, ids=str)
+def test_matmul_of_every_rank(library, shapes):
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=s) for s in shapes]
+    a, b = (library.tensor(v).requires_grad_() for v in arrays)
+    y = a @ b
+    np.testing.assert_allclose(library.numpy(y), arrays[0] @ arrays[1], atol=1e-12)
+    w = rng.normal(size=y.shape)
+    (y * library.tensor(w)).sum().backward()
+
+    def slope(k: int, direction: np.ndarray) -> float:
+        moved = [v + (direction if i == k else 0) for i, v in enumerate(arrays)]
+        return float(((moved[0] @ moved[1] - arrays[0] @ arrays[1]) * w).sum())  # linear in each
+
+    for k, x in enumerate((a, b)):
+        direction = rng.normal(size=x.shape)
+        assert x.grad.shape == x.shape
+        assert slope(k, direction) == pytest.approx(
+            float((library.numpy(x.grad) * direction).sum()), abs=1e-9
+        )
+
+
+KEYS: dict[str, Any] = {
+    "integer": 1, "negative": -1, "slice": slice(1, 3), "reverse": slice(None, None, -1), "tuple": (1, 2),
+    "ellipsis": (..., 0), "new axis": (None, 1), "list": [0, 2], "repeats": [1, 1, 1], "negatives": [-1, 0],
+    "two arrays": ([0, 1], [1, 1]), "mixed": (slice(None), [0, 0, 2]), "empty": [], "split arrays":
+    ([0, 1], None, [1, 2]), "nested": ([[0, 1], [2, 2]],), "row mask": [True, False, True], "empty slice":
+    slice(2, 2), "step": (slice(0, None, 2), slice(-1, None, -2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
+def test_every_way_to_index(library, key):
+    a = np.arange(12.0).reshape(3, 4)
+    x = library.tensor(a).requires_grad_()
+    y = x[key]
+    plain = np.array(key, int) if key == [] else key
+    np.testing.assert_array_equal(library.numpy(y), a[plain])
+    w = np.random.default_rng(0).normal(size=y.shape)
+    (y * library.tensor(w)).sum().backward()
+    expected = np.zeros_like(a)
+    np.add.at(expected, plain, w)
+    np.testing.assert_allclose(library.numpy(x.grad), expected)
+
+
+def test_a_mask_indexes_with_its_own_gradient(library):
+    a = np.arange(6.0).reshape(2, 3)
+    x = library.tensor(a).requires_grad_()
+    (x[x > 2.5] ** 2).sum().backward()
+    np.testing.assert_allclose(library.numpy(x.grad), np.where(a > 2.5, 2 * a, 0))
+
+
+def test_operands_of_two_dtypes():
+    wide, narrow = tg.tensor(np.ones(2)), tg.tensor(np.ones(2, np.float32))
+    assert (wide + narrow).dtype == np.float64
+    for number in (2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2)):
+        for name in ("add", "mul", "power", "div", "maximum", "hypot"):
+            assert getattr(tg, name)(narrow, number).dtype == np.float32, (name, number)
+            assert getattr(tg, name)(number, narrow).dtype == np.float32, (name, number)
+    whole = tg.tensor([1, 2])
+    assert (whole / 2).dtype == (whole / whole).dtype == np.float32  # the default dtype
+    assert (whole * 2).dtype == np.int64 and (whole * 2.5).dtype == np.float32
+    assert tg.exp(whole).dtype == np.float32 and (whole + wide).dtype == np.float64
+    assert (whole + tg.tensor([True, False])).dtype == np.int64
+
+
+def test_mixed_dtypes_send_each_leaf_its_own():
+    a = tg.tensor(np.ones(2), requires_grad=True)
+    b = tg.tensor(np.ones((3, 2), np.float32), requires_grad=True)
+    for y in (a * b, tg.cat([a.reshape(1, 2), b]), tg.stack([a, b[0]]), a @ b.T, tg.where(b > 0, a, b)):
+        assert y.dtype == np.float64
+        found = tg.grad(y.sum(), [a, b], retain_graph=True)
+        assert [g.dtype for g in found] == [np.float64, np.float32]
+
+
+def test_samples_stay_away_from_kinks():
+    """The second one-sided difference would show a kink; the table promises there is none."""
+    assert samples.d.apart(3, 4).shape == (3, 4) and len(ROWS) > 200
