@@ -1,0 +1,142 @@
+"""Random programs run live with torch and with this engine: values, gradients, dtypes and shapes
+agree.
+
+    python tools/check_engine.py                          10,000 programs of up to 30 lines
+    python tools/check_engine.py --programs 500 --seed 7  another 500, from seed 7 on
+    python tools/check_engine.py --replay failure.json    one program again
+
+A program that disagrees is made as small as it can be and still disagree, printed, and saved. The
+language is described in random_programs.py. torch is needed here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # the package, installed or not
+
+from random_programs import (  # noqa: E402
+    Library,
+    Program,
+    leaf_data,
+    our_library,
+    run,
+    text,
+    torch_library,
+)
+from random_shrink import shrunk  # noqa: E402
+from random_writer import write  # noqa: E402
+
+TOLERANCE = {"float64": (1e-7, 1e-6), "float32": (2e-4, 2e-3)}  # of values, of gradients
+
+
+def differs(ours: np.ndarray, theirs: np.ndarray, tolerance: float, scale: float = 1.0) -> str:
+    """What is wrong with `ours`, or nothing; numbers below `scale` count as small."""
+    if ours.shape != theirs.shape:
+        return f"shape {ours.shape} instead of {theirs.shape}"
+    if ours.dtype != theirs.dtype:
+        return f"dtype {ours.dtype} instead of {theirs.dtype}"
+    with np.errstate(invalid="ignore"):
+        off = np.abs(ours - theirs) if ours.dtype.kind == "f" else (ours != theirs).astype(float)
+    bad = ~(off <= tolerance * np.maximum(np.abs(theirs), scale))
+    if not bad.any():
+        return ""
+    at = tuple(int(i) for i in np.argwhere(bad)[0])
+    return f"{ours[at]!r} instead of {theirs[at]!r} at {at}"
+
+
+def numpy_of(x: Any) -> np.ndarray:
+    return np.asarray(x.detach().numpy())
+
+
+def disagreement(program: Program, ours: Library, theirs: Library) -> str:
+    """The first value or gradient on which the two libraries differ, or nothing."""
+    data = leaf_data(program)
+    mixed = any(leaf["dtype"] == "float32" for leaf in program["leaves"])
+    value_tolerance, grad_tolerance = TOLERANCE["float32" if mixed else "float64"]
+    expected, expected_leaves = run(theirs, program, data)
+    try:
+        values, leaves = run(ours, program, data)
+    except Exception as error:  # whatever it is, torch could do it and we could not
+        return f"{type(error).__name__}: {error}"
+    for i, (a, b) in enumerate(zip(values, expected, strict=True)):
+        if wrong := differs(numpy_of(a), numpy_of(b), value_tolerance):
+            return f"value v{i}: {wrong}"
+    grads = [None if x.grad is None else numpy_of(x.grad) for x in expected_leaves]
+    largest = max([1.0, *(float(np.abs(g).max()) for g in grads if g is not None and g.size)])
+    for i, (leaf, g) in enumerate(zip(leaves, grads, strict=True)):
+        if (leaf.grad is None) != (g is None):
+            return f"gradient of v{i}: {'none' if leaf.grad is None else 'one'}, unlike torch"
+        if g is not None and (wrong := differs(numpy_of(leaf.grad), g, grad_tolerance, largest)):
+            return f"gradient of v{i}: {wrong}"
+    return ""
+
+
+def report(program: Program, ours: Library, theirs: Library, folder: Path) -> None:
+    small = shrunk(program, theirs, lambda p: disagreement(p, ours, theirs))
+    path = folder / f"program-{program['seed']}.json"
+    path.write_text(json.dumps(small))
+    print(f"\nseed {program['seed']}: {disagreement(program, ours, theirs)}")
+    print(f"smallest: {disagreement(small, ours, theirs)}\n{text(small)}")
+    print(f"again: python tools/check_engine.py --replay {path}")
+
+
+def bar(done: int, total: int, failed: int, start: float) -> None:
+    rate = done / max(time.perf_counter() - start, 1e-9)
+    filled = "█" * (30 * done // total)
+    left = (total - done) / rate
+    line = f"\r{filled:░<30} {done}/{total}  {rate:.0f}/s  {left:.0f} s left  {failed} differ "
+    print(line, end="", file=sys.stderr, flush=True)
+
+
+def check(first_seed: int, count: int, most_lines: int, folder: Path, stop_after: int) -> int:
+    """Runs the programs and returns how many disagreed."""
+    ours, theirs = our_library(), torch_library()
+    start, failed, lines, used = time.perf_counter(), 0, 0, Counter[str]()
+    for done, seed in enumerate(range(first_seed, first_seed + count), 1):
+        program = write(seed, theirs, most_lines)
+        lines += len(program["lines"])
+        used.update(params.get("op", op) for op, _, params in program["lines"])
+        if disagreement(program, ours, theirs):
+            failed += 1
+            report(program, ours, theirs, folder)
+            if failed >= stop_after:
+                break
+        if done % 25 == 0 or done == count:
+            bar(done, count, failed, start)
+    seconds = time.perf_counter() - start
+    print(
+        f"\n{done} programs, {lines} lines of {len(used)} kinds, {seconds:.0f} s: {failed} differ"
+    )
+    return failed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first program")
+    parser.add_argument("--lines", type=int, default=30, help="at most, of one program")
+    parser.add_argument("--stop-after", type=int, default=5, help="failures")
+    parser.add_argument("--folder", type=Path, default=Path("."), help="where failures are saved")
+    parser.add_argument("--replay", type=Path, help="a saved program")
+    a = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if a.replay:
+        program = json.loads(a.replay.read_text())
+        wrong = disagreement(program, our_library(), torch_library())
+        print(f"{text(program)}\n{wrong or 'agrees'}")
+        return bool(wrong)
+    return bool(check(a.seed, a.programs, a.lines, a.folder, a.stop_after))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

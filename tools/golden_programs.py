@@ -1,0 +1,28 @@
+"""Random programs with torch's values and gradients, a sample of what tools/check_engine.py runs
+live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from golden import case
+from random_programs import Library, leaf_data, run, torch_library
+from random_writer import write
+
+FIRST_SEED = 1_000_000
+RECORDED = 300
+
+
+def recorded(seed: int, lib: Library) -> dict[str, Any]:
+    program = write(seed, lib, most_lines=20)
+    data = leaf_data(program)
+    values, leaves = run(lib, program, data)
+    arrays = {f"leaf/{i}": a for i, a in enumerate(data)}
+    arrays |= {f"output/{i}": values[i].detach().numpy() for i in program["outputs"]}
+    arrays |= {f"grad/{i}": x.grad.numpy() for i, x in enumerate(leaves) if x.grad is not None}
+    return case(str(seed), program, arrays)
+
+
+def record() -> list[dict[str, Any]]:
+    lib = torch_library()
+    return [recorded(seed, lib) for seed in range(FIRST_SEED, FIRST_SEED + RECORDED)]
