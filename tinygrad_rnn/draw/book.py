@@ -142,6 +142,8 @@ CELLS: dict[str, tuple[Callable, int, bool]] = {
     "esn": (esn, 1, False),
 }
 
+NAMES = {"brnn": "rnn", "deep": "rnn", "lstm-notanh": "lstm"}
+
 
 def model(cell: str, sizes: Sizes) -> tuple[Tensor, Weights]:
     """Return the loss of one of `CELLS` run over random data, and the weights it made."""
@@ -181,7 +183,7 @@ def _layer(
     end += {"fwd": "→", "rev": "←"}[way] if both else ""
     state = tuple(tensor(blank) for _ in names)
     outputs: list[Tensor] = list(xs)
-    labels = {"layer": layer, "cell": cell} | ({"dir": way} if both else {})
+    labels = {"layer": layer, "cell": NAMES.get(cell, cell)} | ({"dir": way} if both else {})
     order = range(len(xs) - 1, -1, -1) if way == "rev" else range(len(xs))
     with scope(cell, **labels):
         for t in order:

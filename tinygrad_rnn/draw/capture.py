@@ -192,8 +192,7 @@ def _leaf_role(node: Node, made: GraphNode) -> str:
 
 def statistics(array: Any) -> dict[str, Any]:
     """Return norm, range, mean and a sample of an array; the finite part where some is not."""
-    flat = np.asarray(array.get() if hasattr(array, "get") else array).reshape(-1)
-    flat = flat.astype(np.float64)
+    flat = _flat(array)
     good = flat[np.isfinite(flat)]
     # the plain norm: what is not finite must show
     found: dict[str, Any] = {"norm": float((flat**2).sum()) ** 0.5}
@@ -206,8 +205,7 @@ def statistics(array: Any) -> dict[str, Any]:
 
 def sample(array: Any) -> list[float]:
     """Return the first 64 numbers, with six digits."""
-    flat = np.asarray(array.get() if hasattr(array, "get") else array).reshape(-1)[:SAMPLE]
-    return [float(f"{v:.6g}") for v in flat.tolist()]
+    return [float(f"{v:.6g}") for v in _flat(array)[:SAMPLE].tolist()]
 
 
 def _size(g: Any) -> float:
@@ -255,3 +253,32 @@ def _uses(graph: Graph, flow: Flow | None, nodes: list[Node]) -> None:
         if key in graph.edge_samples:
             use["sample"] = graph.edge_samples[key]
         graph.param_uses.setdefault(parent.id, []).append(use)
+    if flow is not None and flow.full:
+        for param, uses in graph.param_uses.items():
+            _check_param(graph.nodes[param], uses, nodes, flow)
+
+
+def _check_param(
+    made: GraphNode, uses: list[dict[str, Any]], nodes: list[Node], flow: Flow
+) -> None:
+    """Note the cosine of each contribution with the total, and how far their sum is from it."""
+    total = flow.nodes.get(nodes[made.id])
+    if total is None or made.grad is None:
+        return
+    whole = _flat(total)
+    summed = np.zeros_like(whole)
+    for use in uses:
+        share = flow.edges.get(nodes[use["node"]], ())[use["k"]]
+        if share is not None:
+            part = _flat(share)
+            size = float(np.linalg.norm(part) * np.linalg.norm(whole))
+            use["cos"] = float(part @ whole) / size if size > 0 and np.isfinite(size) else None
+            summed += part
+    kept = nodes[made.id].grad
+    target = whole if kept is None else _flat(kept._array)
+    made.grad["check"] = float(np.abs(summed - target).max()) if whole.size else 0.0
+
+
+def _flat(array: Any) -> np.ndarray:
+    plain = np.asarray(array.get() if hasattr(array, "get") else array)
+    return plain.reshape(-1).astype(np.float64)

@@ -85,9 +85,9 @@ def _make_initial(node: GraphNode, later: GraphNode) -> None:
     """Turn a leaf into the state before the first step, named like the state it stands for."""
     node.role = "state"
     step = later.step or 1
-    node.labels |= {k: later.labels[k] for k in ("layer", "dir", "cell") if k in later.labels}
+    kept = ("layer", "dir", "cell", "phase")
+    node.labels = {k: later.labels[k] for k in kept if k in later.labels}
     node.labels["before"] = step + 1 if later.labels.get("dir") == "rev" else step - 1
-    node.labels.pop("step", None)
     node.name = node.name or later.name
 
 

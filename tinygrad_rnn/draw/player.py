@@ -20,12 +20,17 @@ from typing import Any
 from . import wording
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
-from .fold import LEVELS
-from .player_levels import Level, lay_out, pack
+from .player_levels import levels
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 SAMPLES = (64, 32, 16, 8, 4)
 SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
+
+MARKER = (  # arrow heads, one per shade
+    '<marker id="m{0}" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6.5" markerHeight="6.5" '
+    'markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+    '<path class="h{0}" d="M0,.4L6,3L0,5.6z"/></marker>'
+)
 
 
 class PlayerError(ValueError):
@@ -45,10 +50,9 @@ class Cut:
 
 @dataclass(slots=True)
 class Model:
-    """What the player shows of one computation; `levels` maps level names to layouts."""
+    """What the player shows of one computation; the graph is not folded."""
 
     graph: Graph
-    levels: Mapping[str, Level] = field(default_factory=dict)
     cuts: Sequence[Cut] = ()
 
 
@@ -63,6 +67,7 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
         "title": html.escape(clean(name, 80)),
         "css": _text("player.css"),
         "js": "\n".join(_text(script) for script in SCRIPTS),
+        "markers": "".join(MARKER.format(name) for name in "f012345zn"),
         "data": _embedded({"models": [_fitted(m, LIMIT // len(listed)) for m in listed]}),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("player.html"))
@@ -105,7 +110,7 @@ def _fitted(model: Model, limit: int) -> dict[str, Any]:
 
 def model_data(model: Model) -> dict[str, Any]:
     """Return everything about one model except sampled values, as JSON-ready columns."""
-    graph, levels = model.graph, model.levels or layouts(model.graph)
+    graph = model.graph
     nodes = graph.nodes
     data: dict[str, Any] = {"heading": clean(graph.title, 80), "notes": list(graph.notes)}
     ops, op_of = _numbered([(node.op, glyph(node.op)) for node in nodes])
@@ -126,19 +131,9 @@ def model_data(model: Model) -> dict[str, Any]:
     data["order"] = graph.order
     data["last"] = max(graph.steps(), default=0)
     data["rows"] = state_rows(graph)
-    data["levels"] = {name: pack(level) for name, level in levels.items()}
+    data["levels"] = levels(graph)
     data["cuts"] = [_cut(cut, graph) for cut in model.cuts]
     return data
-
-
-def layouts(graph: Graph) -> dict[str, Level]:
-    """Return a layout per level of detail, the coarsest first; only those that differ."""
-    found = {}
-    for name in ("cell", "gate"):
-        folded = LEVELS[name](graph)
-        if len(folded) < len(graph):
-            found[name] = lay_out(folded, graph)
-    return found | {"op": lay_out(graph)}
 
 
 def _numbered(values: Sequence[Hashable]) -> tuple[list[Any], list[int]]:

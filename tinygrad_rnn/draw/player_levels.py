@@ -1,86 +1,47 @@
 """A laid-out scene cut into columns that can be drawn one by one.
 
-A column is a time step, or what stands before or after all steps. Columns that look alike (same
-operations, joined the same way) share one picture, and only the ids of their nodes differ; so of a
-thousand steps only the few in the scene need a layout. A wire between columns keeps which of its
+A column is a time step, or what stands before or after all steps. Columns that look alike share
+one picture, and only the ids of their nodes differ. A wire between columns keeps which of its
 points move with the column it comes from: the player may then widen or fold a step by itself.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
-from .columns import Column, Plan, masked, plan
+from .fold import LEVELS
 from .graph import Graph
 from .labels import face
+from .player_excerpt import Excerpt, excerpt
 from .scene import Box, Frame, Scene, Wire
 from .stamp import Options, unrolled
 
 MARGIN = 8.0
-SHOWN = (4, 3)  # steps that are laid out at the start and at the end of a long graph
+COARSE = ("cell", "gate")
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A layout for the player: the scene, the columns of the whole graph and their kinds.
+def levels(graph: Graph) -> dict[str, Any]:
+    """Return a picture book per level of detail, the coarsest first; only those that differ."""
+    short = excerpt(graph)
+    made = {}
+    for name in COARSE:
+        folded = LEVELS[name](short.graph)
+        if len(folded) < len(short.graph):
+            made[name] = pack(short, folded)
+    return made | {"op": pack(short, short.graph)}
 
-    `drawn.graph` may be a folded form of `base`; the ids that the player gets are those of `base`.
+
+def pack(short: Excerpt, graph: Graph) -> dict[str, Any]:
+    """Return pictures `T` of columns, and per column `S` [step, picture, ids, gap, label].
+
+    `graph` is the excerpt or a folded form of it; the ids are those of the whole graph.
     """
-
-    scene: Scene
-    drawn: Plan
-    signs: list[tuple[Any, ...]]
-    base: Graph
-
-    @property
-    def members(self) -> list[list[int]]:
-        """Return for each drawn node the nodes of `base` that it stands for."""
-        return self.drawn.graph.members or [[i] for i in range(len(self.base))]
-
-
-def lay_out(graph: Graph, base: Graph | None = None) -> Level:
-    """Return a layout in which every kind of column appears; steps that repeat are left out."""
-    drawn = plan(graph)
-    signs = signatures(drawn)
-    steps = [i for i, column in enumerate(drawn.columns) if column.step is not None]
-    few, many = SHOWN
-    clean = set(range(len(signs))) - set(steps[few - 1 : len(steps) - many + 1])
-    enough = {signs[i] for i in clean} >= set(signs)
-    long = len(steps) > 2 * (few + many)
-    scene = unrolled(graph, Options(elide=SHOWN if enough and long else None))
-    return Level(scene, drawn, signs, base or graph)
-
-
-def signatures(drawn: Plan) -> list[tuple[Any, ...]]:
-    """Return for each column what must be equal for two of them to share a picture."""
-    places = {node: i for column in drawn.columns for i, node in enumerate(column.ids)}
-    return [_signature(drawn, index, column, places) for index, column in enumerate(drawn.columns)]
-
-
-def _signature(
-    drawn: Plan, index: int, column: Column, places: dict[int, int]
-) -> tuple[Any, ...]:
-    nodes = drawn.graph.nodes
-    made = []
-    for number in column.ids:
-        node = nodes[number]
-        joined = []
-        for slot, parent in enumerate(node.parents):
-            home = drawn.where.get(parent) if parent is not None else None
-            if home is None or (number, slot) in drawn.chips:
-                loose = parent is None or nodes[parent].role != "input"
-                joined.append(("chip", parent if loose and home is None else -1))
-            else:
-                joined.append((home - index, places[parent]))  # type: ignore[index]
-        labels = tuple((k, str(v)) for k, v in node.labels.items() if k != "step")
-        made.append((node.op, node.role, masked(node.name), labels, tuple(joined)))
-    return (column.step is None, tuple(made))
+    return _Cutter(short, graph, unrolled(graph, Options())).level()
 
 
 class _Part:
-    """A column that the scene shows: its span, and what lies in it."""
+    """One column of the scene: its span, and what lies in it."""
 
     def __init__(self, left: float, right: float, frame: Frame | None) -> None:
         self.left, self.right, self.frame = left, right, frame
@@ -103,19 +64,15 @@ class _Part:
 
 
 class _Cutter:
-    def __init__(self, level: Level) -> None:
-        scene, self.drawn = level.scene, level.drawn
-        self.graph, self.base = self.drawn.graph, level.base
-        self.members = level.members
+    def __init__(self, short: Excerpt, graph: Graph, scene: Scene) -> None:
+        self.short, self.graph, self.scene = short, graph, scene
+        inner = graph.members or [[i] for i in range(len(graph))]
+        self.members = [[short.ids[i] for i in ids] for ids in inner]  # drawn → whole graph
         self.owner = {i: node for node, ids in enumerate(self.members) for i in ids}
-        self.where = dict(self.drawn.where)
-        self.columns = list(self.drawn.columns)
-        self.signs = list(level.signs)
-        self._add_stubs(scene)
-        self.parts = self._parts(scene)
-        self.solid: dict[int, int] = {}  # node → place of its box in its column
+        self.parts: dict[int, _Part] = {}  # column of the whole graph, −1 for loose states
+        self.solid: dict[int, int] = {}  # drawn node → place of its box in its column
         self.chips: dict[tuple[int, int], list[int]] = defaultdict(list)
-        self._fill(scene)
+        self._fill()
         ys = [box.y - box.h / 2 for box in scene.boxes] + [frame.y for frame in scene.frames]
         ys += [y for wire in scene.wires for _, y in wire.points]
         self.top = min(ys, default=0.0) - MARGIN
@@ -123,113 +80,65 @@ class _Cutter:
         lowest += [frame.y + frame.h for frame in scene.frames]
         self.height = max(lowest, default=0.0) + MARGIN - self.top
 
-    def _add_stubs(self, scene: Scene) -> None:
-        """Give states that come from outside a column of their own, before all others."""
-        outside = {b.node for b in scene.boxes if b.shape != "dashed" and b.node is not None}
-        loose = sorted(outside - set(self.where))
-        if loose:
-            self.columns.insert(0, Column("before", loose))
-            self.signs.insert(0, ("stubs",))
-            self.where = {node: index + 1 for node, index in self.where.items()}
-            self.where |= dict.fromkeys(loose, 0)
+    def _home(self, node: int) -> int:
+        """Return the column of a drawn node; −1 for a state that comes from outside."""
+        return self.short.drawn.where.get(self.members[node][-1], -1)
 
-    def _parts(self, scene: Scene) -> dict[int, _Part]:
-        """Return the columns that the scene shows, with their spans."""
+    def _fill(self) -> None:
+        """Find the columns, then put boxes, frames and wires into them."""
+        solid = [b for b in self.scene.boxes if b.shape != "dashed" and b.node is not None]
         inside: dict[int, list[Box]] = defaultdict(list)
-        for box in scene.boxes:
-            home = self.where.get(box.node) if box.shape != "dashed" else None  # type: ignore[arg-type]
-            if home is not None and not self._is_stub(box, inside[home]):
-                inside[home].append(box)
-        frames = sorted((f for f in scene.frames if f.kind == "step"), key=lambda f: f.x)
-        parts = {}
-        for index, boxes in sorted(inside.items()):
-            middle = boxes[0].x if boxes else 0.0
-            frame = next((f for f in frames if f.x <= middle <= f.x + f.w), None)
-            left = min(box.x - box.w / 2 for box in boxes) - MARGIN
-            right = max(box.x + box.w / 2 for box in boxes) + MARGIN
-            span = (frame.x, frame.x + frame.w) if frame else (left, right)
-            parts[index] = _Part(*span, frame)
-        return parts
-
-    def _is_stub(self, box: Box, before: list[Box]) -> bool:
-        """True for the copy of a node that an elided picture shows beside the gap."""
-        return any(other.node == box.node for other in before)
-
-    def _fill(self, scene: Scene) -> None:
-        for box in scene.boxes:
-            if box.node is None:
-                continue
-            home = self.where.get(box.node) if box.shape != "dashed" else self._at(box.x)
-            if home not in self.parts or box.node in self.solid and box.shape != "dashed":
-                continue
-            part = self.parts[home]
-            if part.gap(box.x):
-                continue
-            if box.shape == "dashed":
-                self.chips[(home, box.node)].append(len(part.boxes))
-            else:
-                self.solid[box.node] = len(part.boxes)
-            part.boxes.append(box)
-        for frame in scene.frames:
+        for box in solid:
+            inside[self._home(box.node)].append(box)  # type: ignore[arg-type]
+        steps = [frame for frame in self.scene.frames if frame.kind == "step"]
+        for home, boxes in inside.items():
+            self.parts[home] = _span(boxes, steps)
+        for box in self.scene.boxes:
+            if box.node is not None:
+                self._put(box)
+        for frame in self.scene.frames:
             if frame.kind != "step":
                 self.parts[self._at(frame.x + frame.w / 2)].frames.append(frame)
-        for wire in scene.wires:
-            home = self.where.get(wire.edge[0]) if wire.edge else None
-            if home in self.parts:
-                self.parts[home].wires.append(wire)
+        for wire in self.scene.wires:
+            if wire.edge is not None:
+                self.parts[self._home(wire.edge[0])].wires.append(wire)
+
+    def _put(self, box: Box) -> None:
+        node: int = box.node  # type: ignore[assignment]
+        home = self._at(box.x) if box.shape == "dashed" else self._home(node)
+        if box.shape == "dashed":
+            self.chips[(home, node)].append(len(self.parts[home].boxes))
+        else:
+            self.solid[node] = len(self.parts[home].boxes)
+        self.parts[home].boxes.append(box)
 
     def _at(self, x: float) -> int:
         return min(self.parts, key=lambda index: self.parts[index].gap(x))
 
     def level(self) -> dict[str, Any]:
-        """Return pictures `T`, and per column `S` [step, picture, ids, gap, label]."""
-        models: dict[tuple[Any, ...], int] = {}
-        for index in sorted(self.parts, key=lambda i: not self._clean(i)):
-            models.setdefault(self.signs[index], index)
-        used = sorted(set(models.values()))
+        """Return the pictures, and the columns of the whole graph."""
+        like = [*self.short.like, -1]  # index −1: the loose states
+        used = sorted({i for i in like if i in self.parts})
         pictures = [self._picture(index) for index in used]
+        order = [i for i in [-1, *range(len(like) - 1)] if like[i] in self.parts]
         for index, picture in zip(used, pictures, strict=True):
-            self._gather(index, picture)
-        columns = []
-        for index, column in enumerate(self.columns):
-            model = models[self.signs[index]]
-            ids = self._ids(model, column)
-            place = used.index(model)
-            columns.append([column.step, place, ids, self._gap(model), _title(column)])
+            self._spread(index, picture, order)
+        columns = [self._column(i, like[i], used.index(like[i])) for i in order]
         return {"height": _r(self.height), "T": pictures, "S": columns}
 
-    def _clean(self, index: int) -> bool:
-        """True for a column whose neighbours are shown too: none of its wires is a stub."""
-        around = [i for i in (index - 1, index + 1) if 0 <= i < len(self.columns)]
-        return all(i in self.parts for i in around)
+    def _column(self, index: int, model: int, picture: int) -> list[Any]:
+        ids, gap = self.parts[model].ids, self._gap(model)
+        if index < 0:
+            return [None, picture, ids, gap, ""]
+        column = self.short.drawn.columns[index]
+        twin = self.short.twins(index)
+        title = column.label if column.step is not None and column.label else ""
+        return [column.step, picture, [twin.get(node, node) for node in ids], gap, title]
 
     def _gap(self, index: int) -> float:
-        after = self.parts.get(index + 1)
-        return _r(after.left - self.parts[index].right) if after else 30.0
-
-    def _ids(self, model: int, column: Column) -> list[int]:
-        """Return the nodes of a column in the order of the picture's places."""
-        own, others = self._flat(self.columns[model]), self._flat(column)
-        twin = dict(zip(own, others, strict=True))
-        nodes = self.base.nodes
-        for child in own:  # what a chip stands for in this column
-            for parent, other in zip(nodes[child].parents, nodes[twin[child]].parents, strict=True):
-                if parent is not None and other is not None:
-                    twin.setdefault(parent, other)
-        return [twin.get(node, node) for node in self.parts[model].ids]
-
-    def _flat(self, column: Column) -> list[int]:
-        return [i for node in column.ids for i in self.members[node]]
-
-    def _edges(self, child: int, slot: int) -> list[tuple[int, int]]:
-        """Return the edges of the base that one drawn edge stands for."""
-        parent = self.graph.nodes[child].parents[slot]
-        return [
-            (i, k)
-            for i in self.members[child]
-            for k, source in enumerate(self.base.nodes[i].parents)
-            if source is not None and self.owner[source] == parent
-        ]
+        right = self.parts[index].right
+        after = [part.left - right for part in self.parts.values() if part.left > right]
+        return _r(min(after, default=30.0))
 
     def _picture(self, index: int) -> dict[str, Any]:
         part = self.parts[index]
@@ -239,8 +148,8 @@ class _Cutter:
         picture: dict[str, Any] = {"w": _r(part.right - part.left), "B": boxes, "C": frames}
         if part.frame is not None:
             picture["P"] = [_r(part.frame.y - self.top), _r(part.frame.h)]
-        picture["E"] = [wire for wire in wires if wire[0] == 0]
-        return picture | {"X": [wire for wire in wires if wire[0] != 0]}
+        picture["E"] = [wire for wire in wires if wire[0] == index]
+        return picture | {"X": [wire for wire in wires if wire[0] != index]}
 
     def _frame(self, part: _Part, f: Frame) -> list[Any]:
         middle = f.label_x if f.label_x is not None else f.x + f.w / 2
@@ -248,52 +157,73 @@ class _Cutter:
         return [f.label, f.kind, *corner, _r(middle - part.left)]
 
     def _box(self, part: _Part, box: Box) -> list[Any]:
+        """Return [x, y, w, h, shape, lines, places of its nodes]; lines 0: its name and sign."""
         ids = self.members[box.node or 0]
-        main = self.base.nodes[max(ids)]
+        main = self.short.base.nodes[max(ids)]
         usual = box.shape == "dashed" or tuple(box.lines) == face(main).lines
         lines = 0 if usual else [0 if line == main.name else line for line in box.lines]
         place = [_r(box.x - part.left), _r(box.y - self.top), _r(box.w), _r(box.h)]
         return [*place, box.shape, lines, [part.local(i) for i in ids]]
 
     def _wire(self, index: int, part: _Part, wire: Wire) -> list[Any]:
-        """Return [column offset, source box, target box, points of the source, points, edges]."""
+        """Return [source column, source box, target box, points of the source, points, edges]."""
         child, slot = wire.edge or (0, 0)
         parent: int = self.graph.nodes[child].parents[slot]  # type: ignore[assignment]
         chips = self.chips.get((index, parent), [])
         near = min(chips, key=lambda i: _far(part.boxes[i], wire.points[0]), default=None)
-        home = index if near is not None else self.where.get(parent, index)
-        source = self.parts.get(home, part)
+        home = index if near is not None else self._home(parent)
+        source = self.parts[home]
         split = _split(wire, source, part) if source is not part else 0
         flat = []
         for place, (x, y) in enumerate(wire.points):
             flat += [_r(x - (source if place < split else part).left), _r(y - self.top)]
-        from_box = near if near is not None else self.solid.get(parent, -1)
-        edges = [[part.local(i), k] for i, k in self._edges(child, slot)]
-        return [home - index, from_box, self.solid[child], split, flat, edges]
+        from_box = near if near is not None else self.solid[parent]
+        edges = [[part.local(i), k] for i, k in self._edges(child, parent)]
+        return [home, from_box, self.solid[child], split, flat, edges]
 
-    def _gather(self, index: int, picture: dict[str, Any]) -> None:
-        """Add the wires that come from columns the scene leaves out, like those that it shows."""
-        if len(self.parts) == len(self.columns):
-            return
-        part = self.parts[index]
-        known = {wire.edge for wire in part.wires}
-        like = {self.signs[index + wire[0]]: wire for wire in picture["X"]}
-        for child in (c for c in self.drawn.gathers if self.where[c] == index):
-            for edge in self.drawn.gathers[child]:
-                home = self.where[self.graph.nodes[child].parents[edge[1]]]  # type: ignore[index]
-                wire = like.get(self.signs[home])
-                if edge not in known and wire is not None:
-                    edges = [[part.local(i), k] for i, k in self._edges(*edge)]
-                    picture["X"].append([home - index, *wire[1:5], edges])
+    def _edges(self, child: int, parent: int) -> list[tuple[int, int]]:
+        """Return the edges of the whole graph that one drawn edge stands for."""
+        nodes = self.short.base.nodes
+        return [
+            (i, k)
+            for i in self.members[child]
+            for k, source in enumerate(nodes[i].parents)
+            if source is not None and self.owner.get(source) == parent
+        ]
+
+    def _spread(self, index: int, picture: dict[str, Any], order: list[int]) -> None:
+        """Turn source columns into offsets; repeat what comes from many columns for each of them."""
+        at = {column: place for place, column in enumerate(order)}
+        drawn, part = self.short.drawn, self.parts[index]
+        made = []
+        for wire in picture["X"]:
+            edges = [(part.ids[place], slot) for place, slot in wire[5]]
+            if not any(edge in drawn.gathers.get(edge[0], ()) for edge in edges):
+                made.append([at[wire[0]] - at[index], *wire[1:]])
+            elif self.short.like[wire[0]] == wire[0]:
+                made += self._repeated(index, wire, edges, at)
+        picture["X"] = made
+
+    def _repeated(
+        self, index: int, wire: list[Any], edges: list[tuple[int, int]], at: dict[int, int]
+    ) -> list[list[Any]]:
+        nodes, made = self.short.base.nodes, []
+        slots = {c: {p: k for k, p in enumerate(nodes[c].parents)} for c, _ in edges}
+        for column in (i for i, like in enumerate(self.short.like) if like == wire[0]):
+            twin = self.short.twins(column)
+            there = [(c, slots[c][twin[nodes[c].parents[k]]]) for c, k in edges]  # type: ignore[index]
+            local = [[self.parts[index].local(c), k] for c, k in there]
+            made.append([at[column] - at[index], *wire[1:5], local])
+        return made
 
 
-def pack(level: Level) -> dict[str, Any]:
-    """Return a layout as pictures of columns, and the columns of the whole graph."""
-    return _Cutter(level).level()
-
-
-def _title(column: Column) -> str:
-    return column.label if column.step is not None and column.label else ""
+def _span(boxes: list[Box], steps: list[Frame]) -> _Part:
+    """Return the column round some boxes: their step's frame, or just as wide as they are."""
+    frame = next((f for f in steps if f.x <= boxes[0].x <= f.x + f.w), None)
+    if frame is not None:
+        return _Part(frame.x, frame.x + frame.w, frame)
+    left = min(box.x - box.w / 2 for box in boxes) - MARGIN
+    return _Part(left, max(box.x + box.w / 2 for box in boxes) + MARGIN, None)
 
 
 def _split(wire: Wire, source: _Part, target: _Part) -> int:

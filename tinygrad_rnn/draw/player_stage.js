@@ -1,73 +1,67 @@
 "use strict";
 // The drawing of one model. Only columns in sight are in the document: T = 1000 costs what T = 10 does.
 
-const SVG = "http://www.w3.org/2000/svg";
-function draw(parent, tag, attributes = {}, text) {
-  const node = parent.appendChild(document.createElementNS(SVG, tag));
+function draw(parent, tag, attributes = {}, text = "") {
+  const node = parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
   for (const key in attributes) node.setAttribute(key, attributes[key]);
-  if (text !== undefined) node.textContent = text;
+  node.textContent = text;
   return node;
 }
+const pairs = (flat) => flat.flatMap((x, i) => (i % 2 ? [] : [[x, flat[i + 1]]]));
+const clip = (x, low, high) => Math.min(high, Math.max(low, x));
 
 class Stage {
   constructor(host, model, app) {
     Object.assign(this, { host, model, app, shown: new Map(), x: 0, y: 0, zoom: 1, goal: 0 });
     this.svg = draw(host, "svg", { role: "img", "aria-label": `Graph of ${model.heading}` });
-    draw(this.svg, "defs").innerHTML = ["f", "0", "1", "2", "3", "4", "5", "z", "n"].map((c) =>
-      `<marker id="m${c}" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6.5" markerHeight="6.5"
-      markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="h${c}" d="M0,.4L6,3L0,5.6z"/></marker>`).join("");
     this.world = draw(this.svg, "g");
-    [this.back, this.wires, this.front] = ["back", "wires", "front"].map((name) => draw(this.world, "g", { class: name }));
+    this.layers = ["back", "wires", "front"].map(() => draw(this.world, "g"));
     this.listen();
   }
+  get wide() { return this.host.clientWidth / this.zoom; }
 
   /** Puts the columns side by side, for the level and the folds of the moment. */
   relayout() {
-    const { model, app } = this, names = Object.keys(model.levels);
-    const usual = model.levels[app.level] ? app.level : names.at(-1), other = usual === names[0] ? names.at(-1) : names[0];
-    const folded = new Map(model.levels[other].S.map((c) => [`${c[0]}`, c]));
-    this.height = Math.max(model.levels[usual].height, app.folds.size ? model.levels[other].height : 0);
+    const { model, app } = this, names = Object.keys(model.levels), name = model.levels[app.level] ? app.level : names.at(-1);
+    const other = name === names[0] ? names.at(-1) : names[0]; // a folded step shows the other end of the scale
+    const folded = new Map(model.levels[other].S.filter(([step]) => app.folds.has(`${step}`)).map((c) => [c[0], c]));
+    this.height = Math.max(...[name, ...(folded.size ? [other] : [])].map((n) => model.levels[n].height));
     this.home = new Map(); // node → column
-    this.far = []; // wires that run past other columns
-    let x = 0;
-    this.columns = model.levels[usual].S.map((own, i) => {
-      const flip = own[0] !== null && app.folds.has(`${own[0]}`) && folded.has(`${own[0]}`);
-      const name = flip ? other : usual, level = model.levels[name];
-      const [step, picture, ids, gap, label] = flip ? folded.get(`${own[0]}`) : own;
-      const c = { step, ids, label, name, x, y: (this.height - level.height) / 2, art: level.T[picture] };
-      x += c.art.w + Math.max(gap, own[3]);
-      ids.forEach((id) => model.roles[id] !== "param" && this.home.set(id, i));
-      c.art.X.forEach(([offset], j) => Math.abs(offset) > 1 && this.far.push([Math.min(i, i + offset), Math.max(i, i + offset), i, j]));
+    this.far = []; // wires that run past other columns: [from, to, column, wire]
+    this.width = 0;
+    this.columns = model.levels[name].S.map((own, i) => {
+      const level = folded.has(own[0]) ? other : name, [step, picture, ids, gap, label] = folded.get(own[0]) ?? own;
+      const art = model.levels[level].T[picture], c = { step, ids, label, level, art, x: this.width, y: (this.height - model.levels[level].height) / 2 };
+      this.width += art.w + Math.max(gap, own[3]);
+      for (const id of ids) if (model.roles[id] !== "param") this.home.set(id, i);
+      art.X.forEach(([by], j) => Math.abs(by) > 1 && this.far.push([Math.min(i, i + by), Math.max(i, i + by), i, j]));
       return c;
     });
-    this.width = x;
-    for (const layer of [this.back, this.wires, this.front]) layer.replaceChildren();
+    for (const layer of this.layers) layer.replaceChildren();
     this.shown.clear();
   }
 
   /** Brings exactly the columns in sight, and their wires, into the document. */
   look() {
-    const { zoom, columns } = this, w = this.host.clientWidth / zoom, h = this.host.clientHeight / zoom;
-    this.y = this.height < h ? (this.height - h) / 2 : Math.min(Math.max(this.y, 0), this.height - h);
+    const { columns, zoom, wide } = this, high = this.host.clientHeight / zoom;
+    this.y = this.height < high ? (this.height - high) / 2 : clip(this.y, 0, this.height - high);
     this.world.setAttribute("transform", `translate(${-this.x * zoom},${-this.y * zoom}) scale(${zoom})`);
     let first = 0, end = columns.length;
     while (first < end) { // by bisection: the first column that ends in sight
       const mid = (first + end) >> 1;
       if (columns[mid].x + columns[mid].art.w > this.x - 60) end = mid; else first = mid + 1;
     }
-    const want = new Set(), lanes = new Set();
-    while (end < columns.length && columns[end].x < this.x + w + 60) want.add(end++);
+    const want = new Set(), passing = new Set();
+    while (end < columns.length && columns[end].x < this.x + wide + 60) want.add(end++);
     for (let i = first; i <= end && i < columns.length; i++) {
-      columns[i].art.X.forEach(([offset], j) => Math.abs(offset) < 2 && want.add(`${i}:${j}`));
+      columns[i].art.X.forEach(([by], j) => Math.abs(by) < 2 && want.add(`${i}:${j}`));
     }
     for (const [from, to, i, j] of this.far) { // of those that only pass by, one per target is enough
-      const passing = from < first && to >= end;
-      if (to < first || from >= end || (passing && lanes.has(i))) continue;
-      if (passing) lanes.add(i);
+      if (to < first || from >= end || (from < first && to >= end && passing.size === passing.add(i).size)) continue;
       want.add(`${i}:${j}`);
     }
     for (const [key, item] of this.shown) if (!want.has(key)) {
-      item.layers.forEach((each) => each.remove());
+      for (const layer of item.layers) layer.remove();
       this.shown.delete(key);
     }
     for (const key of want) if (!this.shown.has(key)) {
@@ -79,140 +73,127 @@ class Stage {
 
   column(i) {
     const c = this.columns[i], { art, step, ids } = c, at = { transform: `translate(${c.x},${c.y})` };
-    const back = draw(this.back, "g", at), front = draw(this.front, "g", at);
-    const item = { layers: [back, front], boxes: [], wires: [], c };
+    const back = draw(this.layers[0], "g", at), front = draw(this.layers[2], "g", at), item = { layers: [back, front], boxes: [], wires: [], c };
     if (art.P) {
       const [y, height] = art.P;
       item.panel = { g: draw(back, "rect", { y, height, width: art.w, rx: 8, "data-step": step }) };
       draw(back, "text", { class: "when", x: art.w / 2, y: y + height - 8 }, c.label);
     }
-    const gates = art.C.map(([label, kind, x, y, width, height, middle]) => {
-      const gate = { label, x, y, width, height, key: kind === "gate" ? `${step}.${label}` : "" };
-      gate.shut = gate.key && (this.app.folds.has(gate.key) || this.app.folds.has(`*.${label}`));
-      draw(back, "rect", { class: "frame", x, y, width, height, rx: 5, "data-step": gate.key || step });
+    const shut = art.C.map(([label, kind, x, y, width, height, middle]) => {
+      const key = kind === "gate" ? `${step}.${label}` : step;
+      draw(back, "rect", { class: "frame", x, y, width, height, rx: 5, "data-step": key });
       draw(back, "text", { class: "frame", x: middle, y: y + height - 4 }, label);
-      return gate;
+      return kind === "gate" && [key, `*.${label}`].some((each) => this.app.folds.has(each));
     });
-    const within = art.B.map(([x, y]) => gates.findIndex((g) => g.shut && x > g.x && x < g.x + g.width && y > g.y && y < g.y + g.height));
+    const inside = ([x, y]) => art.C.findIndex(([, , left, top, w, h], n) => shut[n] && x > left && x < left + w && y > top && y < top + h);
     for (const [, a, b, , flat, edges] of art.E) {
-      if (within[a] >= 0 && within[a] === within[b]) continue;
-      item.wires.push(this.line(back, pairs(flat), edges.map(([l, k]) => [ids[l], k])));
+      if (inside(art.B[a]) < 0 || inside(art.B[a]) !== inside(art.B[b])) item.wires.push(this.line(back, pairs(flat), edges.map(([l, k]) => [ids[l], k])));
     }
-    art.B.forEach((box, j) => within[j] < 0 && item.boxes.push(this.box(front, c, box, j)));
-    gates.forEach((g, n) => { // a folded gate covers what is inside it
-      if (!g.shut) return;
-      const inside = art.B.flatMap((b, j) => (within[j] === n && b[4] !== "dashed" ? b[6] : []));
-      const box = this.box(front, c, [g.x + g.width / 2, g.y + g.height / 2, g.width, g.height, "pill", [g.label, "⋯"], inside]);
-      box.g.setAttribute("data-step", g.key);
-      item.boxes.push(box);
+    art.B.forEach((box, j) => inside(box) < 0 && item.boxes.push(this.box(front, c, box, j)));
+    art.C.forEach(([label, , x, y, w, h], n) => { // a folded gate covers what is inside it
+      if (!shut[n]) return;
+      const members = art.B.flatMap((box) => (inside(box) === n && box[4] !== "dashed" ? box[6] : []));
+      const pill = this.box(front, c, [x + w / 2, y + h / 2, w, h, "pill", [label, "⋯"], members]);
+      pill.g.setAttribute("data-step", `${step}.${label}`);
+      item.boxes.push(pill);
     });
     return item;
   }
 
-  box(parent, c, [x, y, width, height, kind, text, members], j = -1) {
+  box(parent, c, [x, y, w, height, kind, text, members], j) {
     const { model } = this, ids = members.map((l) => c.ids[l]), main = Math.max(...ids), chip = kind === "dashed";
+    const name = model.names[main], symbol = model.symbol(main), alone = name && (chip || name === symbol || !model.opOf(main));
+    const lines = text ? text.map((line) => line || name) : [name, alone ? 0 : symbol].filter(Boolean);
+    const width = chip ? w : Math.max(w, ...lines.map((line) => 6 * line.length)); // t = 1000 is longer than t = 1
     const g = draw(parent, "g", { "data-id": main, transform: `translate(${x},${y})` });
-    if (kind === "circle") draw(g, "circle", { r: width / 2 });
+    if (kind === "circle") draw(g, "circle", { r: w / 2 });
     else draw(g, "rect", { x: -width / 2, y: -height / 2, width, height, rx: chip || kind === "square" ? 0 : 6 });
-    const name = model.names[main], symbol = model.symbol(main);
-    const lines = text || [name, (chip && name) || name === symbol || (name && !model.opOf(main)) ? 0 : symbol].filter(Boolean);
-    lines.forEach((line, i) => draw(g, "text", { y: (chip ? 2.8 : 3.6) + (i - (lines.length - 1) / 2) * 12 }, line));
+    lines.forEach((line, n) => draw(g, "text", { y: (chip ? 2.8 : 3.6) + (n - (lines.length - 1) / 2) * 12 }, line));
     const uses = chip && c.art.E.filter((e) => e[1] === j).flatMap((e) => e[5]).map(([l, k]) => [c.ids[l], k]);
     return { g, ids, main, uses, base: `n ${kind} ${model.roles[main]}` };
   }
 
-  line(parent, points, edges, cross = "") {
+  line(parent, points, edges, base = "e") {
     const [start, ...rest] = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`);
-    const g = draw(parent, "path", { d: `M${start}C${rest.join(" ")}`, "data-edge": edges[0].join(":") });
-    return { g, edges, base: `e${cross}` };
+    return { g: draw(parent, "path", { d: `M${start}C${rest.join(" ")}`, "data-edge": edges[0].join(":") }), edges, base };
   }
 
+  /** Wire j of column i, which comes from another column. */
   crossing(i, j) {
-    const c = this.columns[i], [, , b, split, flat, local] = c.art.X[j], { model } = this;
-    const edges = local.map(([l, k]) => [c.ids[l], k]), parent = model.parents[edges[0][0]][edges[0][1]];
-    const s = this.columns[this.home.get(parent)] ?? c;
+    const { model } = this, c = this.columns[i], [, , b, split, flat, local] = c.art.X[j], g = draw(this.layers[1], "g");
+    const edges = local.map(([l, k]) => [c.ids[l], k]), source = ([n, k]) => model.parents[n][k];
+    const s = this.columns[this.home.get(source(edges[0]))] ?? c, mixed = s.level !== c.level;
     let points = pairs(flat).map(([x, y], n) => [x + (n < split ? s : c).x, y + c.y]);
-    if (s.name !== c.name) { // a folded neighbour: its lanes are not here, so a plain curve
-      const [x0, y0, w0] = s.art.B.find((box) => box[6].some((l) => s.ids[l] === parent)), [x1, y1, w1] = c.art.B[b];
-      const from = s.x + x0 + w0 / 2, to = c.x + x1 - w1 / 2, mid = (from + to) / 2;
-      points = [[from, s.y + y0], [mid, s.y + y0], [mid, c.y + y1], [to, c.y + y1]];
-    }
-    const g = draw(this.wires, "g"), line = this.line(g, points, edges, model.cuts.length && model.step[parent] !== null ? " cross" : "");
-    if (line.base !== "e") draw(line.g, "title", {}, "click: cut the gradient here (truncated BPTT)");
-    if (edges.some((e) => model.detached.has(e.join(":")))) {
-      const x = c.x - 12;
-      const y = points.find((p) => p[0] >= x)?.[1] ?? points[0][1];
+    const wires = (mixed ? edges : edges.slice(0, 1)).map((edge) => {
+      if (mixed) { // a folded neighbour: its lanes are not here, so a plain curve
+        const [x0, y0, w0] = s.art.B.find((box) => box[6].some((l) => s.ids[l] === source(edge))), [x1, y1, w1] = c.art.B[b];
+        const from = s.x + x0 + w0 / 2, to = c.x + x1 - w1 / 2, mid = (from + to) / 2;
+        points = [[from, s.y + y0], [mid, s.y + y0], [mid, c.y + y1], [to, c.y + y1]];
+      }
+      return this.line(g, points, mixed ? [edge] : edges, model.cuts.length && model.step[source(edge)] !== null ? "e cross" : "e");
+    });
+    if (edges.some((edge) => model.detached.has(edge.join(":")))) {
+      const x = c.x - 12, y = (points.find((p) => p[0] >= x) ?? points[0])[1];
       draw(g, "text", { class: "scissors", x, y: y + 5 }, "✂");
     }
-    return { layers: [g], boxes: [], wires: [line] };
+    return { layers: [g], boxes: [], wires };
   }
 
   /** Shows the moment on one column or wire. */
   paint({ boxes, wires, panel, c }) {
     const { model, app } = this, { f, q, active } = app.moment(model), picked = app.model === model ? app.sel : null;
-    const put = (part, names) => part.names !== names && part.g.setAttribute("class", (part.names = names));
+    const put = (part, ...names) => {
+      const all = names.filter(Boolean).join(" ");
+      if (part.names !== all) part.g.setAttribute("class", (part.names = all));
+    };
     for (const part of boxes) {
       const { ids, main, uses } = part, grad = uses ? total(uses.map(([n, k]) => model.flowed(n, k, q))) : model.grad(main, q);
-      let names = part.base;
-      if (ids.every((id) => id >= f)) names += " later";
-      if (!uses && ids.includes(active)) names += " active";
-      if (ids.includes(picked)) names += " picked";
-      if (app.found.get(model)?.has(main)) names += " hit";
-      if (grad !== null) names += ` done s${app.shade(grad)}`;
-      else if (q && !uses && model.arrived(main, q)) names += " partial";
-      if (q && model.full.g[main] !== null && model.alt.g[main] === null) names += " dead";
-      put(part, names);
+      put(part, part.base, ids.every((id) => id >= f) && "later", !uses && ids.includes(active) && "active", ids.includes(picked) && "picked",
+        app.found.get(model)?.has(main) && "hit", grad !== null && `done s${app.shade(grad)}`,
+        grad === null && q && !uses && model.arrived(main, q) && "partial", q && this.lost(main) && "dead");
     }
     for (const part of wires) {
       const norm = total(part.edges.map(([n, k]) => model.flowed(n, k, q)));
-      let names = part.base;
-      if (norm !== null) names += ` g s${app.shade(norm)}`;
-      if (q && part.edges.some(([n]) => n === active)) names += " now";
-      if (part.edges.every(([n]) => n >= f)) names += " later";
-      if (part.edges.every((e) => model.detached.has(e.join(":")))) names += " cut";
-      put(part, names);
+      put(part, part.base, norm !== null && `g s${app.shade(norm)}`, q && part.edges.some(([n]) => n === active) && "now",
+        part.edges.every(([n]) => n >= f) && "later", part.edges.every((e) => model.detached.has(e.join(":"))) && "cut");
       part.g.style.strokeWidth = norm === null ? "" : app.thick(norm).toFixed(2);
     }
-    if (panel) put(panel, q && this.unreached(c) ? "step dead" : "step");
+    if (panel) { // grey: it felt the loss in full BPTT and does not in the truncated one
+      const felt = c.ids.filter((id) => model.roles[id] !== "param" && model.full.g[id] !== null);
+      put(panel, "step", q && felt.length && felt.every((id) => this.lost(id)) && "dead");
+    }
   }
+  lost(id) { return this.model.full.g[id] !== null && this.model.alt.g[id] === null; }
   update() { for (const item of this.shown.values()) this.paint(item); }
 
-  /** True for a step that felt the loss in full BPTT and does not in the truncated one. */
-  unreached({ ids }) {
-    const { alt, full, roles } = this.model, felt = ids.filter((id) => roles[id] !== "param" && full.g[id] !== null);
-    return alt.k > 0 && felt.length > 0 && felt.every((id) => alt.g[id] === null);
-  }
-
-  /** Moves the window so that a node is in it. */
+  /** Moves the window so that a node is in it; a parameter is shown where it is first used. */
   reveal(id) {
-    const use = this.model.children[id].find(([c]) => this.home.has(c)); // for a parameter: its first use
-    const c = this.columns[this.home.get(id) ?? this.home.get(use?.[0])], wide = this.host.clientWidth / this.zoom;
-    if (!c || (c.x >= this.goal && c.x + c.art.w <= this.goal + wide)) return;
-    this.app.pan(this, c.x + c.art.w / 2 - wide / 2);
+    const use = this.model.children[id].find(([n]) => this.home.has(n)), c = this.columns[this.home.get(id) ?? this.home.get(use?.[0])];
+    if (c && (c.x < this.goal || c.x + c.art.w > this.goal + this.wide)) this.app.pan(this, c.x + c.art.w / 2 - this.wide / 2);
   }
-  clamp(x) {
-    const wide = this.host.clientWidth / this.zoom;
-    return this.width + 24 < wide ? (this.width - wide) / 2 : Math.min(Math.max(x, -12), this.width + 12 - wide);
+  inside(x) {
+    const room = this.width - this.wide;
+    return room < -24 ? room / 2 : clip(x, -12, room + 12);
   }
-  /** Zooms so that the height fits, or with `all` the whole width where that stays readable. */
+  /** Zooms so that the height fits, or with `all` also the width where that stays readable. */
   fit(all) {
     const tall = (this.host.clientHeight - 8) / this.height, wide = (this.host.clientWidth - 24) / this.width;
     this.zoom = Math.min(1.4, all ? Math.max(0.2, Math.min(tall, wide)) : Math.max(0.6, tall));
-    this.x = this.goal = this.clamp(this.x);
+    this.x = this.goal = this.inside(this.x);
   }
-  zoomBy(factor, px = this.host.clientWidth / 2, py = this.host.clientHeight / 2) {
-    const zoom = Math.min(3, Math.max(0.2, this.zoom * factor));
+  zoomBy(factor, px = this.host.clientWidth / 2) {
+    const zoom = clip(this.zoom * factor, 0.2, 3);
     this.x += px / this.zoom - px / zoom;
-    this.y += py / this.zoom - py / zoom;
     this.zoom = zoom;
     this.app.pan(this, this.x, true);
   }
 
   listen() {
-    const { svg, app } = this;
+    const { svg, app } = this, on = (type, react) => svg.addEventListener(type, react, { passive: false });
     let held = null, moved = 0;
-    svg.addEventListener("pointerdown", (e) => { held = e; moved = 0; });
-    svg.addEventListener("pointermove", (e) => {
+    on("pointerdown", (e) => { held = e; moved = 0; });
+    on("pointerup", () => (held = null));
+    on("pointermove", (e) => {
       if (!held || !e.buttons) return;
       const dx = e.clientX - held.clientX, dy = e.clientY - held.clientY;
       if ((moved += Math.abs(dx) + Math.abs(dy)) < 4) return;
@@ -221,26 +202,20 @@ class Stage {
       app.pan(this, this.x - dx / this.zoom, true);
       held = e;
     });
-    svg.addEventListener("pointerup", () => (held = null));
-    svg.addEventListener("wheel", (e) => {
+    on("wheel", (e) => {
       e.preventDefault();
-      const { x, y } = svg.getBoundingClientRect();
-      if (e.ctrlKey || e.metaKey) this.zoomBy(Math.exp(-e.deltaY / 300), e.clientX - x, e.clientY - y);
+      if (e.ctrlKey || e.metaKey) this.zoomBy(Math.exp(-e.deltaY / 300), e.clientX - svg.getBoundingClientRect().x);
       else app.pan(this, this.x + (e.deltaX || e.deltaY) / this.zoom, true);
-    }, { passive: false });
-    svg.addEventListener("click", (e) => {
+    });
+    on("click", (e) => {
       const { id, edge } = e.target.closest("[data-id],[data-edge]")?.dataset ?? {};
       if (moved >= 4) return;
       if (edge && e.target.closest(".cross")) app.cutAt(this.model, +edge.split(":")[0]);
       else app.pick(this.model, id ? +id : null);
     });
-    svg.addEventListener("dblclick", (e) => {
+    on("dblclick", (e) => {
       const key = e.target.closest("[data-step]")?.dataset.step;
-      if (key) app.fold(e.shiftKey ? key.replace(/^[^.]*\./, "*.") : key);
+      if (key) app.fold(e.shiftKey ? key.replace(/.*\./, "*.") : key);
     });
   }
-}
-
-function pairs(flat) {
-  return flat.flatMap((x, i) => (i % 2 ? [] : [[x, flat[i + 1]]]));
 }
