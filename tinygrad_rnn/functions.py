@@ -72,6 +72,8 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
          keepdim: bool = False) -> Tensor:  # fmt: skip
     """The mean; NaN of nothing."""
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    if x.dtype == np.float16:  # the sum may exceed what half precision holds
+        return mean(x.astype(np.float32), axes, keep).astype(np.float16)
     x = x if x.dtype.kind == "f" else x.astype(get_default_dtype())
     n = _count(x, axes)
     return total(x, axis=axes, keepdims=keep) * (1 / n if n else math.nan)
@@ -88,6 +90,9 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
              correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
     """(variance, mean)."""
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    if x.dtype == np.float16:
+        both = var_mean(x.astype(np.float32), axes, ddof, keep, correction=correction)
+        return both[0].astype(np.float16), both[1].astype(np.float16)
     middle = mean(x, axes, keepdims=True)
     n = _count(x, axes) - (ddof if correction is None else correction)
     away = x - middle
