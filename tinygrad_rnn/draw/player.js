@@ -181,21 +181,21 @@ function search(next) {
 function save() {
   const [{ x, zoom }] = stages, n = app.sel === null ? "" : `${models.indexOf(app.model)},${app.sel}`;
   const state = { p: app.p, l: app.level, n, f: [...app.folds].join(" "), k: $("cut").value, x: x.toFixed(), z: zoom.toFixed(2), q: $("search").value, o: +app.overview };
-  try { history.replaceState(null, "", `#${new URLSearchParams(Object.entries(state).filter(([, value]) => value !== ""))}`); } catch { /* a frame without address */ }
+  for (const key in state) if (state[key] === "") delete state[key];
+  try { history.replaceState(null, "", `#${new URLSearchParams(state)}`); } catch { /* a frame without address */ }
 }
 function load() {
-  const at = new URLSearchParams(location.hash.slice(1)), number = (key, usual) => (at.has(key) ? +at.get(key) || 0 : usual);
-  const [i, id] = (at.get("n") || "").split(","), model = models[i] ?? models[0], sel = model.op[id] === undefined ? null : +id;
-  Object.assign(app, { p: clip(number("p", END), 0, END), level: at.get("l") || "op", model, sel, overview: number("o", +!at.has("p")) > 0,
-    folds: new Set((at.get("f") || "").split(" ").filter(Boolean)) });
-  $("search").value = at.get("q") || "";
+  const { p = END, l = "op", n = "", f = "", k = 0, x, z, q = "", o = location.hash.includes("p=") ? 0 : 1 } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  const [i, id] = n.split(","), model = models[i] ?? models[0], sel = model.op[id] === undefined ? null : +id;
+  Object.assign(app, { p: clip(+p || 0, 0, END), level: l, model, sel, overview: +o > 0, folds: new Set(f.split(" ").filter(Boolean)) });
+  $("search").value = q;
   app.rescale();
   app.layout(true);
-  app.cut(number("k", 0));
+  app.cut(+k);
   for (const s of stages) {
-    if (at.has("z")) s.zoom = clip(number("z", 1), 0.2, 3);
     const goal = sel ?? (app.p < END ? app.moment(s.model).active : null);
-    if (at.has("x")) app.pan(s, number("x", 0), true);
+    s.zoom = clip(+z || s.zoom, 0.2, 3);
+    if (x !== undefined) app.pan(s, +x || 0);
     else if (goal !== null) s.reveal(goal);
     s.x = s.goal;
     s.look();
@@ -203,7 +203,6 @@ function load() {
   search();
 }
 
-const LEVELS = ["arch", "cell", "gate", "op"];
 const keys = {
   ".": () => app.step(1), ",": () => app.step(-1), " ": () => app.play(), b: () => app.go(F), Home: () => app.go(0), End: () => app.go(END),
   "/": () => $("search").focus(), "?": () => $("keys").showModal(), p: () => app.pick(app.model, null), Escape: () => app.go(app.p),
@@ -211,13 +210,7 @@ const keys = {
   "+": () => stages.forEach((s) => s.zoomBy(1.2)), "-": () => stages.forEach((s) => s.zoomBy(1 / 1.2)),
   ArrowLeft: () => stages.forEach((s) => app.pan(s, s.goal - 160 / s.zoom)), ArrowRight: () => stages.forEach((s) => app.pan(s, s.goal + 160 / s.zoom)),
 };
-LEVELS.forEach((name, i) => {
-  if (!models[0].levels[name]) return;
-  keys[i + 1] = () => { app.level = name; app.layout(true); };
-  $("levels").appendChild(Object.assign(document.createElement("button"), { textContent: name, onclick: keys[i + 1] }));
-});
-for (const { k } of models[0].cuts) $("cut").add(new Option(`every ${k}`, k));
-$("cutting").hidden = !models[0].cuts.length;
+for (const { dataset, textContent } of $("levels").children) keys[dataset.key] = () => { app.level = textContent; app.layout(true); };
 $("slider").max = END;
 document.body.style.setProperty("--turn", `${(100 * F) / END}%`);
 

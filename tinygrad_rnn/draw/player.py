@@ -26,6 +26,7 @@ LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 SAMPLES = (64, 32, 16, 8, 4)
 SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
 
+ALL_LEVELS = ("arch", "cell", "gate", "op")
 MARKER = (  # arrow heads, one per shade
     '<marker id="m{0}" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6.5" markerHeight="6.5" '
     'markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
@@ -63,14 +64,25 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
     """
     listed = [models] if isinstance(models, Model) else list(models)
     name = title or " · ".join(model.graph.title for model in listed) or "graph"
+    data = [_fitted(each, LIMIT // len(listed)) for each in listed]
     parts = {
         "title": html.escape(clean(name, 80)),
         "css": _text("player.css"),
         "js": "\n".join(_text(script) for script in SCRIPTS),
         "markers": "".join(MARKER.format(name) for name in "f012345zn"),
-        "data": _embedded({"models": [_fitted(m, LIMIT // len(listed)) for m in listed]}),
+        "levels": "".join(_buttons(data[0]["levels"])),
+        "cuts": "".join(f'<option value="{c.k}">every {c.k}</option>' for c in listed[0].cuts),
+        "hidden": "" if listed[0].cuts else "hidden",
+        "backward": "1" if any(model.graph.order for model in listed) else "0",
+        "data": _embedded({"models": data}),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("player.html"))
+
+
+def _buttons(levels: Mapping[str, Any]) -> list[str]:
+    """Return a button per level; its key is its place among all levels there can be."""
+    keys = {name: key for key, name in enumerate(ALL_LEVELS, start=1)}
+    return [f'<button data-key="{keys[name]}">{name}</button>' for name in levels]
 
 
 def _text(name: str) -> str:

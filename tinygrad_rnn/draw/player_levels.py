@@ -12,7 +12,7 @@ from typing import Any
 
 from .fold import LEVELS
 from .graph import Graph
-from .labels import face
+from .labels import clean
 from .player_excerpt import Excerpt, excerpt
 from .scene import Box, Frame, Scene, Wire
 from .stamp import Options, unrolled
@@ -149,6 +149,9 @@ class _Cutter:
         if part.frame is not None:
             picture["P"] = [_r(part.frame.y - self.top), _r(part.frame.h)]
         picture["E"] = [wire for wire in wires if wire[0] == index]
+        for _, source, _, _, _, edges in picture["E"]:
+            if boxes[source][4] == "dashed":
+                boxes[source][7:] = [boxes[source][7] + edges if boxes[source][7:] else edges]
         return picture | {"X": [wire for wire in wires if wire[0] != index]}
 
     def _frame(self, part: _Part, f: Frame) -> list[Any]:
@@ -157,11 +160,13 @@ class _Cutter:
         return [f.label, f.kind, *corner, _r(middle - part.left)]
 
     def _box(self, part: _Part, box: Box) -> list[Any]:
-        """Return [x, y, w, h, shape, lines, places of its nodes]; lines 0: its name and sign."""
+        """Return [x, y, w, h, shape, lines, places of its nodes], for a chip also its uses.
+
+        A line that is the node's name is 0: the name differs from step to step.
+        """
         ids = self.members[box.node or 0]
-        main = self.short.base.nodes[max(ids)]
-        usual = box.shape == "dashed" or tuple(box.lines) == face(main).lines
-        lines = 0 if usual else [0 if line == main.name else line for line in box.lines]
+        name = clean(self.short.base.nodes[max(ids)].name or "")
+        lines = [0 if line == name else line for line in box.lines]
         place = [_r(box.x - part.left), _r(box.y - self.top), _r(box.w), _r(box.h)]
         return [*place, box.shape, lines, [part.local(i) for i in ids]]
 

@@ -89,10 +89,10 @@ class Stage {
     for (const [, a, b, , flat, edges] of art.E) {
       if (inside(art.B[a]) < 0 || inside(art.B[a]) !== inside(art.B[b])) item.wires.push(this.line(back, pairs(flat), edges.map(([l, k]) => [ids[l], k])));
     }
-    art.B.forEach((box, j) => inside(box) < 0 && item.boxes.push(this.box(front, c, box, j)));
+    for (const box of art.B) if (inside(box) < 0) item.boxes.push(this.box(front, c, box));
     art.C.forEach(([label, , x, y, w, h], n) => { // a folded gate covers what is inside it
       if (!shut[n]) return;
-      const members = art.B.flatMap((box) => (inside(box) === n && box[4] !== "dashed" ? box[6] : []));
+      const members = art.B.flatMap((box) => (inside(box) === n && !box[7] ? box[6] : []));
       const pill = this.box(front, c, [x + w / 2, y + h / 2, w, h, "pill", [label, "⋯"], members]);
       pill.g.setAttribute("data-step", `${step}.${label}`);
       item.boxes.push(pill);
@@ -100,17 +100,14 @@ class Stage {
     return item;
   }
 
-  box(parent, c, [x, y, w, height, kind, text, members], j) {
-    const { model } = this, ids = members.map((l) => c.ids[l]), main = Math.max(...ids), chip = kind === "dashed";
-    const name = model.names[main], symbol = model.symbol(main), alone = name && (chip || name === symbol || !model.opOf(main));
-    const lines = text ? text.map((line) => line || name) : [name, alone ? 0 : symbol].filter(Boolean);
-    const width = chip ? w : Math.max(w, ...lines.map((line) => 6 * line.length)); // t = 1000 is longer than t = 1
-    const g = draw(parent, "g", { "data-id": main, transform: `translate(${x},${y})` });
+  box(parent, c, [x, y, w, height, kind, text, members, uses]) {
+    const { names, roles } = this.model, ids = members.map((l) => c.ids[l]), main = Math.max(...ids);
+    const lines = text.map((line) => line || names[main]), g = draw(parent, "g", { "data-id": main, transform: `translate(${x},${y})` });
+    const width = uses ? w : Math.max(w, ...lines.map((line) => 6 * line.length)); // t = 1000 is longer than t = 1
     if (kind === "circle") draw(g, "circle", { r: w / 2 });
-    else draw(g, "rect", { x: -width / 2, y: -height / 2, width, height, rx: chip || kind === "square" ? 0 : 6 });
-    lines.forEach((line, n) => draw(g, "text", { y: (chip ? 2.8 : 3.6) + (n - (lines.length - 1) / 2) * 12 }, line));
-    const uses = chip && c.art.E.filter((e) => e[1] === j).flatMap((e) => e[5]).map(([l, k]) => [c.ids[l], k]);
-    return { g, ids, main, uses, base: `n ${kind} ${model.roles[main]}` };
+    else draw(g, "rect", { x: -width / 2, y: -height / 2, width, height, rx: kind === "round" || kind === "pill" ? 6 : 0 });
+    lines.forEach((line, n) => draw(g, "text", { y: 3.4 + (n - (lines.length - 1) / 2) * 12 }, line));
+    return { g, ids, main, uses: uses?.map(([l, k]) => [c.ids[l], k]), base: `n ${kind} ${roles[main]}` };
   }
 
   line(parent, points, edges, base = "e") {
@@ -132,10 +129,6 @@ class Stage {
       }
       return this.line(g, points, mixed ? [edge] : edges, model.cuts.length && model.step[source(edge)] !== null ? "e cross" : "e");
     });
-    if (edges.some((edge) => model.detached.has(edge.join(":")))) {
-      const x = c.x - 12, y = (points.find((p) => p[0] >= x) ?? points[0])[1];
-      draw(g, "text", { class: "scissors", x, y: y + 5 }, "✂");
-    }
     return { layers: [g], boxes: [], wires };
   }
 
