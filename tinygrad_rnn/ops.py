@@ -24,10 +24,11 @@ SQRT_PI = float(np.sqrt(np.pi))
 # Computations that NumPy does not have in one call
 def _sigmoid(a: Array) -> Array:
     """½ + ½ tanh(a/2): no overflow anywhere, one allocation."""
-    y = np.multiply(a, 0.5, out=np.empty_like(a))
-    np.tanh(y, out=y)
-    np.multiply(y, 0.5, out=y)
-    return np.add(y, 0.5, out=y)
+    y = a * 0.5
+    y = np.tanh(y, y) if y.ndim else np.tanh(y)
+    y *= 0.5
+    y += 0.5
+    return y
 
 
 def _sum(a: Array, axis: Any, keepdims: bool) -> Array:
