@@ -20,7 +20,7 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
-from benches import compiled, eager, import_time, reliability, tables  # noqa: E402, F401
+from benches import compiled, compiled_ours, eager, import_time, reliability, tables  # noqa: E402, F401
 from benches.contestants import SUITES  # noqa: E402
 from benches.problems import CELLS, Problem  # noqa: E402
 from benches.stopwatch import say, work  # noqa: E402
@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", default="1,2", help="thread counts, e.g. 1,2")
     parser.add_argument("--sizes", help="TxBxH or TxBxIxH, comma separated")
     parser.add_argument("--cells", help="of " + " ".join(CELLS))
-    parser.add_argument("--contestants", help="names, comma separated; default all")
+    parser.add_argument("--contestants", help="names, comma separated; default all but the slow")
     parser.add_argument("--repeats", type=int, default=10, help="turns per contestant")
     parser.add_argument("--budget", type=float, default=20.0, help="seconds per contestant, size")
     parser.add_argument("--no-memory", action="store_true", help="skip the peak-memory runs")
@@ -70,7 +70,7 @@ def main() -> None:
 def race(options: argparse.Namespace) -> list[dict]:
     """Returns the rows of all problems, thread counts and contestants, memory joined to times."""
     problems = parse_problems(options)
-    names = options.contestants.split(",") if options.contestants else list(SUITES[options.suite])
+    names = parse_contestants(options)
     job = {
         "suite": options.suite,
         "device": options.device,
@@ -97,6 +97,17 @@ def add_memory(row: dict, job: dict, threads: int) -> None:
     found = in_process(job, [problem], threads)
     row["peak_mb"] = found[0]["peak_mb"] if found else None
     say(f"  {problem}: {row['contestant']} {row['min_ms']:.2f} ms, peak {row['peak_mb']} MB")
+
+
+def parse_contestants(options: argparse.Namespace) -> list[str]:
+    """Returns the names asked for, or all but those that take minutes to start."""
+    known = SUITES[options.suite]
+    if not options.contestants:
+        return [name for name, entry in known.items() if not entry.slow]
+    names = options.contestants.split(",")
+    if unknown := [name for name in names if name not in known]:
+        sys.exit(f"unknown contestant {unknown[0]!r}: choose from {', '.join(known)}")
+    return names
 
 
 def parse_problems(options: argparse.Namespace) -> list[Problem]:

@@ -28,6 +28,7 @@ class Contestant:
     build: Build
     cells: tuple[str, ...]
     devices: tuple[str, ...]
+    slow: bool = False  # takes minutes to start: runs only when named
 
     def missing(self, problem: Problem, device: str) -> str | None:
         """Returns why this contestant cannot take part, or None if it can."""
@@ -45,12 +46,17 @@ CPU, CPU_AND_GPU = ("cpu",), ("cpu", "cuda")
 
 
 def contestant(
-    suite: str, name: str, needs: str, cells: tuple[str, ...], devices: tuple[str, ...] = CPU
+    suite: str,
+    name: str,
+    needs: str,
+    cells: tuple[str, ...],
+    devices: tuple[str, ...] = CPU,
+    slow: bool = False,
 ) -> Callable[[Build], Build]:
     """Enters the decorated `build` function into a suite; the first entered is the reference."""
 
     def enter(build: Build) -> Build:
-        SUITES[suite][name] = Contestant(name, needs, build, cells, devices)
+        SUITES[suite][name] = Contestant(name, needs, build, cells, devices, slow)
         return build
 
     return enter

@@ -38,9 +38,7 @@ def torch_loop(problem: Problem, device: str) -> tuple[Step, Read]:
 def ours(problem: Problem, device: str) -> tuple[Step, Read]:
     import tinygrad_rnn as tg
 
-    v = SimpleNamespace(
-        sigmoid=tg.sigmoid, tanh=tg.tanh, stack=tg.stack, chunk=lambda z, n: tg.chunk(z, n, -1)
-    )
+    v = our_vocabulary()
     p = {
         n: tg.tensor(a, device=device, requires_grad=True) for n, a in problem.parameters().items()
     }
@@ -115,13 +113,11 @@ def my_grad(problem: Problem, device: str) -> tuple[Step, Read]:
     return step, lambda g: dict(zip(p, g, strict=True))
 
 
-@contestant("eager", "tinygrad", "tinygrad", EAGER)
+@contestant("eager", "tinygrad", "tinygrad", EAGER, slow=True)
 def tinygrad(problem: Problem, device: str) -> tuple[Step, Read]:
     from tinygrad import Tensor
 
-    v = SimpleNamespace(
-        sigmoid=Tensor.sigmoid, tanh=Tensor.tanh, chunk=lambda z, n: z.chunk(n, -1)
-    )
+    v = SimpleNamespace(sigmoid=Tensor.sigmoid, tanh=Tensor.tanh, chunk=lambda z, n: z.chunk(n, -1))
     p = {n: Tensor(a, device="CPU").realize() for n, a in problem.parameters().items()}
     x = Tensor(problem.inputs(), device="CPU").realize()
     state = tuple(Tensor(s, device="CPU").realize() for s in problem.states())
@@ -140,6 +136,21 @@ def slices(z: Any, n: int) -> list:
     return [z[:, k * width : (k + 1) * width] for k in range(n)]
 
 
+def our_vocabulary() -> SimpleNamespace:
+    """Returns our names for the words of `problems.py`."""
+    import tinygrad_rnn as tg
+
+    return SimpleNamespace(
+        sigmoid=tg.sigmoid, tanh=tg.tanh, chunk=lambda z, n: z.chunk(n, -1), split=shares
+    )
+
+
+def shares(z: Any, parts: tuple[int, ...]) -> Any:
+    """Returns `z` cut along its last axis into `parts`, given in shares."""
+    unit = z.shape[-1] // sum(parts)
+    return z.split([k * unit for k in parts], -1)
+
+
 def torch_vocabulary() -> SimpleNamespace:
     """Returns torch's names for the words of `problems.py`."""
     import torch
@@ -148,7 +159,7 @@ def torch_vocabulary() -> SimpleNamespace:
         sigmoid=torch.sigmoid,
         tanh=torch.tanh,
         chunk=lambda z, n: z.chunk(n, -1),
-        split=lambda z, parts: z.split([k * z.shape[-1] // sum(parts) for k in parts], -1),
+        split=shares,
     )
 
 

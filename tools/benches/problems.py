@@ -8,13 +8,13 @@ Weights are (in, gates·H): `x @ W + h @ U + b`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-Parameters = dict[str, Any]
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Problem:
     cell: str
     T: int
     B: int
-    I: int  # noqa: E741  (sizes are T B I H everywhere)
+    I: int
     H: int
     dtype: str = "float32"
 
@@ -134,12 +134,22 @@ CELLS = {
 }
 
 
-def unroll(
-    v: Any, problem: Problem, x: Any, state: tuple, p: Parameters
-) -> tuple[list, tuple]:
+def unroll(v: Any, problem: Problem, x: Any, state: tuple, p: Parameters) -> tuple[list, tuple]:
     """Returns [h_1 … h_T] and the last state of the plain loop, one `x_t @ W` per step."""
     step, W, outputs = CELLS[problem.cell].step, p["W"], []
     for t in range(problem.T):
         state = step(v, x[t] @ W, state, p)
         outputs.append(state[0])
     return outputs, state
+
+
+def torch_state(problem: Problem) -> dict[str, np.ndarray]:
+    """Returns the parameters under PyTorch's names and in its layout, for any of our layers too."""
+    p = problem.parameters()
+    U = np.concatenate([p["U"], p["V"]], 1) if "V" in p else p["U"]
+    state = {"weight_ih_l0": p["W"].T, "weight_hh_l0": U.T, "bias_ih_l0": p["b"]}
+    state["bias_hh_l0"] = p.get("d", np.zeros_like(p["b"]))
+    if "P" in p:
+        i, f = np.split(p["P"].T, 2)
+        state |= {"weight_ci_l0": i, "weight_cf_l0": f, "weight_co_l0": p["Q"].T}
+    return {name: np.ascontiguousarray(a) for name, a in state.items()}

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benches.contestants import installed
-from benches.eager import torch_vocabulary
+from benches.eager import our_vocabulary, torch_vocabulary
 from benches.problems import Problem, unroll
 from benches.stopwatch import resident, say
 
@@ -70,8 +70,8 @@ def library(name: str) -> SimpleNamespace:
     else:
         import tinygrad_rnn as tg
 
-        v = SimpleNamespace(sigmoid=tg.sigmoid, tanh=tg.tanh, stack=tg.stack, grad=tg.grad)
-        v.chunk, v.tensor = lambda z, n: tg.chunk(z, n, -1), tg.tensor
+        v = our_vocabulary()
+        v.stack, v.grad, v.tensor = tg.stack, tg.grad, tg.tensor
     v.weight = lambda array: v.tensor(array, requires_grad=True)
     return v
 

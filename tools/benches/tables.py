@@ -24,6 +24,9 @@ def finish(rows: list[dict], options: argparse.Namespace) -> None:
     facts = machine()
     print(heading(facts))
     print(races(rows, options.suite) if options.suite in SUITES else listing(rows))
+    idle = [n for n, entry in SUITES.get(options.suite, {}).items() if entry.slow]
+    for name in idle if not options.contestants else []:
+        print(f"not measured: {name}: takes minutes to start; name it with --contestants")
     if options.json:
         text = json.dumps({**facts, "suite": options.suite, "rows": rows}, indent=1)
         Path(options.json).write_text(text + "\n", encoding="utf-8")
@@ -99,7 +102,7 @@ def matrix(rows: list[dict], field: str, digits: int, reference: str) -> str:
     for leaf in unique(rows, key):
         cells = {r["contestant"]: r.get(field) for r in rows if key(r) == leaf}
         base = cells.get(reference)
-        line = [leaf[0], "T{} B{} H{}".format(leaf[1], leaf[2], leaf[4])]
+        line = [leaf[0], f"T{leaf[1]} B{leaf[2]} H{leaf[4]}"]
         lines.append(line + [entry(cells.get(n), base, digits, n == reference) for n in names])
     return aligned(lines)
 
@@ -113,9 +116,13 @@ def entry(value: float | None, base: float | None, digits: int, plain: bool) -> 
 
 
 def absent(rows: list[dict]) -> str:
-    """Returns a line per contestant that was left out and the reason, each said once."""
-    reasons = [(r["contestant"], r.get("missing") or r.get("failed")) for r in rows]
-    return "\n".join(f"not measured: {n}: {why}" for n, why in dict.fromkeys(reasons) if why)
+    """Returns a line per contestant that was left out and the reason, each said once.
+
+    That a library has no such cell goes without saying: its column shows "-".
+    """
+    reasons = [(r["contestant"], r.get("missing") or r.get("failed") or "has no") for r in rows]
+    named = [(n, why) for n, why in dict.fromkeys(reasons) if not why.startswith("has no")]
+    return "\n".join(f"not measured: {n}: {why}" for n, why in named)
 
 
 def listing(rows: list[dict]) -> str:
