@@ -81,7 +81,7 @@ def test_layers_in_float32(case, library):
     given, state = inputs(library, case, np.float32)
     outputs = layer_outputs(case, module, given, state)
     assert all(t.dtype == np.float32 for t in outputs.values())
-    check(library, case, module, given, outputs, 1e-6)
+    check(library, case, module, given, outputs, 5e-6)  # the recorded numbers are float64
 
 
 @pytest.mark.parametrize("case", SINGLE, ids=label)
