@@ -22,7 +22,14 @@ class Maker:
 
     def add(self, op, *parents, name=None, role="op", shape=(2, 4)):
         node = GraphNode(
-            len(self.graph.nodes), op, tuple(parents), shape, "float64", name, role, dict(self.labels)
+            len(self.graph.nodes),
+            op,
+            tuple(parents),
+            shape,
+            "float64",
+            name,
+            role,
+            dict(self.labels),
         )
         self.graph.nodes.append(node)
         return node.id

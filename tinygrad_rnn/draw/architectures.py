@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .graph import Graph, GraphNode
 from .palette import THEMES, Scale
-from .scene import Box, Frame, Scene, Wire, Words, curve, elbow
+from .scene import Box, Frame, Scene, Wire, curve, elbow
 from .stamp import Options
 
 COLUMN, LEFT = 96.0, 92.0
@@ -121,6 +122,29 @@ def _phases(scene: Scene, it: Shape) -> None:
         scene.frames.append(frame)
 
 
-def legend_words(scene: Scene, y: float) -> None:
-    """Say what a dashed wire means."""
-    scene.words.append(Words(14.0, y, "dashed: the output is fed back as the next input", 9.0))
+def arch_graph(name: str, steps: int = 3, cell: str = "RNN") -> Graph:
+    """Return the same picture as a graph, for the formats that are not pictures."""
+    it = shape(name, steps)
+    made = Graph(title=name.replace("-", " "))
+
+    def add(node: GraphNode) -> int:
+        made.nodes.append(node)
+        return node.id
+
+    before = add(GraphNode(0, None, name="a⟨0⟩", role="state")) if len(it.inputs) > 1 else None
+    fed: int | None = None
+    for t, (given, gives) in enumerate(zip(it.inputs, it.outputs, strict=True), start=1):
+        labels = {"step": t, "cell": cell}
+        source = fed
+        if given:
+            source = add(
+                GraphNode(len(made.nodes), None, name=given, role="input", labels={"step": t})
+            )
+        parents = tuple(p for p in (before, source) if p is not None)
+        before = add(GraphNode(len(made.nodes), cell, parents, labels=labels))
+        fed = None
+        if gives:
+            output = GraphNode(len(made.nodes), "output", (before,), name=gives, labels={"step": t})
+            number = add(output)
+            fed = number if it.feedback else None
+    return made.validate()

@@ -61,7 +61,13 @@ class Weights:
 
 
 def gate(
-    w: Weights, letter: str, label: str, z: Tensor, hidden: int, act: Callable, c: Tensor | None = None
+    w: Weights,
+    letter: str,
+    label: str,
+    z: Tensor,
+    hidden: int,
+    act: Callable,
+    c: Tensor | None = None,
 ) -> Tensor:
     """Return act(z W + b), or act(z W + c V + b) when the gate sees the cell state c."""
     with scope(label, gate=label):

@@ -37,7 +37,9 @@ def dot_text(
 ) -> str:
     """Return DOT without positions; `chips=False` draws parameters once, which `dot` survives
     only for a few steps."""
-    return _Recipe(graph, Scale.over(graph.edge_grads.values(), palette), THEMES[theme], chips).text()
+    return _Recipe(
+        graph, Scale.over(graph.edge_grads.values(), palette), THEMES[theme], chips
+    ).text()
 
 
 class _Recipe:
@@ -197,7 +199,7 @@ def dot_scene(scene: Scene) -> str:
         f' graph [bb="0,0,{num(scene.width)},{num(high)}" bgcolor="{scene.theme.paper}"'
         f" outputorder=nodesfirst splines=true notranslate=true];",
         ' node [fixedsize=true fontname="Helvetica" penwidth=.8 style=filled label=""];',
-        ' edge [arrowsize=.55 arrowhead=normal];',
+        " edge [arrowsize=.55 arrowhead=normal];",
     ]
     lines += _backgrounds(scene, high)
     lines += [_pinned_box(i, box, scene, high) for i, box in enumerate(scene.boxes)]
@@ -256,7 +258,7 @@ def _pinned_words(scene: Scene, high: float) -> list[str]:
         x += {"start": wide / 2, "end": -wide / 2}.get(anchor, 0.0)
         colour = scene.theme.faint if faint else scene.theme.ink
         lines.append(
-            f" t{i} [shape=plaintext style=\"\" {_at(x, y - size * 0.35, high)} {_size(wide, size)}"
+            f' t{i} [shape=plaintext style="" {_at(x, y - size * 0.35, high)} {_size(wide, size)}'
             f' label={quoted(text)} fontsize={num(size)} fontcolor="{colour}"];'
         )
     return lines

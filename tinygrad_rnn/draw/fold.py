@@ -18,8 +18,17 @@ from typing import Any
 from .blocks import convex
 from .graph import Graph, GraphNode
 
-LINEAR = {"matmul", "transpose", "add", "getitem", "concatenate", "reshape", "broadcast_to", "stack"}
-Rule = Callable[[GraphNode], Hashable]
+LINEAR = {
+    "matmul",
+    "transpose",
+    "add",
+    "getitem",
+    "concatenate",
+    "reshape",
+    "broadcast_to",
+    "stack",
+}
+NOTHING: frozenset[int] = frozenset()
 
 
 def fold(graph: Graph, groups: dict[int, Hashable]) -> Graph:
@@ -145,8 +154,11 @@ def _slot(made: Graph, place: dict[int, int], param: int, use: dict[str, Any]) -
     return parents.index(place[param]) if place[param] in parents else use["k"]
 
 
-def to_gates(graph: Graph) -> Graph:
-    """Return the graph with one node per gate and one for the products that gates share."""
+def to_gates(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
+    """Return the graph with one node per gate and one for the products that gates share.
+
+    Here and below, the nodes of `keep` stay what they are.
+    """
     groups: dict[int, Hashable] = {
         node.id: ("gate", *_scope(node), node.labels["gate"])
         for node in graph.nodes
@@ -160,7 +172,7 @@ def to_gates(graph: Graph) -> Graph:
         if None in users or node.name or {u[1:6] for u in users if u} != {_scope(node)}:  # type: ignore[index]
             continue
         groups[node.id] = users.pop() if len(users) == 1 else ("affine", *_scope(node))
-    folded = fold(graph, groups)
+    folded = fold(graph, _without(groups, keep))
     for node in folded.nodes:
         if (node.op or "").endswith(" ops") and node.name is None:
             node.name = "W·+b"
@@ -171,7 +183,11 @@ def _scope(node: GraphNode) -> tuple[Any, ...]:
     return tuple(node.labels.get(k) for k in ("phase", "layer", "dir", "cell", "step"))
 
 
-def to_cells(graph: Graph) -> Graph:
+def _without(groups: dict[int, Hashable], keep: frozenset[int]) -> dict[int, Hashable]:
+    return {i: group for i, group in groups.items() if i not in keep}
+
+
+def to_cells(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     """Return the graph with one node per cell and step, and one per step for what follows."""
     groups: dict[int, Hashable] = {}
     after: set[int] = set()
@@ -184,34 +200,35 @@ def to_cells(graph: Graph) -> Graph:
             if late:
                 after.add(node.id)
             groups[node.id] = ("after" if late else "before", node.labels.get("phase"), node.step)
-    return fold(graph, groups)
+    return fold(graph, _without(groups, keep))
 
 
-def to_steps(graph: Graph) -> Graph:
+def to_steps(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     """Return the graph with one node per time step."""
-    return fold(
-        graph,
-        {
-            n.id: ("step", n.labels.get("phase"), n.step)
-            for n in graph.nodes
-            if n.op and n.step is not None
-        },
-    )
+    groups: dict[int, Hashable] = {
+        n.id: ("step", n.labels.get("phase"), n.step)
+        for n in graph.nodes
+        if n.op and n.step is not None
+    }
+    return fold(graph, _without(groups, keep))
 
 
-def to_layers(graph: Graph) -> Graph:
+def to_layers(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     """Return the graph with one node per layer and direction: the steps disappear."""
-    return fold(
-        graph,
-        {
-            n.id: ("layer", n.labels.get("layer"), n.labels.get("dir"))
-            for n in graph.nodes
-            if n.op and ("layer" in n.labels or "cell" in n.labels)
-        },
-    )
+    groups: dict[int, Hashable] = {
+        n.id: ("layer", n.labels.get("layer"), n.labels.get("dir"))
+        for n in graph.nodes
+        if n.op and ("layer" in n.labels or "cell" in n.labels)
+    }
+    return fold(graph, _without(groups, keep))
 
 
-LEVELS = {"gate": to_gates, "cell": to_cells, "step": to_steps, "layer": to_layers}
+LEVELS: dict[str, Callable[..., Graph]] = {
+    "gate": to_gates,
+    "cell": to_cells,
+    "step": to_steps,
+    "layer": to_layers,
+}
 
 
 def collapse(graph: Graph, pattern: str) -> Graph:

@@ -271,9 +271,7 @@ def _relax(rows: _Rows, row: list[int], x: list[float], sweep: int, upward: bool
         x[node] = base + spot
 
 
-def _ideal(
-    rows: _Rows, node: int, near: list[tuple[int, float, float]], x: list[float]
-) -> float:
+def _ideal(rows: _Rows, node: int, near: list[tuple[int, float, float]], x: list[float]) -> float:
     """Return where the neighbours want a node: leaves pull little, long wires stay straight."""
     if not near:
         return x[node]
@@ -287,8 +285,11 @@ def _ideal(
 
 def _lone(rows: _Rows, node: int) -> bool:
     """Return whether a node is a leaf with one user: a chip, an input."""
-    return not rows.below[node] and len(rows.above[node]) == 1 and node < rows.real and (
-        rows.problem.sizes[node][1] > 0
+    return (
+        not rows.below[node]
+        and len(rows.above[node]) == 1
+        and node < rows.real
+        and (rows.problem.sizes[node][1] > 0)
     )
 
 

@@ -46,7 +46,9 @@ def _scale(scene: Scene, x: float, y: float) -> float:
     """Draw the gradient scale as wires from thin to thick, and what the dashes mean."""
     scale = scene.scale
     high = scale.high or 0.0
-    low_text, high_text = (f"{10**v:.0e}".replace("e-0", "e-").replace("e+0", "e") for v in (scale.low, high))
+    low_text, high_text = (
+        f"{10**v:.0e}".replace("e-0", "e-").replace("e+0", "e") for v in (scale.low, high)
+    )
     x = _say(scene, x, y, f"‖∂L/∂·‖  {low_text}")
     for i in range(12):
         norm = 10 ** (scale.low + (high - scale.low) * (i + 0.5) / 12)
@@ -84,6 +86,8 @@ def _roles(scene: Scene, x: float, y: float) -> float:
     words = {"param": "parameter (one chip per use)", "input": "input, target, state"}
     seen = [r for r in ("input", "param", "op", "loss") if r in used]
     for role in seen:
-        scene.boxes.append(Box(x + 10.0, y, 18.0, 12.0, ("",), shapes[role], role, bold=role == "loss"))
+        scene.boxes.append(
+            Box(x + 10.0, y, 18.0, 12.0, ("",), shapes[role], role, bold=role == "loss")
+        )
         x = _say(scene, x + 24.0, y, words.get(role, {"op": "operation"}.get(role, role)))
     return x

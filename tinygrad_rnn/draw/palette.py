@@ -99,9 +99,7 @@ class Scale:
     plain: str = LIGHT.wire
 
     @classmethod
-    def over(
-        cls, norms: Iterable[float], palette: str = "cividis", theme: str = "light"
-    ) -> Scale:
+    def over(cls, norms: Iterable[float], palette: str = "cividis", theme: str = "light") -> Scale:
         """Return the scale that spans the finite, non-zero norms, six decades at most."""
         good = [n for n in norms if n > 0 and math.isfinite(n)]
         dark = theme == "dark"

@@ -13,16 +13,20 @@ import json
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
 from . import wording
+from ..tensor import Node
+from .fold import fold_sums
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
 from .player_levels import levels
+from .truncation import Cut, truncations
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
+CUTTABLE = 6_000  # more nodes: running backward five more times would take too long
 SAMPLES = (64, 32, 16, 8, 4)
 SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
 
@@ -39,22 +43,39 @@ class PlayerError(ValueError):
 
 
 @dataclass(slots=True)
-class Cut:
-    """Gradients with the state detached every `k` steps: norms per node, per edge "child:slot"."""
-
-    k: int
-    nodes: dict[int, float]
-    edges: dict[str, float]
-    detached: list[str]
-    cosines: dict[int, float] = field(default_factory=dict)  # per parameter, with the full one
-
-
-@dataclass(slots=True)
 class Model:
     """What the player shows of one computation; the graph is not folded."""
 
     graph: Graph
     cuts: Sequence[Cut] = ()
+
+
+def model(
+    graph: Graph, nodes: Sequence[Node] | None = None, root: Node | None = None
+) -> Model:
+    """Return what the player needs; with the engine's nodes of the graph also truncated BPTT."""
+    cuts: list[Cut] = []
+    if nodes is not None and root is not None and len(graph) <= CUTTABLE:
+        cuts = truncations(graph, nodes, root)
+    folded = fold_sums(graph)
+    return Model(folded, [_refolded(cut, graph, folded) for cut in cuts])
+
+
+def _refolded(cut: Cut, graph: Graph, folded: Graph) -> Cut:
+    """Return a cut of a graph as one of the graph whose sums are folded."""
+    if not folded.members:
+        return cut
+    nodes = [replace(n, grad=_norm(cut.nodes.get(n.id))) for n in graph.nodes]
+    twin = fold_sums(Graph(nodes, edge_grads=cut.edges))
+    place = {i: node for node, ids in enumerate(twin.members) for i in ids}
+    detached = [(place[int(child)], slot) for child, slot in (e.split(":") for e in cut.detached)]
+    norms = {n.id: n.grad["norm"] for n in twin.nodes if n.grad is not None}
+    cosines = {place[i]: value for i, value in cut.cosines.items()}
+    return Cut(cut.k, norms, twin.edge_grads, [f"{c}:{k}" for c, k in detached], cosines)
+
+
+def _norm(value: float | None) -> dict[str, Any] | None:
+    return None if value is None else {"norm": value}
 
 
 def player(models: Model | Sequence[Model], title: str | None = None) -> str:
@@ -70,7 +91,7 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
         "css": _text("player.css"),
         "js": "\n".join(_text(script) for script in SCRIPTS),
         "markers": "".join(MARKER.format(name) for name in "f012345zn"),
-        "levels": "".join(_buttons(data[0]["levels"])),
+        "levels": "".join(_buttons({name for each in data for name in each["levels"]})),
         "cuts": "".join(f'<option value="{c.k}">every {c.k}</option>' for c in listed[0].cuts),
         "hidden": "" if listed[0].cuts else "hidden",
         "backward": "1" if any(model.graph.order for model in listed) else "0",
@@ -79,10 +100,11 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("player.html"))
 
 
-def _buttons(levels: Mapping[str, Any]) -> list[str]:
+def _buttons(levels: set[str]) -> list[str]:
     """Return a button per level; its key is its place among all levels there can be."""
-    keys = {name: key for key, name in enumerate(ALL_LEVELS, start=1)}
-    return [f'<button data-key="{keys[name]}">{name}</button>' for name in levels]
+    button = '<button data-key="{}">{}</button>'
+    every = enumerate(ALL_LEVELS, start=1)
+    return [button.format(key, name) for key, name in every if name in levels]
 
 
 def _text(name: str) -> str:
@@ -227,12 +249,11 @@ def state_rows(graph: Graph) -> list[dict[str, Any]]:
             key = (_family(parent), *sorted((k, str(v)) for k, v in _placed(parent)))
             rows.setdefault(key, {})[parent.step] = parent.id
     _add_last(graph, rows)
-    made = [
-        {"label": _row_label(graph.nodes[next(iter(ids.values()))]), "ids": ids}
+    return [
+        {"label": _row_label(graph.nodes[max(ids.values())]), "ids": [ids[t] for t in sorted(ids)]}
         for ids in rows.values()
         if len(ids) > 1
     ]
-    return [row | {"ids": [row["ids"][t] for t in sorted(row["ids"])]} for row in made]  # type: ignore[index]
 
 
 def _family(node: GraphNode) -> str:
@@ -253,7 +274,6 @@ def _add_last(graph: Graph, rows: dict[tuple[Any, ...], dict[int, int]]) -> None
 
 
 def _row_label(node: GraphNode) -> str:
-    name = re.sub(r"\d+", "t", clean(node.name)) if node.name else glyph(node.op)
-    arrow = {"fwd": " →", "rev": " ←"}.get(str(node.labels.get("dir", "")), "")
-    layer = node.labels.get("layer")
-    return f"{name}{arrow}" + ("" if layer is None else f" [{layer}]")
+    if node.name:
+        return clean(node.name).replace(f"⟨{node.step}⟩", "⟨t⟩")
+    return " ".join([glyph(node.op), *(f"{key} {value}" for key, value in _placed(node))])

@@ -7,6 +7,7 @@ points move with the column it comes from: the player may then widen or fold a s
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any
 
@@ -69,9 +70,12 @@ class _Cutter:
         inner = graph.members or [[i] for i in range(len(graph))]
         self.members = [[short.ids[i] for i in ids] for ids in inner]  # drawn → whole graph
         self.owner = {i: node for node, ids in enumerate(self.members) for i in ids}
-        self.parts: dict[int, _Part] = {}  # column of the whole graph, −1 for loose states
+        self.parts: dict[int, _Part] = {}  # column of the whole graph, −1 −2 for loose states
         self.solid: dict[int, int] = {}  # drawn node → place of its box in its column
         self.chips: dict[tuple[int, int], list[int]] = defaultdict(list)
+        frames = [frame.x + frame.w / 2 for frame in scene.frames if frame.kind == "step"]
+        middle = sum(frames) / len(frames) if frames else math.inf
+        self.outside = {box.node: -1 if box.x < middle else -2 for box in scene.boxes}
         self._fill()
         ys = [box.y - box.h / 2 for box in scene.boxes] + [frame.y for frame in scene.frames]
         ys += [y for wire in scene.wires for _, y in wire.points]
@@ -81,8 +85,8 @@ class _Cutter:
         self.height = max(lowest, default=0.0) + MARGIN - self.top
 
     def _home(self, node: int) -> int:
-        """Return the column of a drawn node; −1 for a state that comes from outside."""
-        return self.short.drawn.where.get(self.members[node][-1], -1)
+        """Return the column of a drawn node; for a state from outside −1 left, −2 right of all."""
+        return self.short.drawn.where.get(self.members[node][-1], self.outside.get(node, -1))
 
     def _fill(self) -> None:
         """Find the columns, then put boxes, frames and wires into them."""
@@ -117,10 +121,10 @@ class _Cutter:
 
     def level(self) -> dict[str, Any]:
         """Return the pictures, and the columns of the whole graph."""
-        like = [*self.short.like, -1]  # index −1: the loose states
-        used = sorted({i for i in like if i in self.parts})
+        like = dict(enumerate(self.short.like)) | {-1: -1, -2: -2}
+        used = sorted({i for i in like.values() if i in self.parts})
         pictures = [self._picture(index) for index in used]
-        order = [i for i in [-1, *range(len(like) - 1)] if like[i] in self.parts]
+        order = [i for i in [-1, *range(len(self.short.like)), -2] if like[i] in self.parts]
         for index, picture in zip(used, pictures, strict=True):
             self._spread(index, picture, order)
         columns = [self._column(i, like[i], used.index(like[i])) for i in order]
@@ -205,7 +209,7 @@ class _Cutter:
             edges = [(part.ids[place], slot) for place, slot in wire[5]]
             if not any(edge in drawn.gathers.get(edge[0], ()) for edge in edges):
                 made.append([at[wire[0]] - at[index], *wire[1:]])
-            elif self.short.like[wire[0]] == wire[0]:
+            elif wire[0] >= 0 and self.short.like[wire[0]] == wire[0]:
                 made += self._repeated(index, wire, edges, at)
         picture["X"] = made
 

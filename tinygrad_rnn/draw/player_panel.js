@@ -30,7 +30,7 @@ function meeting(m, id, q) {
   const values = { name: esc(m.title(id)), n: uses.length, here: m.arrived(id, q), sum: bold(m.grad(id, q)), most: fmt(most), from: m.time(uses[0][0]), to: m.step[uses.at(-1)[0]] };
   values.rows = uses.length <= 60 ? `<table>${uses.map(([c], i) => row(name(c), flowed[i], most)).join("")}</table>`
     : fill("t-bars", { ...values, bars: `<svg class="bars" viewBox="0 0 ${uses.length} 60" preserveAspectRatio="none">${flowed.map(rect).join("")}</svg>` });
-  return fill(param ? "t-uses" : uses.length > 1 ? "t-meet" : "t-one", values) + fill("t-sum", values);
+  return fill(param ? "t-uses" : uses.length > 1 ? "t-meet" : "t-one", values) + (uses.length > 1 ? fill("t-sum", values) : "");
 }
 
 /** What a node sends down: upstream × local = contribution, a block per parent. */
@@ -51,7 +51,7 @@ function explain(m, id) {
   const { f, q } = app.moment(m), g = m.grad(id, q), name = esc(m.title(id));
   const why = m.full.g[id] === null ? "t-never" : m.alt.g[id] === null ? "t-cut" : "t-later";
   return fill("t-node", { name, kind: esc(m.kind(id)), shape: m.shape(id).join("×") || "scalar", dtype: esc(m.dtypes[m.dtype_of[id]]), where: esc(m.where(id)),
-    formula: m.opOf(id) && `${name} = ${esc(m.words(id, 0))}`, value: id < f && m.v.norm[id] !== null ? numbers(m, "v", id) : "–",
+    formula: m.opOf(id) && (m.names[id] ? `${name} = ` : "") + esc(m.words(id, 0)), value: id < f && m.v.norm[id] !== null ? numbers(m, "v", id) : "–",
     grad: g === null ? fill(why, {}) : m.alt.k ? `‖·‖ = ${bold(g)}` : numbers(m, "g", id), rest: meeting(m, id, q) + sending(m, id, q) });
 }
 

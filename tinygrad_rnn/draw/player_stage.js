@@ -171,7 +171,7 @@ class Stage {
   /** Zooms so that the height fits, or with `all` also the width where that stays readable. */
   fit(all) {
     const tall = (this.host.clientHeight - 8) / this.height, wide = (this.host.clientWidth - 24) / this.width;
-    this.zoom = Math.min(1.4, all ? Math.max(0.2, Math.min(tall, wide)) : Math.max(0.6, tall));
+    this.zoom = Math.min(1.4, all ? Math.max(0.2, Math.min(tall, wide)) : Math.max(0.5, tall));
     this.x = this.goal = this.inside(this.x);
   }
   zoomBy(factor, px = this.host.clientWidth / 2) {

@@ -45,7 +45,9 @@ def raster(scene: Scene, format: str, engine: str = "auto", timeout: float = 30.
             made = _attempt(name, dot_scene(scene), format, timeout)
             if made:
                 return made
-    raise DrawError(NOT_FOUND if engine in ("dot", "pygraphviz") else NO_PNG.format(format=format), NO_RENDERER)
+    raise DrawError(
+        NOT_FOUND if engine in ("dot", "pygraphviz") else NO_PNG.format(format=format), NO_RENDERER
+    )
 
 
 def available(name: str) -> bool:
@@ -156,7 +158,11 @@ def _paint_wires(axes: object, scene: Scene) -> None:
         stroke = scene.scale.stroke(wire.norm)
         points, head = arrow(wire.points, stroke.width) if wire.arrow else (wire.points, [])
         codes = [Course.MOVETO] + [Course.CURVE4] * (len(points) - 1)
-        style = (0, tuple(map(float, (wire.dash or stroke.dash).split()))) if wire.dash or stroke.dash else "-"
+        style = (
+            (0, tuple(map(float, (wire.dash or stroke.dash).split())))
+            if wire.dash or stroke.dash
+            else "-"
+        )
         axes.add_patch(  # type: ignore[attr-defined]
             PathPatch(Course(points, codes), fc="none", ec=stroke.colour, lw=stroke.width, ls=style)
         )

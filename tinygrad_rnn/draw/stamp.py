@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from . import labels
 from .blocks import Edge, Key
 from .columns import Plan, plan
-from .graph import Graph
+from .graph import Graph, GraphNode
 from .layered import pooled
 from .palette import THEMES, Scale
 from .scene import Box, Frame, Point, Scene, Wire, Words, curve, elbow
@@ -108,7 +108,7 @@ class _Stamper:
         names = [labels.width(labels.caption(node)) + 12.0 for node in self._stub_nodes()]
         return max(names, default=-20.0) + 34.0
 
-    def _stub_nodes(self) -> list:
+    def _stub_nodes(self) -> list[GraphNode]:
         whole = self.options.elide is None and not self.options.wrap
         states = [self.graph.nodes[c].parents[s] for c, s in sorted(self.plan.states)]
         picked = {p for p in states if not whole or p not in self.plan.where}
@@ -172,6 +172,7 @@ class _Stamper:
         box = Box(x, y, made.faces[key].w, made.faces[key].h, face.lines, face.shape, node.role)
         box.node, box.title, box.size = node.id, labels.title(node), face.size
         box.bold = node.role == "loss" and len(key) == 1
+        box.mark = "✖" if _broken(node) and len(key) == 1 else ""
         self.out.boxes.append(box)
 
     # -- wires between columns
@@ -280,12 +281,18 @@ class _Stamper:
             norm = self.graph.edge_grad(*edge)
             title = f"‖gradient‖ = {labels.number(norm)}" if norm is not None else ""
             self.out.wires.append(Wire(points, edge, norm, bool(path) or _ends(lead), title))
-        self.out.wires.sort(key=lambda wire: (wire.norm or 0.0))
+        self.out.wires.sort(key=lambda wire: wire.norm or 0.0)
 
     def _fold_hidden(self) -> None:
         drawn = {wire.edge for wire in self.out.wires}
         every = {(child.id, slot) for _, slot, child in self.graph.edges()}
         self.out.folded = every - drawn
+
+
+def _broken(node: GraphNode) -> bool:
+    """Return whether a node failed to compute, or has something that is not finite in it."""
+    stats = [s for s in (node.value, node.grad) if s]
+    return bool(node.labels.get("failed")) or any(s.get("nonfinite") for s in stats)
 
 
 def _ends(lead: list[Point]) -> bool:
@@ -303,13 +310,12 @@ def _visible(count: int, elide: tuple[int, int] | None, steps: list[int]) -> lis
 
 def _frame_at(frame: Frame, slot: _Slot) -> Frame:
     at = None if frame.label_x is None else frame.label_x + slot.x
-    return Frame(
-        frame.x + slot.x, frame.y + slot.y, frame.w, frame.h, frame.label, frame.kind, at
-    )
+    return Frame(frame.x + slot.x, frame.y + slot.y, frame.w, frame.h, frame.label, frame.kind, at)
 
 
 def _spread(
-    pieces: list[tuple[list[Point], list[Point], tuple[int, int], int]], boxes: dict[int | None, Box]
+    pieces: list[tuple[list[Point], list[Point], tuple[int, int], int]],
+    boxes: dict[int | None, Box],
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Return how far from the centre each wire arrives at its head and leaves its tail."""
     into: dict[int, list[tuple[float, int]]] = defaultdict(list)

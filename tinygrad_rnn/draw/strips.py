@@ -66,7 +66,9 @@ def gate_series(graph: Graph) -> dict[str, dict[int, float]]:
     return lines
 
 
-def _model(out: Scene, graph: Graph, lines: dict[str, dict[int, float | None]], cell: float) -> None:
+def _model(
+    out: Scene, graph: Graph, lines: dict[str, dict[int, float | None]], cell: float
+) -> None:
     steps = graph.steps()
     x = {step: LEFT + i * cell for i, step in enumerate(steps)}
     y = out.height + 16.0
@@ -101,7 +103,12 @@ def _cells(
 
 
 def _strip(
-    out: Scene, name: str, values: dict[int, float | None], x: dict[int, float], y: float, cell: float
+    out: Scene,
+    name: str,
+    values: dict[int, float | None],
+    x: dict[int, float],
+    y: float,
+    cell: float,
 ) -> float:
     out.words.append(Words(14.0, y + 13.0, name, 10.0))
     for step, norm in values.items():

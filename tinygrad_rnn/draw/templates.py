@@ -195,7 +195,9 @@ def _band_label(name: object, deep: bool, both: bool) -> str:
     return labels.clean(", ".join(filter(None, (text, words))))
 
 
-def templates(plan: Plan, values: str = "shape", inner: bool = True) -> list[tuple[Shape, Template]]:
+def templates(
+    plan: Plan, values: str = "shape", inner: bool = True
+) -> list[tuple[Shape, Template]]:
     """Return the local shape and the template of each column; alike columns share one."""
     shapes = [shape_of(plan, i) for i in range(len(plan.columns))]
     signs = [signature(shape) for shape in shapes]

@@ -76,7 +76,9 @@ def tikz(scene: Scene) -> str:
     high = scene.height
     colours = _colours(scene)
     lines = [r"\documentclass[tikz,border=4pt]{standalone}", r"\usepackage[utf8]{inputenc}"]
-    lines += [f"\\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}" for code, name in colours.items()]
+    lines += [
+        f"\\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}" for code, name in colours.items()
+    ]
     lines += [r"\begin{document}", r"\begin{tikzpicture}[x=1pt,y=1pt,font=\sffamily\footnotesize]"]
     theme = scene.theme
     for frame in scene.frames:
@@ -129,7 +131,9 @@ def _tikz_wire(scene: Scene, wire: object, colours: dict[str, str]) -> str:
     )
     line = f"\\draw[{style}] {at[0]}{curves};"
     if head:
-        line += f" \\fill[{colour}] " + " -- ".join(f"({x:.1f},{high - y:.1f})" for x, y in head) + ";"
+        line += (
+            f" \\fill[{colour}] " + " -- ".join(f"({x:.1f},{high - y:.1f})" for x, y in head) + ";"
+        )
     return line
 
 
@@ -137,9 +141,13 @@ def _tikz_box(scene: Scene, box: Box, colours: dict[str, str]) -> str:
     theme = scene.theme
     fill = colours[box.fill or theme.fills.get(box.role, theme.paper)]
     edge = colours[theme.param_edge if box.role == "param" else theme.ink]
-    shape = {"circle": "circle", "round": "rounded corners=4pt", "dashed": "dashed"}.get(box.shape, "")
+    shape = {"circle": "circle", "round": "rounded corners=4pt", "dashed": "dashed"}.get(
+        box.shape, ""
+    )
     size = r"\tiny " if box.size < 9 else ""
-    text = r"\\[-2pt]".join(size + tex(line) for line in (*box.lines, *([box.mark] if box.mark else [])))
+    text = r"\\[-2pt]".join(
+        size + tex(line) for line in (*box.lines, *([box.mark] if box.mark else []))
+    )
     thick = ",thick" if box.bold else ""
     return (
         f"\\node[draw={edge},fill={fill},{shape}{thick},inner sep=0pt,align=center,"
@@ -169,6 +177,8 @@ def table(graph: Graph, limit: int = 200_000) -> str:
         )
     wide = [max(len(row[k]) for row in rows) for k in range(7)]
     lines = [labels.clean(graph.title, 200)] if graph.title else []
-    lines += ["  ".join([*(c.ljust(w) for c, w in zip(row, wide)), row[7]]).rstrip() for row in rows]
+    lines += [
+        "  ".join([*(c.ljust(w) for c, w in zip(row, wide)), row[7]]).rstrip() for row in rows
+    ]
     lines += [labels.clean(note, 400) for note in graph.notes]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,219 @@
+"""The command: one source in, any number of files out, remarks on stderr, an exit code.
+
+0 all is well · 2 bad arguments · 3 no renderer · 4 too large · 5 the drawn code raised (what came
+before it is drawn all the same). A file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import architectures, book
+from .book import Sizes
+from .drawing import FORMATS, Drawing, format_of
+from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
+from .fold import LEVELS
+from .legend import finish
+from .palette import PALETTES, THEMES
+from .sources import MOST_STEPS, near, of_cell, of_source
+from .views import VIEWS, Settings, in_ascii
+
+PROGRAM = "draw_graph"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise DrawError(message)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
+    p = _Parser(prog=PROGRAM, description="Draw the unrolled graph of a recurrent network.")
+    p.add_argument("source", nargs="?", help="file.py:function, module:object or graph.json")
+    p.add_argument(
+        "-o", "--output", action="append", default=[], metavar="FILE", help="- is stdout"
+    )
+    what = p.add_argument_group("what to draw")
+    what.add_argument("--cell", help=", ".join(book.CELLS))
+    what.add_argument("--arch", help=", ".join(architectures.NAMES))
+    what.add_argument("--from-json", metavar="FILE")
+    what.add_argument("--against", metavar="SOURCE", help="a second model, for flow and diff")
+    for name, default in (("steps", 3), ("layers", 1), ("hidden", 4), ("input", 3)):
+        what.add_argument(f"--{name}", type=int, default=default)
+    what.add_argument("--batch", type=int, default=1)
+    what.add_argument("--seed", type=int, default=0)
+    what.add_argument("--loss", choices=("last", "all"), default="all")
+    _view_arguments(p.add_argument_group("how to draw it"))
+    more = p.add_argument_group("more")
+    more.add_argument("--format", choices=FORMATS, help="instead of what the suffix says")
+    more.add_argument("--positions", action="store_true", help="DOT with positions, for neato -n2")
+    more.add_argument("--dump-json", metavar="FILE", help="the graph, for --from-json")
+    more.add_argument("--open", action="store_true", help="show the first file written")
+    more.add_argument("--list-ops", action="store_true", help="count the operations and stop")
+    more.add_argument("--check", action="store_true", help="check the graph and its sums and stop")
+    return p
+
+
+def _view_arguments(how: argparse._ArgumentGroup) -> None:
+    how.add_argument("--view", default="auto", choices=("auto", *VIEWS))
+    how.add_argument("--fold", action="append", default=[], choices=sorted(LEVELS))
+    how.add_argument("--expand", default="", metavar='"t=1,2,-1 gate=forget"')
+    how.add_argument("--collapse", action="append", default=[], metavar="PATTERN")
+    how.add_argument("--elide", default="auto", metavar="K1,K2", help="steps kept, or none")
+    how.add_argument("--wrap", type=int, default=None, metavar="N", help="steps per row")
+    how.add_argument("--grad", default="norm", choices=("none", "norm", "maxabs", "ratio"))
+    how.add_argument("--values", default="shape", choices=("none", "shape", "stats", "full"))
+    how.add_argument("--params", default="chips", choices=("chips", "shelf", "once"))
+    how.add_argument("--engine", default="auto", choices=("auto", "builtin", "dot", "pygraphviz"))
+    how.add_argument("--max-px", type=int, default=16_000)
+    how.add_argument("--timeout", type=float, default=30.0)
+    how.add_argument("--palette", default="cividis", choices=sorted(PALETTES))
+    how.add_argument("--theme", default="light", choices=sorted(THEMES))
+    how.add_argument("--ascii", action="store_true")
+    how.add_argument("--title")
+    how.add_argument("--legend", action=argparse.BooleanOptionalAction, default=True)
+    how.add_argument("--force", action="store_true")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    try:
+        return _run(parser().parse_args(arguments))
+    except DrawError as error:
+        say(str(error))
+        return error.code
+    except BrokenPipeError:
+        return 0
+
+
+def say(text: str) -> None:
+    print(f"{PROGRAM}: {text}", file=sys.stderr)
+
+
+def _run(args: argparse.Namespace) -> int:
+    _check(args)
+    outputs = [
+        (path, args.format or format_of(Path(path))) for path in _outputs(args) if path != "-"
+    ]
+    drawing = _drawing(args)
+    if args.list_ops:
+        return _list_ops(drawing)
+    if args.check:
+        return _check_graph(drawing)
+    for path, format in outputs:
+        _write(drawing, Path(path), format, args.positions)
+    if "-" in args.output:
+        sys.stdout.buffer.write(_bytes(drawing, args.format or "svg", args.positions))
+        sys.stdout.buffer.flush()
+    if args.dump_json:
+        drawing.save(args.dump_json, "json")
+    for line in dict.fromkeys(drawing.said):
+        say(line)
+    if args.open and outputs:
+        webbrowser.open(Path(outputs[0][0]).resolve().as_uri())
+    return drawing.code
+
+
+def _outputs(args: argparse.Namespace) -> list[str]:
+    """Return the files to write; without any, the table goes to stdout."""
+    if not args.output and not (args.list_ops or args.check or args.dump_json):
+        args.output = ["-"]
+        args.format = args.format or "txt"
+    return args.output
+
+
+def _check(args: argparse.Namespace) -> None:
+    sources = [s for s in (args.source, args.cell, args.arch, args.from_json) if s]
+    both = bool(args.cell and args.arch and len(sources) == 2)
+    if len(sources) != 1 and not both:
+        raise DrawError(
+            "give one source: file.py:function, module:object, graph.json, --cell or --arch"
+        )
+    if args.cell and args.cell not in book.CELLS:
+        raise DrawError(f"unknown cell '{args.cell}'{near(args.cell, book.CELLS)}")
+    if args.arch and args.arch not in architectures.NAMES:
+        raise DrawError(f"unknown architecture '{args.arch}'{near(args.arch, architectures.NAMES)}")
+    for name in ("steps", "layers", "hidden", "input", "batch"):
+        if getattr(args, name) < 1:
+            raise DrawError(f"--{name} must be at least 1, got {getattr(args, name)}")
+    if args.steps > MOST_STEPS:
+        raise DrawError(f"--steps must be at most {MOST_STEPS:,}, got {args.steps:,}")
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    wrap = args.wrap if args.wrap is not None else 4 if args.palette == "print" else 0
+    return Settings(
+        args.view, args.elide, wrap, tuple(args.fold), args.expand, tuple(args.collapse), args.grad,
+        args.values, args.params, args.engine, args.palette, args.theme, args.ascii, args.title,
+        args.legend, args.force, args.max_px, args.timeout,
+    )  # fmt: skip
+
+
+def _drawing(args: argparse.Namespace) -> Drawing:
+    settings = _settings(args)
+    if args.arch:
+        return _architecture(args, settings)
+    sizes = Sizes(
+        args.steps, args.hidden, args.input, args.batch, args.layers, args.seed, args.loss
+    )
+    found = [of_cell(args.cell, sizes) if args.cell else of_source(_source(args), sizes)]
+    if args.against:
+        known = args.against in book.CELLS
+        found.append(of_cell(args.against, sizes) if known else of_source(args.against, sizes))
+    drawing = Drawing([graph for graph, _ in found], settings)
+    for graph, error in found:
+        if error is not None:
+            drawing.error, drawing.code = error, USER_CODE
+            drawing.said.extend(graph.notes[-1:])
+    return drawing
+
+
+def _source(args: argparse.Namespace) -> str:
+    return str(args.from_json or args.source)
+
+
+def _architecture(args: argparse.Namespace, settings: Settings) -> Drawing:
+    """Return one of the five architectures; there is no computation in it."""
+    cell = {"brnn": "RNN", "deep": "RNN"}.get(args.cell or "rnn", (args.cell or "rnn").upper())
+    scene = architectures.arch_view(args.arch, min(args.steps, 200), cell, settings.options(None))
+    scene.legend = False
+    graph = architectures.arch_graph(args.arch, min(args.steps, 200), cell)
+    drawing = Drawing([graph], settings)
+    drawing._scene = finish(scene)
+    if settings.ascii:
+        in_ascii(drawing._scene)
+    return drawing
+
+
+def _bytes(drawing: Drawing, format: str, positions: bool) -> bytes:
+    if format == "dot" and positions:
+        return drawing.dot_positions.encode()
+    return drawing.bytes(format)
+
+
+def _write(drawing: Drawing, path: Path, format: str, positions: bool) -> None:
+    from .raster import save_bytes
+
+    save_bytes(path, _bytes(drawing, format, positions))
+
+
+def _list_ops(drawing: Drawing) -> int:
+    counts = Counter(node.op or node.role for node in drawing.graph.nodes)
+    for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        print(f"{count:8,}  {name}")
+    return drawing.code
+
+
+def _check_graph(drawing: Drawing) -> int:
+    """Print what was checked; 1 when the contributions of a parameter miss its gradient."""
+    graph = drawing.graph.validate()
+    print(f"{len(graph):,} nodes, ids dense, parents before children")
+    worst = [(n.grad["check"], n.name) for n in graph.nodes if n.grad and "check" in n.grad]
+    for difference, name in worst:
+        print(f"Σₜ contributions = {name}.grad (max diff {difference:.0e})")
+    return BAD_ARGUMENTS if any(not d < 1e-4 for d, _ in worst) else drawing.code

@@ -1,0 +1,278 @@
+"""`draw(x)`: a drawing of whatever x is, that shows itself in a notebook and saves itself.
+
+x is a Tensor (or several), a function that returns one, or a Graph. Nothing is computed again and
+no `.grad` changes, except for a function, which is run once with its backward pass.
+"""
+
+from __future__ import annotations
+
+import html as markup
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..tensor import Tensor
+from . import dot, labels, raster, texts
+from .capture import FREED, Run, check_result, convert, graph_of, named, run
+from .errors import TOO_LARGE, USER_CODE, DrawError
+from .failing import failure
+from .graph import Graph
+from .scene import Scene
+from .svg import svg
+from .views import Settings, prepared, scene_of, view_of
+
+FORMATS = ("svg", "html", "png", "pdf", "dot", "mermaid", "tikz", "json", "txt")
+SUFFIXES = {"mmd": "mermaid", "mermaid": "mermaid", "tex": "tikz", "gv": "dot", "htm": "html"}
+PNG_INLINE = 300_000
+POINT = 96 / 72  # pixels of a PNG per unit of a scene
+
+
+class Drawing:
+    """A picture of one or more graphs; `said` has the remarks, `code` what a command exits with."""
+
+    def __init__(self, graphs: Sequence[Graph], settings: Settings | None = None) -> None:
+        self.graphs = list(graphs)
+        self.settings = settings or Settings()
+        self.code = 0
+        self.error: Exception | None = None
+        self._scene: Scene | None = None
+
+    @property
+    def graph(self) -> Graph:
+        return self.graphs[0]
+
+    @property
+    def said(self) -> list[str]:
+        """Return what was decided instead of the wish, for the reader to know."""
+        return self.settings.said
+
+    @property
+    def scene(self) -> Scene:
+        if self._scene is None:
+            self._scene = scene_of(self.graphs, self.settings)
+        return self._scene
+
+    @property
+    def svg(self) -> str:
+        return self._by_dot("svg").decode() if self._wants_dot() else svg(self.scene)
+
+    @property
+    def html(self) -> str:
+        """Return the player: one page that needs no network."""
+        from .player import Model, PlayerError, player
+
+        try:
+            return player([Model(graph) for graph in self.graphs], self.settings.title)
+        except PlayerError as error:
+            raise DrawError(str(error), TOO_LARGE) from error
+
+    @property
+    def dot(self) -> str:
+        """Return DOT for `dot`, without positions."""
+        graph = prepared(self.graph, self.settings)
+        if view_of(graph, self.settings) == "gate":
+            from .fold import to_gates
+
+            graph = to_gates(graph)
+        chips = self.settings.params != "once"
+        return dot.dot_text(graph, self.settings.palette, self.settings.theme, chips)
+
+    @property
+    def dot_positions(self) -> str:
+        """Return DOT with positions, for `neato -n2`: the same picture as the SVG."""
+        return dot.dot_scene(self.scene)
+
+    @property
+    def mermaid(self) -> str:
+        """Return a Mermaid flow chart; of cells where all nodes would be too many for it."""
+        from .fold import to_cells
+
+        graph = prepared(self.graph, self.settings)
+        if sum(1 for _ in graph.edges()) > texts.MERMAID_EDGES:
+            self.said.append("Mermaid ends at 500 edges: wrote cell level instead")
+            graph = to_cells(graph)
+        return texts.mermaid(graph)
+
+    @property
+    def tikz(self) -> str:
+        return texts.tikz(self.scene)
+
+    @property
+    def text(self) -> str:
+        """Return the table of all nodes: step, op, name, shape, ‖v‖, ‖g‖."""
+        return "\n".join(texts.table(graph) for graph in self.graphs)
+
+    @property
+    def json(self) -> str:
+        return self.graph.to_json()
+
+    def bytes(self, format: str) -> bytes:
+        """Return the drawing in one of `FORMATS`."""
+        if format in ("png", "pdf"):
+            return self._raster(format)
+        if format not in FORMATS:
+            raise DrawError(f"unknown format '{format}'; formats: {', '.join(FORMATS)}")
+        text = str(getattr(self, {"txt": "text"}.get(format, format)))
+        if self.settings.ascii and format in ("dot", "mermaid", "txt"):
+            text = labels.ascii_only(text)
+        return text.encode("utf-8", "replace")
+
+    def save(self, path: str | Path, format: str | None = None) -> Path:
+        """Write the drawing to a file, whole or not at all; the suffix says the format."""
+        path = Path(path)
+        raster.save_bytes(path, self.bytes(format or format_of(path)))
+        return path
+
+    def explore(self, height: int = 640) -> Any:
+        """Return the player for a notebook cell, in a frame of its own."""
+        from .notebook import Frame
+
+        return Frame(self.html, height)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Return all that a notebook may show: inline SVG keeps tool tips, PNG shows on GitHub."""
+        picture = self.svg
+        bundle: dict[str, Any] = {
+            "text/html": _inline(picture),
+            "image/svg+xml": picture,
+            "text/plain": self.text,
+        }
+        try:
+            image = self._raster("png")
+        except DrawError:
+            return bundle
+        return bundle | ({"image/png": image} if len(image) <= PNG_INLINE else {})
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {self.graph.title or 'a graph'}: {len(self.graph)} nodes>"
+
+    def __str__(self) -> str:
+        return self.text
+
+    # -- Graphviz
+
+    def _wants_dot(self) -> bool:
+        return self.settings.engine in ("dot", "pygraphviz")
+
+    def _raster(self, format: str) -> bytes:
+        if self._wants_dot():
+            return self._by_dot(format)
+        scene = self.scene
+        wide = max(scene.width, scene.height) * POINT
+        if format == "png" and wide > self.settings.max_px:
+            raise DrawError(
+                f"PNG would be {wide:,.0f} px wide (limit {self.settings.max_px:,}). "
+                "Use --wrap 10, --elide 3,3 or -o x.svg",
+                TOO_LARGE,
+            )
+        return raster.raster(scene, format, self.settings.engine, self.settings.timeout)
+
+    def _by_dot(self, format: str) -> bytes:
+        """Return what dot lays out by itself; ours instead when it is missing or too slow."""
+        engine = next((e for e in ("dot", "pygraphviz") if raster.available(e)), None)
+        if engine is None:
+            raise DrawError(raster.NOT_FOUND, raster.NO_RENDERER)
+        run = raster.by_dot if engine == "dot" else raster.by_pygraphviz
+        try:
+            return run(self.dot, format, self.settings.timeout)
+        except raster.TookTooLong:
+            self.said.append(_too_slow(self.graph, self.settings.timeout))
+        except OSError as error:
+            self.said.append(f"dot failed ({error}). Falling back to the builtin layout")
+        except raster.subprocess.SubprocessError as error:
+            self.said.append(f"dot failed ({error}). Falling back to the builtin layout")
+        self.settings.engine = "auto"
+        return svg(self.scene).encode() if format == "svg" else self._raster(format)
+
+
+def _too_slow(graph: Graph, timeout: float) -> str:
+    shared = [len(uses) for uses in graph.param_uses.values()]
+    return (
+        f"dot did not finish in {timeout:.0f} s ({len(graph):,} nodes, {len(shared)} parameters "
+        f"shared by {max(shared, default=0)} steps each). "
+        "Falling back to the builtin layout; use --params chips."
+    )
+
+
+def _inline(picture: str) -> str:
+    """Return SVG for a page: wide pictures scroll instead of shrinking."""
+    label = markup.escape(picture.partition('<title id="title">')[2].partition("</title>")[0])
+    return f'<div style="overflow-x:auto" aria-label="{label}">{picture}</div>'
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix means; a DrawError when it means none."""
+    suffix = path.suffix.lstrip(".").lower()
+    format = SUFFIXES.get(suffix, suffix)
+    if format not in FORMATS:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        raise DrawError(f"cannot tell the format of '{path}'; suffixes: {known}, .tex")
+    return format
+
+
+def draw(x: Any, view: str = "auto", against: Any = None, **wishes: Any) -> Drawing:
+    """Return the drawing of a Tensor, of several, of a function, or of a Graph.
+
+    `view` is one of auto, rolled, cell, gate, op, flow, params, backward, diff, table; `wishes`
+    are the fields of `Settings`. A function that raises is drawn as far as it came.
+    """
+    known = {f.name for f in fields(Settings)}
+    unknown = sorted(set(wishes) - known)
+    if unknown:
+        raise DrawError(f"draw() has no option '{unknown[0]}'; options: {', '.join(sorted(known))}")
+    names = named(sys._getframe(1).f_locals)
+    settings = Settings(view=view, **wishes)
+    made = [_drawn(one, names) for one in ([x] if against is None else [x, against])]
+    drawing = Drawing([graph for graph, _ in made], settings)
+    drawing.error = next((error for _, error in made if error is not None), None)
+    if drawing.error is not None:
+        drawing.code = USER_CODE
+        drawing.said.extend(drawing.graph.notes[-1:])
+    return drawing
+
+
+def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, Exception | None]:
+    if isinstance(x, Graph):
+        return x, None
+    if callable(x) and not isinstance(x, Tensor):
+        title = getattr(x, "__name__", type(x).__name__)
+        return graph_of_run(run(x), str(title), names)
+    return graph_of(check_result(x), names), None
+
+
+def graph_of_run(
+    made: Run, title: str, names: dict[Any, str] | None = None, backward: bool = True
+) -> tuple[Graph, Exception | None]:
+    """Return the graph of a function that was run, and the error when it raised."""
+    names = {**(names or {}), **made.names}
+    if made.error is not None:
+        return failure(made, names, title), made.error
+    found = check_result(made.result, title)
+    flow = None
+    if backward and len(found) == 1 and not found[0].shape and found[0].requires_grad:
+        flow = backward_of(found[0])
+    return graph_of(found, names, title, flow), None
+
+
+def backward_of(loss: Tensor) -> Any:
+    """Return the Flow of a backward pass, run now unless one was recorded."""
+    node = loss.node
+    if node is not None and node.flow is not None:
+        return node.flow
+    try:
+        return loss.backward(record="full")
+    except RuntimeError as error:
+        if "freed" in str(error) or "second time" in str(error):
+            raise DrawError(FREED) from error
+        raise
+
+
+def traced(function: Callable[[], Any], title: str = "") -> Graph:
+    """Return the graph of everything a function computed, also what its result does not need."""
+    made = run(function)
+    if made.error is not None:
+        raise made.error
+    roots = [t.node for t in check_result(made.result) if t.node is not None]
+    return convert(made.nodes, roots, made.names, title)

@@ -1,0 +1,248 @@
+"""From a graph and the reader's wishes to a scene: which view, what is folded, what is left out.
+
+A picture that would be too large becomes a smaller one, and `said` tells what was done instead;
+nothing is cut silently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import fold as folding
+from .backward import backward_graph
+from .choose import chosen
+from .diff import diff_view
+from .errors import TOO_LARGE, DrawError
+from .graph import Graph, GraphNode
+from .grid import cell_view
+from .labels import ascii_only
+from .legend import finish
+from .rolled import rolled_view
+from .scene import Scene
+from .stamp import Options, unrolled
+from .strips import flow_view, params_view
+
+VIEWS = ("arch", "rolled", "cell", "gate", "op", "flow", "params", "backward", "diff", "table")
+OP_LIMIT, GATE_LIMIT = 300, 3_000
+ELEMENTS, MOST_OPS, PLAIN_OPS = 6_000, 12_000, 4_000
+CELL_COLUMNS = 40
+BYTES_PER_ELEMENT = 125
+
+
+@dataclass(slots=True)
+class Settings:
+    """All that a reader may wish for; the defaults choose by the size of the graph."""
+
+    view: str = "auto"
+    elide: str = "auto"
+    wrap: int = 0
+    fold: tuple[str, ...] = ()
+    expand: str = ""
+    collapse: tuple[str, ...] = ()
+    grad: str = "norm"
+    values: str = "shape"
+    params: str = "chips"
+    engine: str = "auto"
+    palette: str = "cividis"
+    theme: str = "light"
+    ascii: bool = False
+    title: str | None = None
+    legend: bool = True
+    force: bool = False
+    max_px: int = 16_000
+    timeout: float = 30.0
+    said: list[str] = field(default_factory=list)
+
+    def options(self, elide: tuple[int, int] | None) -> Options:
+        return Options(
+            elide, self.wrap, self.values, self.palette, self.theme, self.legend, self.title
+        )
+
+
+def scene_of(graphs: Sequence[Graph], settings: Settings) -> Scene:
+    """Return the finished scene of the first graph; of all of them for `flow` and `diff`."""
+    graphs = [prepared(graph, settings) for graph in graphs]
+    scene = _made(graphs, settings)
+    scene = finish(scene)
+    return in_ascii(scene) if settings.ascii else scene
+
+
+def prepared(graph: Graph, settings: Settings) -> Graph:
+    """Return the graph with the wished measure of gradients and the wished folds."""
+    graph = measured(graph, settings.grad)
+    for pattern in settings.collapse:
+        graph = folding.collapse(graph, pattern)
+    for level in settings.fold:
+        keep = chosen(graph, settings.expand) if settings.expand else folding.NOTHING
+        graph = folding.LEVELS[level](graph, keep)
+    if settings.expand and not settings.fold:
+        chosen(graph, settings.expand)  # a typo is told even where nothing is folded
+    return folding.fold_sums(graph)
+
+
+def view_of(graph: Graph, settings: Settings) -> str:
+    """Return the view to draw; a graph too large for the wished one gets a coarser one."""
+    ops = sum(node.op is not None for node in graph.nodes)
+    if settings.view == "auto":
+        if not graph.steps():
+            return "op"
+        return "op" if ops <= OP_LIMIT else "gate" if ops <= GATE_LIMIT else "cell"
+    if settings.view in ("op", "gate") and settings.elide == "auto" and ops > MOST_OPS:
+        _say_folded(graph, ops, settings)
+        return "cell"
+    return settings.view
+
+
+def _say_folded(graph: Graph, ops: int, settings: Settings) -> None:
+    size = BYTES_PER_ELEMENT * _elements(graph) / 1e6
+    steps = f"T={len(graph.steps()):,}" if graph.steps() else "it"
+    settings.said.append(
+        f"graph has {ops:,} ops; drawing {steps} at {settings.view} level would make a "
+        f"{size:.0f} MB SVG. Wrote cell level instead. "
+        f"Use --view {settings.view} --elide 2,2, or -o x.html."
+    )
+
+
+def _elements(graph: Graph) -> int:
+    return 3 * len(graph) + 3 * sum(len(node.parents) for node in graph.nodes)
+
+
+def _made(graphs: list[Graph], settings: Settings) -> Scene:
+    graph, view = graphs[0], view_of(graphs[0], settings)
+    if view == "flow":
+        return flow_view(graphs, settings.options(None))
+    if view == "params":
+        return params_view(graph, settings.options(None))
+    if view == "diff":
+        if len(graphs) != 2:
+            raise DrawError("--view diff needs two sources: the second with --against SOURCE")
+        elide = _elision(graph, settings, ELEMENTS)
+        return diff_view(graph, graphs[1], settings.options(elide))
+    if view == "rolled":
+        return rolled_view(graph, settings.options(None))
+    if view == "cell":
+        if not graph.steps():
+            return _whole(folding.to_layers(graph), settings)
+        many = len(graph.steps()) > CELL_COLUMNS
+        return cell_view(graph, settings.options(_wished(settings, many)))
+    if view == "backward":
+        graph = backward_graph(graph)
+    if view == "gate":
+        keep = chosen(graph, settings.expand) if settings.expand else folding.NOTHING
+        graph = folding.to_gates(graph, keep)
+    return _whole(graph, settings)
+
+
+def _whole(graph: Graph, settings: Settings) -> Scene:
+    """Return the unrolled scene; a graph with too many columns shows the first and the last."""
+    if not graph.steps() and len(graph) > PLAIN_OPS:
+        raise DrawError(
+            f"graph has {len(graph):,} nodes and no time steps; that is too many to draw. "
+            "Use -o x.txt, --collapse PATTERN, or scope(..., step=t) in your code",
+            TOO_LARGE,
+        )
+    if settings.params != "chips":
+        graph = without_params(graph, settings)
+    elide = _elision(graph, settings, ELEMENTS)
+    return unrolled(graph, settings.options(elide))
+
+
+def _elision(graph: Graph, settings: Settings, most: int) -> tuple[int, int] | None:
+    steps = len(graph.steps())
+    many = _elements(graph) > most and steps > 5
+    elide = _wished(settings, many)
+    if settings.elide == "auto" and elide and many:
+        settings.said.append(
+            f"drew steps 1, 2, {steps - 1:,} and {steps:,} of {steps:,}; --elide none draws all"
+        )
+    return elide
+
+
+def _wished(settings: Settings, many: bool) -> tuple[int, int] | None:
+    if settings.elide == "none":
+        return None
+    if settings.elide == "auto":
+        return (2, 2) if many else None
+    try:
+        first, last = (int(part) for part in settings.elide.split(","))
+    except ValueError:
+        raise DrawError(f"--elide wants FIRST,LAST or none, got '{settings.elide}'") from None
+    if first < 1 or last < 1:
+        raise DrawError(f"--elide keeps at least 1,1 steps, got '{settings.elide}'")
+    return (first, last)
+
+
+def without_params(graph: Graph, settings: Settings) -> Graph:
+    """Return the graph without parameters; a note lists them (the shelf)."""
+    params = [node for node in graph.nodes if node.role == "param"]
+    most = max((_times(graph, node) for node in params), default=0)
+    if settings.params == "once" and most > 8 and not settings.force:
+        raise DrawError(
+            f"--params once refused: a parameter is used {most} times, and one node with {most} "
+            "wires pulls every layout to pieces. Use --params chips, or --force"
+        )
+    gone = {node.id for node in params}
+    number = {n.id: i for i, n in enumerate(n for n in graph.nodes if n.id not in gone)}
+    made = Graph(title=graph.title, notes=list(graph.notes))
+    for node in graph.nodes:
+        if node.id in gone:
+            continue
+        parents = tuple(None if p is None or p in gone else number[p] for p in node.parents)
+        made.nodes.append(replace(node, id=number[node.id], parents=parents))
+        for slot in range(len(parents)):
+            norm = graph.edge_grad(node.id, slot)
+            if norm is not None and parents[slot] is not None:
+                made.edge_grads[f"{number[node.id]}:{slot}"] = norm
+    shelf = ", ".join(f"{n.name or 'parameter'} used {_times(graph, n)}×" for n in params)
+    made.notes.append(f"parameters: {shelf}")
+    return made
+
+
+def _times(graph: Graph, node: GraphNode) -> int:
+    uses = graph.param_uses.get(node.id)
+    return len(uses) if uses else sum(p.id == node.id for p, _, _ in graph.edges())
+
+
+def measured(graph: Graph, grad: str) -> Graph:
+    """Return the graph with another measure on its edges, or without gradients."""
+    if grad == "norm" or not graph.has_gradients:
+        return graph
+    made = replace(graph, nodes=[replace(node) for node in graph.nodes])
+    made.edge_grads = {}
+    if grad == "none":
+        for node in made.nodes:
+            node.grad = None
+        return made
+    for key, norm in graph.edge_grads.items():
+        child, _, _ = key.partition(":")
+        made.edge_grads[key] = _measure(graph, key, norm, graph.nodes[int(child)], grad)
+    return made
+
+
+def _measure(graph: Graph, key: str, norm: float, child: GraphNode, grad: str) -> float:
+    if grad == "ratio":
+        above = child.grad_norm
+        return norm / above if above else math.nan if norm else 0.0
+    sample: Any = graph.edge_samples.get(key)
+    if sample is None:
+        raise DrawError("--grad maxabs needs the values of gradients, which were not recorded")
+    return max((abs(v) for v in sample), default=0.0)
+
+
+def in_ascii(scene: Scene) -> Scene:
+    """Return the scene with every text in ASCII."""
+    scene.title = ascii_only(scene.title)
+    for box in scene.boxes:
+        box.lines = tuple(map(ascii_only, box.lines))
+        box.title, box.mark = ascii_only(box.title), ascii_only(box.mark)
+    for words in scene.words:
+        words.text = ascii_only(words.text)
+    for frame in scene.frames:
+        frame.label = ascii_only(frame.label)
+    for item in (*scene.wires, *scene.patches):
+        item.title = ascii_only(item.title)
+    scene.description = ascii_only(scene.description)
+    return scene
