@@ -4,6 +4,7 @@ from . import linalg, methods
 from .autodiff import Flow, grad
 from .backend import get_default_dtype, set_default_dtype
 from .calculus import checkpoint, detect_anomaly, hessian, hvp, jacobian, jvp, vjp
+from .check import GradcheckError, gradcheck, gradgradcheck
 from .context import enable_grad, is_grad_enabled, no_grad, scope, trace
 from .creation import (
     arange,

@@ -50,7 +50,7 @@ class Mode:
 
     __slots__ = ("anomaly", "grad", "nodes", "plain")
 
-    def __init__(self, grad: bool = True, nodes: list | None = None, anomaly: bool = False):
+    def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False):
         self.grad, self.nodes, self.anomaly = grad, nodes, anomaly
         self.plain = nodes is None and not anomaly
 
@@ -85,12 +85,24 @@ def is_grad_enabled() -> bool:
     return MODE.get().grad
 
 
+class Trace(list):
+    """A list of nodes that knows which it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set = set()
+
+    def add(self, node: Any) -> None:
+        self.append(node)
+        self.seen.add(node)
+
+
 @contextmanager
 def trace() -> Iterator[list]:
     """Yields a list that fills with every node made in the block, each with its `.value`.
 
     Also ops that need no gradient are recorded, and the list survives an exception half-way.
     """
-    nodes: list = []
+    nodes = Trace()
     with mode(nodes=nodes):
         yield nodes

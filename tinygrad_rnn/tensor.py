@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backend import Array, as_array, is_array, is_device, library, library_of
-from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled, scope, trace  # noqa: F401
+from .context import (  # noqa: F401
+    MODE, SCOPE, Mode, Trace, enable_grad, enclosing, is_grad_enabled, scope, trace,
+)  # fmt: skip
 from .errors import different_devices, explained, line_of_user, watch
 from .outward import Outward
 
@@ -419,18 +421,18 @@ def look(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
     if mode.nodes is not None:
         trace_leaves(inputs, mode.nodes)
         node.value = y
-        mode.nodes.append(node)
+        mode.nodes.add(node)
     if mode.anomaly and node.op is not None:
         node.where = line_of_user()
         watch(node.op.name, str(node.scope or ""), y, node.where)
 
 
-def trace_leaves(inputs: Iterable[Any], nodes: list[Node]) -> None:
+def trace_leaves(inputs: Iterable[Any], nodes: Trace) -> None:
     """Adds the inputs that were made outside to a trace the first time they are used in it."""
     for x in inputs:
-        if isinstance(x, Tensor) and leaf_of(x).value is not x._array:
+        if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
             leaf_of(x).value = x._array
-            nodes.append(leaf_of(x))
+            nodes.add(leaf_of(x))
 
 
 def toposort(*roots: Node) -> list[Node]:
