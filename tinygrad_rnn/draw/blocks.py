@@ -237,7 +237,7 @@ def _join(first: list[Point], second: list[Point]) -> list[Point]:
 
 def convex(groups: dict[Key, object], edges: Iterable[Edge]) -> set[object]:
     """Return the groups that can be drawn as one part: no path leaves one and comes back."""
-    links = [(source, (child,)) for source, child, _ in edges]
+    links: list[tuple[Key, Key]] = [(source, (child,)) for source, child, _ in edges]
     keys = {key for pair in links for key in pair} | set(groups)
     bad: set[object] = set()
     while True:

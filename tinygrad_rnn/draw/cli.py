@@ -193,7 +193,7 @@ def _architecture(args: argparse.Namespace, settings: Settings) -> Drawing:
 def _bytes(drawing: Drawing, format: str, positions: bool) -> bytes:
     if format == "dot" and positions:
         return drawing.dot_positions.encode()
-    return drawing.bytes(format)
+    return drawing.encoded(format)
 
 
 def _write(drawing: Drawing, path: Path, format: str, positions: bool) -> None:

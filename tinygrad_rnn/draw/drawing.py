@@ -108,7 +108,7 @@ class Drawing:
     def json(self) -> str:
         return self.graph.to_json()
 
-    def bytes(self, format: str) -> bytes:
+    def encoded(self, format: str) -> bytes:
         """Return the drawing in one of `FORMATS`."""
         if format in ("png", "pdf"):
             return self._raster(format)
@@ -122,7 +122,7 @@ class Drawing:
     def save(self, path: str | Path, format: str | None = None) -> Path:
         """Write the drawing to a file, whole or not at all; the suffix says the format."""
         path = Path(path)
-        raster.save_bytes(path, self.bytes(format or format_of(path)))
+        raster.save_bytes(path, self.encoded(format or format_of(path)))
         return path
 
     def explore(self, height: int = 640) -> Any:

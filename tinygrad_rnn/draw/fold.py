@@ -40,7 +40,7 @@ def fold(graph: Graph, groups: dict[int, Hashable]) -> Graph:
         n.id: groups[n.id] if groups.get(n.id) in sound else ("node", n.id) for n in graph.nodes
     }
     folded = _merge(graph, home)
-    left = {group for group in wanted.values()} - sound
+    left = set(wanted.values()) - sound
     if left:
         folded.notes.append(f"{len(left)} groups stay unfolded: they are entered twice")
     return folded
@@ -232,7 +232,7 @@ LEVELS: dict[str, Callable[..., Graph]] = {
 
 
 def collapse(graph: Graph, pattern: str) -> Graph:
-    """Return the graph with the nodes whose scope path matches folded, one node per path and step."""
+    """Return the graph with the nodes of matching scope paths folded, one per path and step."""
     return fold(
         graph,
         {

@@ -7,9 +7,9 @@ of ‖∂L/∂state‖; the parameters stand on a shelf below with how often eac
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 
 from . import labels
+from .cells import Row, cells_of, in_step
 from .graph import Graph, GraphNode
 from .palette import THEMES, Scale
 from .scene import Box, Point, Scene, Wire, Words, curve, elbow
@@ -18,81 +18,6 @@ from .stamp import Options
 CELL_W, CELL_H = 66.0, 50.0
 COLUMN, ROW = 112.0, 104.0
 LEFT = 92.0
-
-Row = tuple[object, object]  # layer, direction
-
-
-@dataclass(slots=True)
-class Cells:
-    """A graph sorted into cells: which row and step each node belongs to."""
-
-    graph: Graph
-    rows: list[Row] = field(default_factory=list)
-    steps: list[tuple[str, int]] = field(default_factory=list)
-    home: dict[int, tuple[Row, tuple[str, int]]] = field(default_factory=dict)
-    heads: dict[tuple[str, int], list[int]] = field(default_factory=dict)
-    names: dict[Row, str] = field(default_factory=dict)
-    below: dict[tuple[str, int], list[int]] = field(default_factory=dict)
-    ends: list[int] = field(default_factory=list)
-    through: set[int] = field(default_factory=set)  # between two cells of one step
-
-    def states(self) -> list[tuple[int, tuple[Row, tuple[str, int]], tuple[Row, tuple[str, int]]]]:
-        """Return (source node, its cell, the cell that reads it) for each state, once."""
-        found = {}
-        for parent, _, child in self.graph.edges():
-            here, there = self.home.get(parent.id), self.home.get(child.id)
-            if here and there and here[0] == there[0] and here[1] != there[1]:
-                found[(parent.id, here, there)] = None
-        return list(found)
-
-
-def cells_of(graph: Graph) -> Cells:
-    """Return the nodes of a graph by cell; without cell labels a whole step is the cell."""
-    labelled = any("cell" in node.labels for node in graph.nodes)
-    made = Cells(graph, through=_between_cells(graph) if labelled else set())
-    rows: dict[Row, None] = {}
-    steps: dict[tuple[str, int], None] = {}
-    for node in graph.nodes:
-        if node.step is None:
-            if node.op:
-                made.ends.append(node.id)
-            continue
-        step = (str(node.labels.get("phase", "")), node.step)
-        steps[step] = None
-        if node.op and ("cell" in node.labels or not labelled):
-            row = (node.labels.get("layer"), node.labels.get("dir"))
-            rows[row] = None
-            made.home[node.id] = (row, step)
-            made.names[row] = str(node.labels.get("cell", "cell"))
-        elif node.id in made.through:
-            continue
-        elif node.op and any(p in made.home or _in(made.heads, step, p) for p in node.parents):
-            made.heads.setdefault(step, []).append(node.id)
-        else:
-            made.below.setdefault(step, []).append(node.id)
-    phases = list(dict.fromkeys(step[0] for step in steps))
-    made.steps = sorted(steps, key=lambda s: (phases.index(s[0]), s[1]))
-    made.rows = sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
-    return made
-
-
-def _between_cells(graph: Graph) -> set[int]:
-    """Return the operations outside of cells that lead from one cell to another."""
-    after: set[int] = set()
-    for node in graph.nodes:
-        known = [p for p in node.parents if p is not None]
-        if any("cell" in graph.nodes[p].labels and graph.nodes[p].op or p in after for p in known):
-            after.add(node.id)
-    before: set[int] = set()
-    for node in reversed(graph.nodes):
-        if "cell" in node.labels or node.id in before:
-            before |= {p for p in node.parents if p is not None}
-    plain = (n.id for n in graph.nodes if n.op and "cell" not in n.labels and n.step is not None)
-    return after & before & set(plain)
-
-
-def _in(table: dict[tuple[str, int], list[int]], step: tuple[str, int], node: int | None) -> bool:
-    return node in table.get(step, ())
 
 
 def cell_view(graph: Graph, options: Options | None = None) -> Scene:
@@ -324,7 +249,9 @@ class _Grid:
             return self.cells.home[node]
         step = self.graph.nodes[node].step
         where = (str(self.graph.nodes[node].labels.get("phase", "")), step)
-        return ("head", where) if step is not None and _in(self.cells.heads, where, node) else None  # type: ignore[arg-type]
+        return (
+            ("head", where) if step is not None and in_step(self.cells.heads, where, node) else None
+        )  # type: ignore[arg-type]
 
     def _up(self, low: Box, high: Box, edge: tuple[int, int], norm: float | None) -> None:
         start, end = (low.x, low.y - low.h / 2), (high.x, high.y + high.h / 2)

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice, permutations
 
+from .straight import place
+
 ROW_GAP = 22.0
 NODE_GAP = 10.0
 WIRE_GAP = 7.0
@@ -105,6 +107,11 @@ class _Rows:
         self.above.append([])
         return len(self.rank) - 1
 
+    def lone(self, node: int) -> bool:
+        """Return whether a node is a leaf with one user: a chip, an input."""
+        once = not self.below[node] and len(self.above[node]) == 1
+        return once and node < self.real and self.problem.sizes[node][1] > 0
+
     def gap(self, left: int, right: int) -> float:
         """Return the least distance between the centres of two neighbours."""
         space = NODE_GAP if left < self.real and right < self.real else WIRE_GAP
@@ -115,7 +122,7 @@ def arrange(problem: Problem) -> Arrangement:
     """Return where everything goes: no two nodes overlap, and no lane crosses a node."""
     rows = _Rows(problem)
     rows.rows = _best_order(rows)
-    x = _place(rows)
+    x = place(rows)
     tops, bottoms, entries, exits, height = _heights(rows, x)
     y = [(tops[r] + bottoms[r]) / 2 for r in rows.rank[: rows.real]]
     routes = [
@@ -238,78 +245,6 @@ def _crossings(rows: _Rows, order: list[list[int]]) -> int:
             for _, end in ports:
                 insort(seen, end)
     return total
-
-
-def _place(rows: _Rows) -> list[float]:
-    """Return x of every node: near the mean of its neighbours, never closer than the gap."""
-    x = [0.0] * len(rows.rank)
-    for row in rows.rows:
-        at = 0.0
-        for index, node in enumerate(row):
-            at += rows.gap(row[index - 1], node) if index else 0.0
-            x[node] = at
-    # fewer sweeps on large graphs: the last ones move nodes by less than a pixel
-    for sweep in range(24 if len(x) < 2000 else 10):
-        upward = sweep % 2 == 0
-        for row in rows.rows if upward else reversed(rows.rows):
-            _relax(rows, row, x, sweep, upward)
-    left = min((x[n] - rows.width[n] / 2 for n in range(len(x))), default=0.0)
-    return [value - left for value in x]
-
-
-def _relax(rows: _Rows, row: list[int], x: list[float], sweep: int, upward: bool) -> None:
-    """Move one row to where its neighbours want it: isotonic regression over the gaps."""
-    offset, offsets, want = 0.0, [], []
-    for index, node in enumerate(row):
-        offset += rows.gap(row[index - 1], node) if index else 0.0
-        near = rows.below[node] if upward else rows.above[node]
-        if sweep >= 16 or not near:
-            near = rows.below[node] + rows.above[node]
-        offsets.append(offset)
-        want.append((_ideal(rows, node, near, x) - offset, _weight(rows, node)))
-    for node, base, spot in zip(row, offsets, pooled(want), strict=True):
-        x[node] = base + spot
-
-
-def _ideal(rows: _Rows, node: int, near: list[tuple[int, float, float]], x: list[float]) -> float:
-    """Return where the neighbours want a node: leaves pull little, long wires stay straight."""
-    if not near:
-        return x[node]
-    long = node >= rows.real
-    weights = [
-        0.02 if _lone(rows, m) else 8.0 if long and m >= rows.real else 1.0 for m, _, _ in near
-    ]
-    spots = [w * (x[m] + mx - dx) for w, (m, dx, mx) in zip(weights, near, strict=True)]
-    return sum(spots) / sum(weights)
-
-
-def _lone(rows: _Rows, node: int) -> bool:
-    """Return whether a node is a leaf with one user: a chip, an input."""
-    return (
-        not rows.below[node]
-        and len(rows.above[node]) == 1
-        and node < rows.real
-        and (rows.problem.sizes[node][1] > 0)
-    )
-
-
-def _weight(rows: _Rows, node: int) -> float:
-    if node >= rows.real:
-        return 3.0
-    return 0.1 if _lone(rows, node) else 1.0
-
-
-def pooled(wants: list[tuple[float, float]]) -> list[float]:
-    """Return the non-decreasing values nearest to the wanted (value, weight) pairs."""
-    blocks: list[tuple[float, float, int]] = []
-    for value, weight in wants:
-        count = 1
-        while blocks and blocks[-1][0] > value:
-            other, more, size = blocks.pop()
-            value = (value * weight + other * more) / (weight + more)
-            weight, count = weight + more, count + size
-        blocks.append((value, weight, count))
-    return [value for value, _, count in blocks for _ in range(count)]
 
 
 def _heights(

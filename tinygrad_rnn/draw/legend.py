@@ -12,7 +12,7 @@ NOT_RUN = "backward() not run — gradients not shown"
 def finish(scene: Scene) -> Scene:
     """Return the scene with title, notes and legend; it grows upwards and downwards."""
     if scene.title:
-        _shift(scene, 24.0)
+        scene.move(0.0, 24.0)
         scene.words.append(Words(14.0, 20.0, scene.title, 13.0, bold=True))
         scene.width = max(scene.width, 28.0 + width(scene.title, 14.0))
     for note in scene.notes:
@@ -22,16 +22,6 @@ def finish(scene: Scene) -> Scene:
     if scene.legend:
         _legend(scene)
     return scene
-
-
-def _shift(scene: Scene, dy: float) -> None:
-    for box in scene.boxes:
-        box.y += dy
-    for wire in scene.wires:
-        wire.points = [(x, y + dy) for x, y in wire.points]
-    for item in (*scene.frames, *scene.words, *scene.patches):
-        item.y += dy
-    scene.height += dy
 
 
 def _legend(scene: Scene) -> None:

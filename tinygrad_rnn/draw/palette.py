@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 # fmt: off
-CIVIDIS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678")
-BRIGHT = ("#fee838", "#e1cc55", "#c3b369", "#a59c74", "#8f8a78", "#7d7c78")
-GRAYS = ("#000000", "#222222", "#3d3d3d", "#555555", "#6a6a6a", "#7d7d7d")
-PALETTES = {"cividis": CIVIDIS, "gray": GRAYS, "print": ("#000000",) * 6}
+CIVIDIS: tuple[str, ...] = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678")
+BRIGHT: tuple[str, ...] = ("#fee838", "#e1cc55", "#c3b369", "#a59c74", "#8f8a78", "#7d7c78")
+GRAYS: tuple[str, ...] = ("#000000", "#222222", "#3d3d3d", "#555555", "#6a6a6a", "#7d7d7d")
+BLACK: tuple[str, ...] = ("#000000",) * 6
+PALETTES = {"cividis": CIVIDIS, "gray": GRAYS, "print": BLACK}
 # fmt: on
 ZERO = "#777777"
 BROKEN = "#d55e00"

@@ -74,11 +74,11 @@ def by_dot(dot: str, format: str, timeout: float = 30.0, positions: bool = False
 
 def by_pygraphviz(dot: str, format: str, timeout: float = 30.0, positions: bool = False) -> bytes:
     """Return what the Graphviz inside pygraphviz makes of DOT, in a process of its own."""
-    program = "neato" if positions else "dot"
+    program, arguments = ("neato", "-n2") if positions else ("dot", "")
     script = (
         "import sys, pygraphviz\n"
         "graph = pygraphviz.AGraph(string=sys.stdin.read())\n"
-        f"data = graph.draw(format={format!r}, prog={program!r}, args={'-n2' if positions else ''!r})\n"
+        f"data = graph.draw(format={format!r}, prog={program!r}, args={arguments!r})\n"
         "sys.stdout.buffer.write(data)"
     )
     return _piped([sys.executable, "-c", script], dot, timeout)
@@ -140,8 +140,15 @@ def _paint_frames(axes: object, scene: Scene) -> None:
 
 
 def _write(
-    axes: object, x: float, y: float, text: str, size: float, anchor: str, colour: str, bold: bool = False
-) -> None:  # fmt: skip
+    axes: object,
+    x: float,
+    y: float,
+    text: str,
+    size: float,
+    anchor: str,
+    colour: str,
+    bold: bool = False,
+) -> None:
     side = {"start": "left", "middle": "center", "end": "right"}[anchor]
     # Matplotlib's own font is wider than Helvetica; $ would start its mathematics
     axes.text(  # type: ignore[attr-defined]

@@ -104,7 +104,7 @@ def rolled_view(graph: Graph, options: Options | None = None) -> Scene:
     extra = 30.0 + 10.0 * len(loops)
     scene.width = max(scene.width, right + extra)
     scene.height = max(scene.height, bottom + extra)
-    _shift_right(scene, max(0.0, 16.0 - left))
+    scene.move(max(0.0, 16.0 - left), 0.0)
     return scene
 
 
@@ -113,15 +113,3 @@ def _loop(state: Box, delay: Box, right: float, bottom: float) -> list[Point]:
     start = (state.x + state.w / 2, state.y)
     end = (delay.x, delay.y + delay.h / 2)
     return [start, (right, state.y), (right, bottom), (delay.x, bottom), end]
-
-
-def _shift_right(scene: Scene, dx: float) -> None:
-    for box in scene.boxes:
-        box.x += dx
-    for wire in scene.wires:
-        wire.points = [(x + dx, y) for x, y in wire.points]
-    for item in (*scene.frames, *scene.words, *scene.patches):
-        item.x += dx
-    for frame in scene.frames:
-        frame.label_x = None if frame.label_x is None else frame.label_x + dx
-    scene.width += dx

@@ -103,6 +103,21 @@ class Scene:
     description: str = ""
     legend: bool = True
 
+    def move(self, dx: float, dy: float) -> None:
+        """Move everything, and grow by as much."""
+        for box in self.boxes:
+            box.x, box.y = box.x + dx, box.y + dy
+        for wire in self.wires:
+            wire.points = [(x + dx, y + dy) for x, y in wire.points]
+        for words in self.words:
+            words.x, words.y = words.x + dx, words.y + dy
+        for patch in self.patches:
+            patch.x, patch.y = patch.x + dx, patch.y + dy
+        for frame in self.frames:
+            frame.x, frame.y = frame.x + dx, frame.y + dy
+            frame.label_x = None if frame.label_x is None else frame.label_x + dx
+        self.width, self.height = self.width + dx, self.height + dy
+
     @property
     def elements(self) -> int:
         """Return about how many SVG elements the picture has."""

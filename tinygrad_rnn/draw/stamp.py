@@ -14,10 +14,10 @@ from . import labels
 from .blocks import Edge, Key
 from .columns import Plan, plan
 from .graph import Graph, GraphNode
-from .layered import pooled
 from .palette import THEMES, Scale
-from .scene import Box, Frame, Point, Scene, Wire, Words, curve, elbow
+from .scene import Box, Frame, Point, Scene, Wire, Words
 from .templates import Shape, Template, column_title, templates
+from .wires import Piece, arrives, drawn, spread
 
 PAD = 12.0
 HEADER = 26.0
@@ -67,7 +67,7 @@ class _Stamper:
         self.out = Scene(THEMES[options.theme], scale, options.title or graph.title)
         self.shown = _visible(len(self.made), options.elide, self._steps())
         self.slots: dict[int, _Slot] = {}
-        self.pieces: list[tuple[list[Point], list[Point], tuple[int, int], int]] = []
+        self.pieces: list[Piece] = []
         self.gap = 34.0
         self.bus: dict[int, float] = {}
 
@@ -275,12 +275,12 @@ class _Stamper:
 
     def _finish_wires(self) -> None:
         boxes = {box.node: box for box in self.out.boxes if box.shape != "dashed"}
-        arrivals, departures = _spread(self.pieces, boxes)
+        arrivals, departures = spread(self.pieces, boxes)
         for number, (lead, path, edge, _) in enumerate(self.pieces):
-            points = _drawn(lead, path, arrivals.get(number), departures.get(number), boxes, edge)
+            points = drawn(lead, path, arrivals.get(number), departures.get(number), boxes, edge)
             norm = self.graph.edge_grad(*edge)
             title = f"‖gradient‖ = {labels.number(norm)}" if norm is not None else ""
-            self.out.wires.append(Wire(points, edge, norm, bool(path) or _ends(lead), title))
+            self.out.wires.append(Wire(points, edge, norm, bool(path) or arrives(lead), title))
         self.out.wires.sort(key=lambda wire: wire.norm or 0.0)
 
     def _fold_hidden(self) -> None:
@@ -295,11 +295,6 @@ def _broken(node: GraphNode) -> bool:
     return bool(node.labels.get("failed")) or any(s.get("nonfinite") for s in stats)
 
 
-def _ends(lead: list[Point]) -> bool:
-    """Return whether a wire inside a column ends in a node: it then ends going up."""
-    return len(lead) < 2 or lead[-1][1] != lead[-2][1]
-
-
 def _visible(count: int, elide: tuple[int, int] | None, steps: list[int]) -> list[int]:
     """Return the columns that are drawn: all, or the first and the last few steps."""
     if elide is None or len(steps) <= sum(elide) + 1:
@@ -311,75 +306,3 @@ def _visible(count: int, elide: tuple[int, int] | None, steps: list[int]) -> lis
 def _frame_at(frame: Frame, slot: _Slot) -> Frame:
     at = None if frame.label_x is None else frame.label_x + slot.x
     return Frame(frame.x + slot.x, frame.y + slot.y, frame.w, frame.h, frame.label, frame.kind, at)
-
-
-def _spread(
-    pieces: list[tuple[list[Point], list[Point], tuple[int, int], int]],
-    boxes: dict[int | None, Box],
-) -> tuple[dict[int, float], dict[int, float]]:
-    """Return how far from the centre each wire arrives at its head and leaves its tail."""
-    into: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    outof: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    shared: dict[tuple[int, Point], float] = {}  # wires with one second point leave as one
-    for number, (lead, path, edge, tail) in enumerate(pieces):
-        whole = lead + path
-        if path or _ends(lead):
-            before = next((p[0] for p in reversed(whole[:-1]) if p[0] != whole[-1][0]), whole[0][0])
-            into[edge[0]].append((before, number))
-        if tail >= 0:
-            after = next((p[0] for p in whole[1:] if p[0] != whole[0][0]), whole[0][0])
-            outof[tail].append((shared.setdefault((tail, whole[1]), after), number))
-    arrivals, departures = {}, {}
-    for table, found in ((into, arrivals), (outof, departures)):
-        for node, ends in table.items():
-            if node in boxes:
-                found |= _offsets(sorted(ends), boxes[node])
-    return arrivals, departures
-
-
-def _offsets(ends: list[tuple[float, int]], box: Box) -> dict[int, float]:
-    """Return offsets that point to where each wire goes, apart but inside the box."""
-    spots = sorted({round(x, 1) for x, _ in ends})
-    room = box.w * 0.6 if box.shape == "circle" else max(4.0, box.w - 14.0)
-    gap = min(9.0, room / max(1, len(spots) - 1))
-    want = [min(room / 2, max(-room / 2, 0.5 * (x - box.x))) for x in spots]
-    steps = [i * gap for i in range(len(spots))]
-    loose = [(w - s, 1.0) for w, s in zip(want, steps, strict=True)]
-    found = [v + s for v, s in zip(pooled(loose), steps, strict=True)]
-    shift = max(0.0, -room / 2 - found[0]) - max(0.0, found[-1] - room / 2)
-    place = {x: v + shift for x, v in zip(spots, found, strict=True)}
-    return {number: place[round(x, 1)] for x, number in ends}
-
-
-def _drawn(
-    lead: list[Point],
-    path: list[Point],
-    arrive: float | None,
-    leave: float | None,
-    boxes: dict[int | None, Box],
-    edge: tuple[int, int],
-) -> list[Point]:
-    """Return the curves of one wire: smooth inside a step, square with round corners between."""
-    lead, path = list(lead), list(path)
-    if leave is not None and abs(leave) > 0.01:
-        x = lead[0][0] + leave
-        straight = len(lead) > 1 and lead[1][0] == lead[0][0] and (path or not _ends(lead))
-        lead[0] = (x, lead[0][1])
-        if straight:
-            lead[1] = (x, lead[1][1])
-    last = path or lead
-    box = boxes.get(edge[0])
-    if arrive is not None and box is not None:
-        x = last[-1][0] + arrive
-        if path and len(path) == 2:
-            path[0] = (x, path[0][1])
-        if box.shape == "circle":
-            drop = (box.w / 2) ** 2 - arrive**2
-            last[-1] = (x, box.y + max(0.0, drop) ** 0.5)
-        else:
-            last[-1] = (x, last[-1][1])
-    if not path:
-        return curve(lead) if _ends(lead) else elbow(lead)
-    if len(path) == 2:
-        return elbow([*lead, *path])
-    return [*elbow([*lead, path[0], path[1]]), *curve(path[1:])[1:]]

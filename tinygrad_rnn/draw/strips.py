@@ -11,8 +11,8 @@ from collections import defaultdict
 from typing import Any
 
 from . import labels
+from .cells import cells_of
 from .graph import Graph, GraphNode
-from .grid import cells_of
 from .palette import THEMES, Scale
 from .scene import Box, Frame, Patch, Scene, Wire, Words, elbow
 from .stamp import Options

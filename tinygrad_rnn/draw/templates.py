@@ -93,7 +93,9 @@ def signature(shape: Shape) -> tuple[object, ...]:
 
 def template(shape: Shape, leaving: set[int], values: str, inner: bool = True) -> Template:
     """Return the layout of a column whose nodes `leaving` (local) go on to other columns."""
-    faces = {(i,): labels.face(node, values) for i, node in enumerate(shape.nodes)}
+    faces: dict[Key, labels.Face] = {
+        (i,): labels.face(node, values) for i, node in enumerate(shape.nodes)
+    }
     faces |= {key: labels.chip(node) for key, node in shape.chips.items()}
     owners = {key: key[:1] for key in faces}
     bands = _groups(shape, owners, _band) if inner else {}
@@ -140,7 +142,7 @@ class _Builder:
         names = sorted(set(bands.values()), key=str)
         deep = len({name[0] for name in names}) > 1  # type: ignore[index]
         both = len({name[1] for name in names}) > 1  # type: ignore[index]
-        titles = [_band_label(name, deep, both) for name in names]
+        titles = [_band_label(name, deep, both) for name in names]  # type: ignore[arg-type]
         parts = [
             self._band_block(name, bands, gates, title if len(names) > 1 else None)
             for name, title in zip(names, titles, strict=True)
@@ -181,15 +183,15 @@ class _Builder:
         keys = {key for part in parts for key in part.places}
         edges = [edge for edge in self.shape.edges if (edge[1],) in keys]
         used = {edge[0] for edge in self.shape.edges if (edge[1],) not in keys} & keys
-        away = {(i,) for i in self.leaving} & keys
+        away = keys.intersection((i,) for i in self.leaving)
         if lanes:
             outer = {key for key in (e[0] for e in edges) if key[0] < 0}
             return Composer(parts, edges, outer, away, used).block()
         return Composer(parts, edges, None, None, used | away).block()
 
 
-def _band_label(name: object, deep: bool, both: bool) -> str:
-    layer, way = name  # type: ignore[misc]
+def _band_label(name: tuple[object, object], deep: bool, both: bool) -> str:
+    layer, way = name
     words = {"fwd": "forward →", "rev": "reverse ←"}.get(str(way), "") if both else ""
     text = f"layer {layer + 1 if isinstance(layer, int) else layer}" if deep else ""
     return labels.clean(", ".join(filter(None, (text, words))))

@@ -84,7 +84,8 @@ def tikz(scene: Scene) -> str:
     for frame in scene.frames:
         fill = {"step": theme.panel, "gate": theme.inner}.get(frame.kind)
         paint = f"fill={colours[fill]}," if fill else "dashed,"
-        box = f"({frame.x:.1f},{high - frame.y - frame.h:.1f}) rectangle ++({frame.w:.1f},{frame.h:.1f})"
+        corner = f"({frame.x:.1f},{high - frame.y - frame.h:.1f})"
+        box = f"{corner} rectangle ++({frame.w:.1f},{frame.h:.1f})"
         lines.append(f"\\draw[{paint}draw={colours[theme.edge]},rounded corners=4pt] {box};")
         x = frame.x + frame.w / 2 if frame.label_x is None else frame.label_x
         y = high - frame.y - frame.h + (11 if frame.kind == "step" else 6)

@@ -242,7 +242,9 @@ def in_ascii(scene: Scene) -> Scene:
         words.text = ascii_only(words.text)
     for frame in scene.frames:
         frame.label = ascii_only(frame.label)
-    for item in (*scene.wires, *scene.patches):
-        item.title = ascii_only(item.title)
+    for wire in scene.wires:
+        wire.title = ascii_only(wire.title)
+    for patch in scene.patches:
+        patch.title = ascii_only(patch.title)
     scene.description = ascii_only(scene.description)
     return scene
