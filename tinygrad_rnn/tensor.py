@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backend import Array, as_array, is_array, is_device, library, library_of
-from .context import (  # noqa: F401
-    MODE, SCOPE, Mode, Trace, enable_grad, enclosing, is_grad_enabled, scope, trace,
-)  # fmt: skip
+from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled, scope, trace  # noqa: F401
 from .errors import different_devices, explained, line_of_user, watch
 from .outward import Outward
 
@@ -427,7 +425,7 @@ def look(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
         watch(node.op.name, str(node.scope or ""), y, node.where)
 
 
-def trace_leaves(inputs: Iterable[Any], nodes: Trace) -> None:
+def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
     """Adds the inputs that were made outside to a trace the first time they are used in it."""
     for x in inputs:
         if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
