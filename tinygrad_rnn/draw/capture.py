@@ -130,7 +130,7 @@ def convert(
     nodes = sorted(nodes, key=lambda node: node.index)
     ids = {node: i for i, node in enumerate(nodes)}
     names = names or {}
-    graph = Graph(title=title)
+    graph = Graph(title=title, live=(nodes, roots))
     for node in nodes:
         graph.nodes.append(_graph_node(node, ids, names, values))
     _roles(graph, nodes, roots, ids)

@@ -61,10 +61,10 @@ class Drawing:
     @property
     def html(self) -> str:
         """Return the player: one page that needs no network."""
-        from .player import Model, PlayerError, player
+        from .player import PlayerError, model, player
 
         try:
-            return player([Model(graph) for graph in self.graphs], self.settings.title)
+            return player([model(graph) for graph in self.graphs], self.settings.title)
         except PlayerError as error:
             raise DrawError(str(error), TOO_LARGE) from error
 

@@ -54,7 +54,8 @@ class GraphNode:
 class Graph:
     """A computation as data; `edge_grads["child:k"]` is the norm that flowed to parent k.
 
-    `members` lists, in a folded graph, the nodes that each node stands for.
+    `members` lists, in a folded graph, the nodes that each node stands for. `live` holds the
+    engine's nodes and roots of a graph that was just recorded; it is not part of the data.
     """
 
     nodes: list[GraphNode] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Graph:
     notes: list[str] = field(default_factory=list)
     edge_samples: dict[str, list[float]] = field(default_factory=dict)
     members: list[list[int]] = field(default_factory=list)
+    live: Any = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.nodes)

@@ -18,7 +18,6 @@ from importlib.resources import files
 from typing import Any
 
 from . import wording
-from ..tensor import Node
 from .fold import fold_sums
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
@@ -50,15 +49,15 @@ class Model:
     cuts: Sequence[Cut] = ()
 
 
-def model(
-    graph: Graph, nodes: Sequence[Node] | None = None, root: Node | None = None
-) -> Model:
-    """Return what the player needs; with the engine's nodes of the graph also truncated BPTT."""
+def model(graph: Graph) -> Model:
+    """Return what the player needs: sums folded, and truncated BPTT while the run is at hand."""
     cuts: list[Cut] = []
-    if nodes is not None and root is not None and len(graph) <= CUTTABLE:
-        cuts = truncations(graph, nodes, root)
+    if graph.live is not None and graph.order and len(graph) <= CUTTABLE:
+        nodes, roots = graph.live
+        cuts = truncations(graph, nodes, roots[0]) if len(roots) == 1 else []
     folded = fold_sums(graph)
-    return Model(folded, [_refolded(cut, graph, folded) for cut in cuts])
+    cuts = [_refolded(cut, graph, folded) for cut in cuts]
+    return Model(replace(folded, members=[]), cuts)
 
 
 def _refolded(cut: Cut, graph: Graph, folded: Graph) -> Cut:

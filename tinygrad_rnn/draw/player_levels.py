@@ -203,25 +203,29 @@ class _Cutter:
     def _spread(self, index: int, picture: dict[str, Any], order: list[int]) -> None:
         """Turn source columns into offsets; repeat what comes from many columns for each of them."""
         at = {column: place for place, column in enumerate(order)}
-        drawn, part = self.short.drawn, self.parts[index]
-        made = []
-        for wire in picture["X"]:
+        gathers, part = self.short.drawn.gathers, self.parts[index]
+        made: list[list[Any]] = []
+        farthest: dict[tuple[int, int], list[Any]] = {}  # per kind of source and target
+        for wire in sorted(picture["X"], key=lambda wire: -abs(wire[0] - index)):
             edges = [(part.ids[place], slot) for place, slot in wire[5]]
-            if not any(edge in drawn.gathers.get(edge[0], ()) for edge in edges):
+            if not any(edge in gathers.get(edge[0], ()) for edge in edges):
                 made.append([at[wire[0]] - at[index], *wire[1:]])
-            elif wire[0] >= 0 and self.short.like[wire[0]] == wire[0]:
+            elif farthest.setdefault((self.short.like[wire[0]], wire[2]), wire) is wire:
                 made += self._repeated(index, wire, edges, at)
         picture["X"] = made
 
     def _repeated(
         self, index: int, wire: list[Any], edges: list[tuple[int, int]], at: dict[int, int]
     ) -> list[list[Any]]:
-        nodes, made = self.short.base.nodes, []
+        """Return a wire for each column that looks like the one this wire comes from."""
+        nodes, like, columns = self.short.base.nodes, self.short.like, self.short.drawn.columns
+        own = {node: place for place, node in enumerate(columns[wire[0]].ids)}
         slots = {c: {p: k for k, p in enumerate(nodes[c].parents)} for c, _ in edges}
-        for column in (i for i, like in enumerate(self.short.like) if like == wire[0]):
-            twin = self.short.twins(column)
-            there = [(c, slots[c][twin[nodes[c].parents[k]]]) for c, k in edges]  # type: ignore[index]
-            local = [[self.parts[index].local(c), k] for c, k in there]
+        places = [(c, own[nodes[c].parents[k]]) for c, k in edges]  # type: ignore[index]
+        made = []
+        for column in (i for i in at if i >= 0 and like[i] == like[wire[0]]):
+            ids = columns[column].ids
+            local = [[self.parts[index].local(c), slots[c][ids[place]]] for c, place in places]
             made.append([at[column] - at[index], *wire[1:5], local])
         return made
 
