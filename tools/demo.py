@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_rnn import Tensor, cross_entropy, nn, no_grad, optim, tensor
+from tinygrad_rnn.draw import draw
 
 STEPS, BATCH, HIDDEN = 16, 32, 24
 Arrays = dict[str, np.ndarray]
@@ -136,9 +137,16 @@ def check(model: Parity, random: np.random.Generator) -> float:
     return worst
 
 
-def draw(out: Path) -> list[Path]:
-    """Write the unrolled graph of an LSTM's three steps, as a picture and to step through."""
-    raise NotImplementedError
+def draw_unrolled(model: Parity, out: Path) -> list[tuple[Path, str]]:
+    """Draw three steps of the model and its loss; return the files and what each is for."""
+    bits, odd = sequences(np.random.default_rng(1))
+    loss = model.loss(tensor(bits[:3]), odd[:3])
+    loss.backward(record="full")  # what flows along each edge is drawn too
+    picture = draw(loss, title="LSTM, three steps and their loss")
+    picture.save(out / "lstm.svg")
+    picture.save(out / "lstm.html")
+    uses = "the unrolled graph", "the same to step through, forward and backward"
+    return [(out / "lstm.svg", uses[0]), (out / "lstm.html", uses[1])]
 
 
 def main() -> int:
@@ -151,17 +159,17 @@ def main() -> int:
     begun = time.perf_counter()
 
     print("draw     an LSTM unrolled over three time steps, down to its operations")
-    files = draw(options.out)
-    print(f"train    an LSTM of {HIDDEN} units to tell the parity of {STEPS} bits as they arrive")
     model = Parity(seed=0)
+    files = draw_unrolled(model, options.out)
+    print(f"train    an LSTM of {HIDDEN} units to tell the parity of {STEPS} bits as they arrive")
     right = train(model, options.iterations, random)
     print(f"         right on fresh sequences: {right:.1%}")
     print("check    its gradients against BPTT derived by hand, f64, relative to the largest entry")
     worst = check(model, random)
     passed = right > 0.95 and worst < 1e-10
     print(f"{'done' if passed else 'FAILED'}     in {time.perf_counter() - begun:.1f} s; look at")
-    for file in files:
-        print(f"         {file}")
+    for file, use in files:
+        print(f"         {file!s:16}  {use}")
     return 0 if passed else 1
 
 
