@@ -49,7 +49,7 @@ def watched(total: int) -> Iterator[tuple[int, list[str]]]:
     for i in range(total):
         yield i, words
         last = i + 1 == total
-        if last or (i + 1) % (5 if live else total // 8) == 0:
+        if last or (i + 1) % (5 if live else max(1, total // 8)) == 0:
             bar = "█" * (24 * (i + 1) // total)
             line = f"         {bar:░<24} {i + 1:4d}/{total}  {words[0]}"
             print(f"\r{line}" if live else line, end="" if live and not last else "\n", flush=True)
