@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import native
-from .ir import Instr, Step, Uncompilable, consumers, make, names_of, rebuild
-from .lift import ELEMENTWISE, is_view
+from .ir import Instr, Step, Uncompilable, consumers, depends, make, names_of, rebuild
 from .passes import columns
 from .plan import Places
 from .program import LOOPS, Program
@@ -44,10 +43,15 @@ Place = tuple[str, str, int, int]  # buffer, when ("row" for one shared by all r
 
 
 def prepare(step: Step) -> Step:
-    """Slices of element-wise results become results of slices, which need no memory."""
+    """Nothing is spread out or kept only to be sliced: that needs memory.
+
+    Slices of element-wise results become results of slices; what is broadcast is read as it is.
+    """
+    step = rebuild(step, _unspread)
     while True:
         readers = consumers(step.order())
-        sliced = {i for i, by in readers.items() if by and all(_cut(r) for r in by)}
+        kinds = depends(step)
+        sliced = {i for i, by in readers.items() if kinds[i] and by and all(map(_cut, by))}
 
         def rule(i: Instr) -> Instr | None:
             source = i.args[0] if i.op == "getitem" else None
@@ -67,8 +71,23 @@ def prepare(step: Step) -> Step:
             return step
 
 
+def _unspread(i: Instr) -> Instr | None:
+    """`a + broadcast(b)` is `a + b` where the shape of `a` says enough."""
+    spread = [a.op == "broadcast_to" for a in i.args]
+    if i.op not in FORMULA or not any(spread) or len(i.shape) != 2:
+        return None
+    args = [a.args[0] if s else a for a, s in zip(i.args, spread)]
+    enough = any(a.shape == i.shape for a in args)
+    return make(i.op, *args, gate=i.gate, **i.params) if enough else None
+
+
 def _cut(i: Instr) -> bool:
     return i.op == "getitem" and columns(i, i.params["index"]) is not None
+
+
+def follows(i: Instr) -> bool:
+    """Columns of biases and the like are found by their offset."""
+    return i.op == "getitem" and i.args[0].op != "const" and len(i.args[0].shape) < 3 and _cut(i)
 
 
 def light(i: Instr) -> bool:
@@ -104,6 +123,10 @@ class CLoops:
         defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}")
         text = Path(__file__).with_name("kernels.h").read_text()
         self.library = native.load(text + self.code, defines)
+        size, pointer = ctypes.c_long, ctypes.c_void_p
+        self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
+        for name in LOOPS:
+            getattr(self.library, name).argtypes = [size, size, size, size, pointer]
         wide = os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
         self.threads = max(1, min(threads or int(wide), self.rows // 4))
 
@@ -138,12 +161,12 @@ class CLoops:
             whole, at = self.places.placed[i]
             buffer, when, offset, wide = self.where(whole)
             return buffer, when, offset + at, wide
+        if _cut(i) and (i in p.varies or i.args[0].op != "const"):
+            buffer, when, offset, wide = self.where(i.args[0])
+            return buffer, when, offset + columns(i, i.params["index"])[0], wide
         if i not in p.varies:
             when = "now" if len(i.shape) == 2 and i.shape[0] == self.rows > 1 else "row"
             return self.buffer("fixed", i), when, 0, i.width
-        if _cut(i):
-            buffer, when, offset, wide = self.where(i.args[0])
-            return buffer, when, offset + columns(i, i.params["index"])[0], wide
         if i.op in ("x", "dy"):
             return self.buffer(i.op, i), "steps", 0, i.width
         if i.op == "state" or i in p.home:
@@ -213,9 +236,9 @@ class CLoops:
         for i in p.loop(name):
             for a in i.args:
                 other = i not in inside or (inside[i] != inside.get(a) and a.width > 1)
-                if other or is_view(i):
+                if other or _cut(i):
                     keep |= {a, p.source(a)}
-                if is_view(a):
+                if _cut(a):
                     keep.add(p.source(a))
         return keep
 
@@ -305,7 +328,7 @@ class Group:
         if a.op == "const" and not a.shape:
             return literal(a.value)
         row_value = a in self.stage and a.width == 1
-        if (a in self.inside and not is_view(a)) or (row_value and not is_view(a)):
+        if (a in self.inside and not _cut(a)) or (row_value and not _cut(a)):
             return names[a]
         return f"{self.at(a)}[{'j' if a.width > 1 else 0}]"
 
@@ -344,11 +367,11 @@ def stages(program: Program, loop: list[Instr]) -> list[list[Instr]]:
                     stage.append(i)
                     if not product:
                         done.add(i)
-                elif ready and is_view(i):
+                elif ready and _cut(i):
                     done.add(i)
             done |= set(stage)
             todo = [i for i in todo if i not in done]
-            stage = [i for i in stage if not is_view(i) or i.op == "broadcast_to"]
+            stage = [i for i in stage if not _cut(i)]
             found += [stage] if stage else []
     return found
 
@@ -362,11 +385,11 @@ def groups(stage: list[Instr], inside: set[Instr]) -> list[list[Instr]]:
         wide, group = width(todo[0]), []
         whole = todo[0].op == "concatenate"
         for i in todo:
-            sources = [a.args[0] if is_view(a) else a for a in i.args]
+            sources = [a.args[0] if _cut(a) else a for a in i.args]
             usable = [s for s in sources if s in mine and s not in done]
             fits = width(i) == wide and (i.op == "concatenate") == whole
             if fits and all(s in group and s.op not in REDUCE for s in usable):
-                viewed = any(is_view(a) and s in group for a, s in zip(i.args, sources))
+                viewed = any(_cut(a) and s in group for a, s in zip(i.args, sources))
                 if not viewed and not (whole and group):
                     group.append(i)
         if not group:
@@ -390,12 +413,17 @@ class CWorkspace:
         self.all: dict[Instr, np.ndarray] = {}
         self.held: list[Any] = []
         self.slots: dict[Instr, list[tuple[str, int]]] = {}
+        self.dtype = {i: i.dtype or real for _, i in loops.buffers if isinstance(i, Instr)}
+        B, threads = loops.rows, loops.threads
+        self.cuts = [B * k // threads for k in range(threads + 1)]
         for slot, (kind, of) in enumerate(loops.buffers):
             self._fill(slot, kind, of)
         for i in p.kept:
             if i in loops.places.placed:
                 whole, at = loops.places.placed[i]
                 self.all[i] = self.all[whole][..., at : at + i.width]
+        self.fixed_env = p.fixed_env(self)
+        self.weights: dict[str, Any] = {}  # of the last run, and what was made of them
 
     def _fill(self, slot: int, kind: str, of: Any) -> None:
         """Memory for one entry of the table; inputs get theirs when they are loaded."""
@@ -414,35 +442,33 @@ class CWorkspace:
             "packed": lambda: np.empty(of.shape[0] * -(-of.width // wide) * wide, of.dtype),
         }[kind]()
         self.held.append(array)
-        self.table[slot] = array.ctypes.data
+        self.table[slot] = address(array)
         if of in self.inputs and of.op == "const":
             self.load(of, of.value)
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
-        for kind, slot in self.slots.get(i, ()):
+        for kind, slot in self.slots[i]:
             if kind == "packed":
                 W = array if array.dtype == self.loops.real else array.astype(self.loops.real)
-                down, right = (s // W.itemsize for s in W.strides)
-                K, N = W.shape
-                size = ctypes.c_long
-                self.loops.library.pack(size(K), size(N), ctypes.c_void_p(W.ctypes.data), size(down),
-                                        size(right), ctypes.c_void_p(self.table[slot]))  # fmt: skip
+                strides = [s // W.itemsize for s in W.strides]
+                self.loops.library.pack(*W.shape, address(W), *strides, self.table[slot])
             else:
-                whole = np.ascontiguousarray(array, dtype=i.dtype or self.loops.real)
-                self.inputs[i] = whole
-                self.table[slot] = whole.ctypes.data
+                self.inputs[i] = whole = np.ascontiguousarray(array, dtype=self.dtype[i])
+                self.table[slot] = address(whole)
 
     def run(self, name: str) -> None:
-        loop, B = getattr(self.loops.library, name), self.loops.rows
-        size = ctypes.c_long
-        cuts = [B * k // self.loops.threads for k in range(self.loops.threads + 1)]
-        calls = [(size(self.steps), size(B), size(a), size(b), self.table)
-                 for a, b in zip(cuts, cuts[1:])]  # fmt: skip
-        if len(calls) == 1:
-            loop(*calls[0])
+        loop = getattr(self.loops.library, name)
+        if len(self.cuts) == 2:
+            loop(self.steps, self.loops.rows, 0, self.loops.rows, self.table)
         else:
+            calls = [(self.steps, self.loops.rows, a, b, self.table)
+                     for a, b in zip(self.cuts, self.cuts[1:])]  # fmt: skip
             list(pool().map(lambda call: loop(*call), calls))
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 @cache

@@ -26,6 +26,11 @@ def light(i: Instr) -> bool:
     return False
 
 
+def follows(i: Instr) -> bool:
+    """Views of weights are taken once per call."""
+    return False
+
+
 def prepare(step: Step) -> Step:
     return step
 
@@ -106,6 +111,8 @@ class NumpyWorkspace:
                 self.inputs[i] = np.array(i.value, dtype=i.dtype, order="K")
         self.scratch = [np.empty(shape, dtype) for shape, dtype in loops.slots]
         self.bound: dict[str, list] = {}
+        self.fixed_env = p.fixed_env(self)
+        self.weights: dict[str, Any] = {}  # of the last run, and what was made of them
 
     def _part(self, i: Instr, of: dict[Instr, Any], shift: int) -> np.ndarray:
         """Where a placed value lies in the array of its concatenation."""
@@ -116,8 +123,7 @@ class NumpyWorkspace:
 
     def load(self, i: Instr, array: Any) -> None:
         """Takes over an input of the loops; they are bound to our own copy."""
-        if i in self.inputs:
-            np.copyto(self.inputs[i], array)
+        np.copyto(self.inputs[i], array)
 
     def run(self, name: str) -> None:
         steps = range(self.steps) if name == "forward" else range(self.steps)[::-1]

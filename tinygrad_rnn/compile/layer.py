@@ -20,6 +20,7 @@ import numpy as np
 from ..autodiff import grad
 from ..nn.cell import Cell
 from ..nn.cell import each
+from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.scan import scan
 from ..ops import clone, where
@@ -79,7 +80,7 @@ class CompiledScan:
             return scan(cell, xs, state, mask, reverse, run)
         cell.begin(loose.shape[1], loose)
         try:
-            call = _Call(self, cell, loose, state, mask, reverse)
+            call = _Call(cell, loose, state, mask, reverse)
             kernel = self.kernel(call)
             if isinstance(kernel, Uncompilable):
                 return scan(cell, xs, state, mask, reverse)
@@ -117,7 +118,8 @@ class CompiledScan:
         for name in names:
             emitter = EMITTERS[name]
             try:
-                program = Program(emitter.prepare(step), emitter.light, "hoist" not in self.without)
+                ready, hoist = emitter.prepare(step), "hoist" not in self.without
+                program = Program(ready, emitter.light, hoist, emitter.follows)
                 return emitter.Loops(program, self.threads)
             except Uncompilable as reason:
                 if name == names[-1]:
@@ -151,26 +153,26 @@ class CompiledScan:
 class _Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
-    def __init__(self, owner: CompiledScan, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool):
+    def __init__(self, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool):
         self.cell, self.xs, self.reverse, self.mask = cell, xs, reverse, mask
         self.nested = isinstance(state, tuple)
         self.states: list[Tensor] = list(state) if self.nested else [state]
-        self.params = list(tensors_of(cell))
-        tape = is_grad_enabled()
-        self.wants = [tape and t.requires_grad for t in (xs, *([xs] * (mask is not None)), *self.states)]
-        if mask is not None:
-            self.wants[1] = False
-        self.wants += [tape and t.requires_grad for t in self.params]
-        first = len(self.wants) - len(self.params) - len(self.states)
-        for k in range(len(self.states)):  # later steps need these even if the first state does not
-            self.wants[first + k] = any(self.wants)
+        self.params, self.options = held_by(cell)
+        if is_grad_enabled():
+            wanted = [t.node is not None and t.node.needs for t in self.params]
+            wanted_x = [xs.requires_grad] + [False] * (mask is not None)
+            anything = any(wanted) or any(wanted_x) or any(t.requires_grad for t in self.states)
+            # later steps need the states' gradients even if the first state's is not asked for
+            self.wants = [*wanted_x, *[anything] * len(self.states), *wanted]
+        else:
+            self.wants = [False] * (1 + (mask is not None) + len(self.states) + len(self.params))
 
     def key(self) -> Any:
-        plain = (int, float, str, bool, type(None))
-        options = tuple((k, v) for k, v in vars(self.cell).items() if isinstance(v, plain))
-        shapes = tuple((t.shape, t.dtype.char) for t in (*self.states, *self.params))
-        return (id(self.cell), options, self.xs.shape[1:], self.xs.dtype.char, shapes,
-                self.mask is None, *self.wants)  # fmt: skip
+        """Equal keys can use the same kernel."""
+        arrays = [t._array for t in self.states] + [t._array for t in self.params]
+        shapes = [(a.shape, a.dtype.num) for a in arrays]
+        return (id(self.cell), self.xs.shape[1:], self.xs.dtype.num, self.mask is None,
+                *self.options, *shapes, *self.wants)  # fmt: skip
 
     def first_xs(self) -> list[Tensor]:
         first = [wrap(self.xs._array[0], None)]
@@ -261,19 +263,22 @@ def report(kernel: Kernel) -> str:
     return "\n".join(lines)
 
 
-def tensors_of(cell: Any) -> Iterator[Tensor]:
-    """Every Tensor that the cell holds, drawn masks and frozen parameters too, each once."""
-    seen: set[int] = set()
+PLAIN = (int, float, str, bool, type(None))
+
+
+def held_by(cell: Any) -> tuple[list[Tensor], list[Any]]:
+    """Every Tensor a cell holds, drawn masks and frozen parameters too, each once; and its options."""
+    tensors: dict[int, Tensor] = {}
+    options: list[Any] = []
     stack = [cell]
     while stack:
         held = stack.pop()
-        if isinstance(held, Tensor):
-            if id(held) not in seen:
-                seen.add(id(held))
-                yield held
-        elif isinstance(held, (list, tuple)):
-            stack.extend(reversed(held))
-        elif isinstance(held, dict):
-            stack.extend(reversed(list(held.values())))
-        elif hasattr(held, "step") or hasattr(held, "named_tensors"):
-            stack.extend(reversed(list(vars(held).values())))
+        inside = vars(held) if isinstance(held, Module) else held
+        for value in inside.values() if isinstance(inside, dict) else inside:
+            if isinstance(value, PLAIN):
+                options.append(value)
+            elif isinstance(value, Tensor):
+                tensors[id(value)] = value
+            elif isinstance(value, (Module, list, tuple, dict)):
+                stack.append(value)
+    return list(tensors.values()), options

@@ -32,10 +32,10 @@ Lifted = Callable[..., Any]  # (*arrays, out=None) -> array
 
 def lifted(i: Instr, varies: tuple[bool, ...]) -> Lifted:
     """`i` on all time steps: a function of arrays, those that vary having T in front."""
-    if not any(varies):
-        return _repeat(i) if i.op == "accumulate" else _plain(partial(compute(i.op), **i.params))
     if i.op == "accumulate":
-        return _plain(lambda a: a.sum(0))
+        return (lambda a, steps: _summed(a)) if any(varies) else (lambda a, steps: a * steps)
+    if not any(varies):
+        return _plain(partial(compute(i.op), **i.params))
     if i.op in ELEMENTWISE:
         return _elementwise(i, varies)
     if i.op == "matmul":
@@ -49,9 +49,11 @@ def _plain(function: Callable) -> Lifted:
     return lambda *arrays, out=None: function(*arrays)
 
 
-def _repeat(i: Instr) -> Lifted:
-    """Σ over time of what does not change."""
-    return lambda a, out=None, steps=1: a * steps
+def _summed(a: Any) -> Any:
+    """Σ over time; as a product with ones where that is a matrix, which is faster and rounds less."""
+    if a.dtype.kind != "f" or not a.flags.c_contiguous:
+        return a.sum(0)
+    return (np.ones(len(a), a.dtype) @ a.reshape(len(a), -1)).reshape(a.shape[1:])
 
 
 def _elementwise(i: Instr, varies: tuple[bool, ...]) -> Lifted:

@@ -25,7 +25,9 @@ class Program:
     `kept` are the other values that one phase makes for another; each gets an array for all steps.
     """
 
-    def __init__(self, step: Step, light: Callable[[Instr], bool], hoist: bool = True):
+    def __init__(self, step: Step, light: Callable[[Instr], bool], hoist: bool = True,
+                 follows: Callable[[Instr], bool] = lambda i: False):  # fmt: skip
+        self.follows = follows  # views of what does not change that the emitter reads by itself
         self.step, self.order = step, step.order()
         self.phase = place(step, light, hoist)
         self.varies: set[Instr] = set()
@@ -45,9 +47,15 @@ class Program:
         """What a loop computes, in order."""
         return [i for i in self.order if self.phase[i] == name and i.args]
 
+    def fixed_env(self, space: Any) -> dict[Instr, Any]:
+        """The values that are the same arrays in every run of a workspace."""
+        env = {i: i.value for i in self.order if i.op == "const"} | space.all
+        env |= {i: states[:-1] for i, states in zip(self.step.states, space.states)}
+        return env | {i: space.states[k][1:] for i, k in self.home.items()}
+
     def source(self, i: Instr) -> Instr:
-        """What `i` is a view of, through any number of views; statics count as they are."""
-        while is_view(i) and i in self.varies:
+        """What `i` is a view of, through any number of views."""
+        while is_view(i) and (i in self.varies or self.follows(i)):
             i = i.args[0]
         return i
 
@@ -55,8 +63,9 @@ class Program:
         """The values that a loop reads and did not make, views followed to their sources."""
         found: dict[Instr, None] = {}
         carried = self.step.news if name == "forward" else self.step.dolds
+        weights = {i.args[1] for i in self.loop(name) if i.op == "matmul"} - self.varies
         read = [a for i in self.loop(name) for a in i.args] + [i for i in carried if i is not None]
-        for a in map(self.source, read):
+        for a in dict.fromkeys([*weights, *(self.source(a) for a in read if a not in weights)]):
             if self.phase[a] != name or a.op in ("x", "dy"):
                 found[a] = None
         return list(found)
@@ -96,5 +105,5 @@ class Program:
         if i.op == "accumulate" and inner.op == "matmul" and all(
             a in self.varies and len(a.shape) == 2 for a in inner.args
         ):  # fmt: skip
-            return i, lambda a, b, out=None: contraction(a, b), inner.args
+            return i, lambda a, b, steps: contraction(a, b), inner.args
         return i, lifted(i, tuple(a in self.varies for a in i.args)), i.args

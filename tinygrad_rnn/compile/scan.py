@@ -55,52 +55,60 @@ class Run:
 
     def forward(self, *arrays: Any) -> Any:
         """The flat result; `arrays` are the inputs over time, the first states, the parameters."""
-        p = self.kernel.program
-        step = p.step
-        leaves = [*step.xs, *step.states, *step.params]
-        self.env = env = {i: a for i, a in zip(leaves, arrays) if i.op != "state"}
-        steps = len(arrays[0])
+        step, steps = self.kernel.program.step, len(arrays[0])
         if self.space is None:
             self.space = self.kernel.workspace(steps)
-        space = self.space
-        for i in [*step.xs, *step.params]:
-            space.load(i, env[i])
-        for k, i in enumerate(step.states):
-            space.states[k][0] = arrays[len(step.xs) + k]
-            env[i] = space.states[k][:-1]
-        for i, k in p.home.items():
-            env[i] = space.states[k][1:]
-        for i in p.order:
-            if i.op == "const":
-                env[i] = i.value
-        env.update(space.all)
-        self._outer("static")
+        space, first, params = self.space, len(step.xs), len(step.xs) + len(step.states)
+        self.env = env = space.fixed_env.copy()
+        env.update(zip(step.xs, arrays))
+        for i in step.xs:
+            if i in space.inputs:
+                space.load(i, env[i])
+        self._weights(arrays[params:])
+        for states, start in zip(space.states, arrays[first:params]):
+            states[0] = start
         self._outer("before")
         space.run("forward")
         self._outer("between")
         self.fresh = True
-        ends = [state[-1] for state in space.states]
-        return np.concatenate([self._all(step.y).reshape(-1), *(e.reshape(-1) for e in ends)])
+        ends = [state[-1].reshape(-1) for state in space.states]
+        return np.concatenate([self._all(step.y).reshape(-1), *ends])
+
+    def _weights(self, arrays: tuple) -> None:
+        """Makes what depends on parameters alone, unless the workspace has it from the last run."""
+        env, space, params = self.env, self.space, self.kernel.program.step.params
+        known = space.weights.get("of")
+        if known is not None and all(a is b for a, b in zip(arrays, known)):
+            env.update(space.weights["made"])
+            return
+        made = dict(zip(params, arrays))
+        env.update(made)
+        for i in params:
+            if i in space.inputs:
+                space.load(i, env[i])
+        self._outer("static")
+        made |= {i: env[i] for i, _, _ in self.kernel.program.calls["static"]}
+        space.weights = {"of": arrays, "made": made}
 
     def backward(self, g: Any) -> list[Any]:
         """The gradients of all inputs, in the order of `forward`'s; None where there is none."""
         if not self.fresh:  # the last backward overwrote what it read
             self.forward(*self.inputs())
-        p, space, env, steps = self.kernel.program, self.space, self.env, self.space.steps
-        at = steps * math.prod(p.step.y.shape)
-        env[p.step.dy] = g[:at].reshape(steps, *p.step.y.shape)
-        space.load(p.step.dy, env[p.step.dy])
-        for k, i in enumerate(p.step.dstates):
-            size = math.prod(i.shape)
-            space.carry[k][steps % 2] = g[at : at + size].reshape(i.shape)
+        step, space, steps = self.kernel.program.step, self.space, self.space.steps
+        at = steps * math.prod(step.y.shape)
+        self.env[step.dy] = dy = g[:at].reshape(steps, *step.y.shape)
+        if step.dy in space.inputs:
+            space.load(step.dy, dy)
+        for carry in space.carry:
+            size = carry[0].size
+            carry[steps % 2] = g[at : at + size].reshape(carry[0].shape)
             at += size
         self._outer("ready")
         space.run("backward")
         self.fresh = not self.kernel.loops.overwrites
         self._outer("after")
-        dxs = [self._own(i) for i in p.step.dxs]
-        dstates = [c[0].copy() for c in space.carry]
-        return [*dxs, *dstates, *(self._own(i) for i in p.step.dparams)]
+        dstates = [carry[0].copy() for carry in space.carry]
+        return [*map(self._own, step.dxs), *dstates, *map(self._own, step.dparams)]
 
     def inputs(self) -> list[Any]:
         step, space = self.kernel.program.step, self.space
@@ -109,20 +117,20 @@ class Run:
 
     def _outer(self, phase: str) -> None:
         """The calls of a phase outside of the loops."""
-        p, env, kept = self.kernel.program, self.env, self.space.all
-        for i, function, args in p.calls[phase]:
+        env, space = self.env, self.space
+        for i, function, args in self.kernel.program.calls[phase]:
             operands = [env[a] for a in args]
-            out = kept.get(i)
+            out = space.all.get(i)
             if out is not None:
                 result = function(*operands, out=out)
-                if result is not out:
-                    np.copyto(out, result.reshape(out.shape))
-            elif i.op == "accumulate" and not any(a in p.varies for a in args):
-                env[i] = function(*operands, steps=self.space.steps)
+                if result is not out and result.base is not out:
+                    np.copyto(out, result)
+            elif i.op == "accumulate":
+                env[i] = function(*operands, steps=space.steps)
             else:
                 env[i] = function(*operands)
-            if i in self.space.inputs:
-                self.space.load(i, env[i])
+            if i in space.inputs:
+                space.load(i, env[i])
 
     def _all(self, i: Instr) -> Any:
         """`i` for all steps."""
