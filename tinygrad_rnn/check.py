@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .backend import move
 from .context import enable_grad, trace
-from .slopes import Plan, as_tuple, compare, host, real_outputs, slope_of
+from .slopes import Plan, array_like, as_tuple, compare, host, real_outputs, slope_of
 from .tensor import Node, Tensor, run, wrap
 
 SINGLE = (5e-3, 1e-2, 2e-2)  # the least eps, atol and rtol at which float32 tells right from wrong
@@ -74,8 +73,7 @@ def gradgradcheck(
 
 
 def _random(y: Tensor) -> Tensor:
-    numbers = np.random.default_rng(0).normal(size=y.shape).astype(y.dtype)
-    return wrap(move(numbers, y.device), None)
+    return wrap(array_like(np.random.default_rng(0).normal(size=y.shape), y, y.device), None)
 
 
 def _plan(xs: Sequence[Any], eps: float, atol: float, rtol: float, fast: bool) -> Plan:
@@ -147,7 +145,7 @@ def second_order(func: Callable, xs: tuple, plan: Plan) -> Iterator[str]:
         yield from blamed(node, *alone(node), plan, "its rule")
     for node in filter(checkable, nodes):
         own, given = alone(node)
-        ones = wrap(move(np.ones(node.shape, node.dtype), given[0].device), None).requires_grad_()
+        ones = wrap(array_like(np.ones(node.shape), node, given[0].device), None).requires_grad_()
         slope = slope_of(own, len(given))
         yield from blamed(node, slope, (*given, ones), plan, "the gradient of its rule")
     yield from cuts(nodes)

@@ -63,6 +63,11 @@ def host(x: Tensor) -> np.ndarray:
     return move(x._array, "cpu")
 
 
+def array_like(numbers: Any, x: Any, device: str) -> Any:
+    """The numbers as an array (also of no axes) of x's dtype on a device."""
+    return move(np.asarray(numbers, x.dtype), device)
+
+
 def compare(func: Callable, xs: tuple, plan: Plan) -> Fault | None:
     """The worst entry at which the gradient of `func` at `xs` is not its slope, or None."""
     with enable_grad():
@@ -126,7 +131,7 @@ def evaluated(func: Callable, x: Tensor, step: np.ndarray, xs: tuple) -> list[np
     """The outputs, flat, with x moved by `step`; it is put back in any case."""
     kept = x._array
     try:
-        x._array = move((host(x) + step).astype(x.dtype), x.device)
+        x._array = array_like(host(x) + step, x, x.device)
         with enable_grad():
             return [host(y).ravel() for y in real_outputs(func(*xs))]
     finally:
@@ -143,8 +148,7 @@ def pulled(y: Tensor, x: Tensor, u: np.ndarray) -> np.ndarray:
     """uᵀ ∂y/∂x by a backward pass."""
     if not y.requires_grad:
         return np.zeros(x.shape)
-    weights = wrap(move(u.astype(y.dtype), y.device), None)
-    (g,) = grad(y, x, weights, retain_graph=True, allow_unused=True)
+    (g,) = grad(y, x, wrap(array_like(u, y, y.device), None), retain_graph=True, allow_unused=True)
     return np.zeros(x.shape) if g is None else host(g)
 
 
