@@ -129,7 +129,10 @@ def test_what_only_the_second_derivative_shows(name, wrong):
         gradgradcheck(composite, real(3, 3))
 
 
-@pytest.mark.parametrize("name", [n for n in ZOO if n != "zero"])
+CONSISTENT = ("zero", "only where large")  # wrong gradients, but their slopes are their slopes
+
+
+@pytest.mark.parametrize("name", [n for n in ZOO if n not in CONSISTENT])
 def test_a_wrong_first_derivative_is_named_by_the_second_too(name, wrong):
     operation = wrong(*ZOO[name], keeps="ya")
     composite = around(lambda h: operation(h * h) ** 2)
