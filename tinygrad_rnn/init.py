@@ -12,6 +12,7 @@ down to 0). So `apply` works gate by gate:
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ def generator_from(seed: Seed) -> Generator:
     """The generator itself, one from an integer, or for None one that differs in every run."""
     if isinstance(seed, Generator):
         return seed
-    return Generator(int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed)
+    return Generator(secrets.randbits(63) if seed is None else seed)
 
 
 def fans(shape: Shape) -> tuple[int, int]:

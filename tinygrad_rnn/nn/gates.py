@@ -101,13 +101,13 @@ class Gated(Cell):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name → shape of each parameter."""
         rows, width = len(self.gate_names) * self.hidden_size, self.output_size
+        biases = {"double": ["bias_ih", "bias_hh"], "single": ["bias_ih"], "none": []}[self.biases]
+        shapes: dict[str, tuple[int, ...]]
         if self.form == "stacked":
-            bias = {} if self.biases == "none" else {"bias": (rows,)}
-            return {"weight": (rows, width + self.input_size)} | bias
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, self.input_size)}
-        shapes["weight_hh"] = (rows, width)
-        kinds = {"double": ("ih", "hh"), "single": ("ih",), "none": ()}[self.biases]
-        return shapes | {f"bias_{kind}": (rows,) for kind in kinds}
+            shapes, biases = {"weight": (rows, width + self.input_size)}, ["bias"][: len(biases)]
+        else:
+            shapes = {"weight_ih": (rows, self.input_size), "weight_hh": (rows, width)}
+        return shapes | {name: (rows,) for name in biases}
 
     def _norm(self) -> LayerNorm:
         rows = len(self.gate_names) * self.hidden_size

@@ -148,10 +148,10 @@ class Recurrent(Module):
         check_input(xs, self.input_size)
         first = self._first_states(state, xs, alone)
         steps, last, runs = self._layers(xs, first, real, trace)
-        for observer in self._observers:
-            observer(self, first, last)
         output = self._whole(steps, xs)
         final = self._join(last)
+        for observer in self._observers:
+            observer(self, state, final)
         if self.stateful:
             self._state = each(lambda s: s.detach(), final)
         if alone:
