@@ -202,7 +202,7 @@ def test_an_index_out_of_range_raises(bad):
 
 
 def test_a_wrong_width_raises_in_torch_words():
-    with pytest.raises(RuntimeError, match="input.size\\(-1\\) must be equal.*Expected 3, got 5"):
+    with pytest.raises(RuntimeError, match=r"input.size\(-1\) must be equal.*Expected 3, got 5"):
         nn.LSTMCell(I, H, seed=0)(tensor(np.zeros((B, 5))))
 
 
@@ -230,7 +230,7 @@ def test_any_nonlinearity():
     by_name = nn.RNNCell(I, H, nonlinearity="relu", seed=0)
     by_function = nn.RNNCell(I, H, nonlinearity=lambda z: relu(z) * 2, seed=0)
     np.testing.assert_allclose(by_function(x).tolist(), (by_name(x) * 2).tolist())
-    with pytest.raises(ValueError, match="Unknown nonlinearity 'tahn'. Known: elu,"):
+    with pytest.raises(ValueError, match=r"Unknown nonlinearity 'tahn'\. Known: elu,"):
         nn.RNNCell(I, H, nonlinearity="tahn")
 
 

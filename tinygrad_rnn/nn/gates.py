@@ -107,7 +107,7 @@ class Gated(Cell):
             shapes, biases = {"weight": (rows, width + self.input_size)}, ["bias"][: len(biases)]
         else:
             shapes = {"weight_ih": (rows, self.input_size), "weight_hh": (rows, width)}
-        return shapes | {name: (rows,) for name in biases}
+        return shapes | dict.fromkeys(biases, (rows,))
 
     def _norm(self) -> LayerNorm:
         rows = len(self.gate_names) * self.hidden_size
