@@ -46,13 +46,12 @@ def build(kind: str, options: dict[str, Any], H: int) -> Any:
         return_sequences=True,
         return_state=alone,
         go_backwards=direction == "backwards",
-        dtype="float64",
         **own,
     )
     layer.zero_output_for_mask = True
     if alone:
         return layer
-    layer = keras.layers.Bidirectional(layer, merge_mode=direction, dtype="float64")
+    layer = keras.layers.Bidirectional(layer, merge_mode=direction)
     for one in (layer.forward_layer, layer.backward_layer):
         one.zero_output_for_mask = True
     return layer
@@ -95,5 +94,10 @@ def evaluate(kind: str, options: dict[str, Any], rng: np.random.Generator) -> di
 
 
 def record() -> list[dict[str, Any]]:
+    import keras
+    from keras.src.backend.common import dtypes
+
+    keras.config.set_floatx("float64")  # or what layers make by themselves is float32
+    dtypes.BIT64_TO_BIT32_DTYPE.pop("float64")  # or products of float64 round to float32
     rng = np.random.default_rng(3)
     return [evaluate(kind, options, rng) for kind, options in option_sets()]
