@@ -104,8 +104,11 @@ def hooked(node: Node, g: Any) -> Any:
         given = g if isinstance(g, Tensor) else wrap(np.asarray(g) if np.isscalar(g) else g, None)
         new = hook(given)
         if new is not None:
+            if not isinstance(new, Tensor):
+                raise TypeError(f"hook: expected a Tensor or None, got {type(new).__name__}")
             if new.shape != node.shape:
                 raise ValueError(f"hook: returned shape {new.shape} for a gradient {node.shape}")
+            new = new.astype(node.dtype)
             g = new if isinstance(g, Tensor) else new._array
     return g
 

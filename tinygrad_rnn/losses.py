@@ -204,7 +204,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:
     """The rows of `weight` that the integers name; a one-hot product without the one-hot."""
-    rows = input._array if isinstance(input, Tensor) else weight.xp.asarray(input)
+    rows = input._array if isinstance(input, Tensor) else weight.xp.array(input)
     if rows.dtype.kind not in "iu":
         raise TypeError(f"embedding: indices must be integers, not {rows.dtype}")
     n = weight.shape[0]

@@ -365,8 +365,11 @@ def _index_part(x: Tensor, k: Any) -> tuple:
         return (k,)
     if isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)):
         return (int(k),)
-    array = k._array if isinstance(k, Tensor) else k
-    if not is_array(array):
+    if isinstance(k, Tensor):
+        array = k._array
+    elif is_array(k):
+        array = as_array(k)  # a copy: the graph must not see it change
+    else:
         array = x.xp.asarray(np.asarray(k, np.int64 if np.size(k) == 0 else None))
     if array.dtype.kind == "b":
         return tuple(array.nonzero()) if array.ndim else (array,)
@@ -451,7 +454,7 @@ def scatter(x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
 
 
 def _grid(x: Tensor, index: Any, dim: int) -> tuple:
-    array = index._array if isinstance(index, Tensor) else x.xp.asarray(index)
+    array = index._array if isinstance(index, Tensor) else x.xp.array(index)
     if array.ndim != x.ndim:
         raise ValueError(f"index has {array.ndim} axes, the tensor {x.ndim}: they must agree")
     if array.size and not -x.shape[dim] <= int(array.min()) <= int(array.max()) < x.shape[dim]:

@@ -249,14 +249,14 @@ class Tensor(Outward):
 class Hook:
     """What `register_hook` returns; `remove()` takes the hook away again."""
 
-    __slots__ = ("hooks",)
+    __slots__ = ("hooks", "key")
 
     def __init__(self, hooks: dict, function: Callable):
-        self.hooks = hooks
-        hooks[self] = function
+        self.hooks, self.key = hooks, age()  # not itself as the key: that would be a cycle
+        hooks[self.key] = function
 
     def remove(self) -> None:
-        self.hooks.pop(self, None)
+        self.hooks.pop(self.key, None)
 
 
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False,
