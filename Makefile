@@ -13,6 +13,15 @@ DEV_READY := .venv/.ready-to-test
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST  := $(THREADS) $(PY) -m pytest -n auto --maxprocesses 4
 
+PICTURES  := op cell gate rolled flow params arch
+op_IS     := --cell lstm --steps 3 --view op
+cell_IS   := --cell gru --steps 4 --view cell
+gate_IS   := --cell lstm --steps 2 --view gate
+rolled_IS := --cell lstm --view rolled
+flow_IS   := --cell lstm --against rnn --steps 30 --loss last --view flow
+params_IS := --cell rnn --steps 5 --view params
+arch_IS   := --arch encoder-decoder
+
 .PHONY: help demo test format-check lint types unit slow format bench pictures clean
 .DEFAULT_GOAL := help
 
@@ -53,7 +62,9 @@ bench: $(DEV_READY)
 	@$(PY) tools/bench.py $(ARGS)
 
 pictures: $(RUN_READY)
-	@echo "pictures: none yet"
+	@mkdir -p pictures
+	@$(foreach p,$(PICTURES),echo "picture  pictures/$(p).svg" && \
+	  $(PY) tools/draw_graph.py $($(p)_IS) --engine builtin -o pictures/$(p).svg && ) true
 
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
