@@ -48,7 +48,15 @@ def backward_graph(graph: Graph) -> Graph:
         if node.id in live and (users[node.id] or not _leads_on(graph, node, live)):
             _gradient_of(graph, made, node, users[node.id], number)
     made.order = [number[i] for i in graph.order if i in number]
+    _start_late(made, max(graph.steps(), default=None))
     return made.validate()
+
+
+def _start_late(made: Graph, last: int | None) -> None:
+    """Put what belongs to no step, the start of the pass, into the last step."""
+    for node in made.nodes:
+        if last is not None and node.step is None and node.role != "param":
+            node.labels["step"] = last
 
 
 def _live(graph: Graph) -> set[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from . import labels
-from .cells import Row, cells_of, in_step
+from .cells import Row, Step, cells_of, in_step
 from .graph import Graph, GraphNode
 from .palette import THEMES, Scale
 from .scene import Box, Point, Scene, Wire, Words, curve, elbow
@@ -248,10 +248,10 @@ class _Grid:
         if node in self.cells.home:
             return self.cells.home[node]
         step = self.graph.nodes[node].step
+        if step is None:
+            return None
         where = (str(self.graph.nodes[node].labels.get("phase", "")), step)
-        return (
-            ("head", where) if step is not None and in_step(self.cells.heads, where, node) else None
-        )  # type: ignore[arg-type]
+        return ("head", where) if in_step(self.cells.heads, where, node) else None
 
     def _up(self, low: Box, high: Box, edge: tuple[int, int], norm: float | None) -> None:
         start, end = (low.x, low.y - low.h / 2), (high.x, high.y + high.h / 2)

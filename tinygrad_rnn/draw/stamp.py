@@ -122,7 +122,8 @@ class _Stamper:
         x, row, count = room, 0, 0
         for position, index in enumerate(self.shown):
             hidden = position and self.shown[position - 1] != index - 1
-            if self.options.wrap and count == self.options.wrap:
+            last = self.plan.columns[index].label == "after"
+            if self.options.wrap and count == self.options.wrap and not last:
                 x, row, count = room, row + 1, 0
             elif hidden:
                 x += ELLIPSIS + room - 34.0
@@ -260,15 +261,21 @@ class _Stamper:
         """Draw one of many edges into a node: up to the bus, along it, down to the node."""
         parent = self.graph.nodes[child].parents[edge[1]]
         home = self.plan.where[parent]  # type: ignore[index]
-        if home not in self.slots or self.slots[home].row != self.slots[self.plan.where[child]].row:
+        if home not in self.slots:
             return
         path, lane, here = self._entry(*edge)
         out, out_lane = self._exit(parent)  # type: ignore[arg-type]
         number = sorted(self.bus).index(child) + 1
-        up = self.slots[home].right + self.gap * (1 - number / (len(self.bus) + 2))
-        down = self.slots[here].left - self.gap * number / (len(self.bus) + 2)
-        height = self.slots[here].row * self.row_height + self.bus[child] + 14.0
-        lead = [*out, (up, out_lane), (up, height), (down, height), (down, lane)]
+        part = self.gap * number / (len(self.bus) + 2)
+        up = self.slots[home].right + self.gap - part
+        height = self.slots[home].row * self.row_height + self.bus[child] + 14.0
+        lead = [*out, (up, out_lane), (up, height)]
+        if self.slots[home].row != self.slots[here].row:  # it goes on in another row of the page
+            end = max(slot.right for slot in self.slots.values()) + 16.0
+            self.pieces.append(([*lead, (max(end, up + 1.0), height)], [], edge, parent))  # type: ignore[arg-type]
+            return
+        down = self.slots[here].left - part
+        lead += [(down, height), (down, lane)]
         self.pieces.append((lead, path, edge, parent))  # type: ignore[arg-type]
 
     # -- last touches
