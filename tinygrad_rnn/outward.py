@@ -20,12 +20,7 @@ class Outward:
     if TYPE_CHECKING:
         _array: Array
         node: Node | None
-        shape: tuple[int, ...]
-        ndim: int
-        dtype: np.dtype
-        device: str
         requires_grad: bool
-        is_leaf: bool
         name: str | None
 
         def __getattr__(self, name: str) -> Any: ...
