@@ -75,8 +75,9 @@ def test_layers(library, case):
     check(library, case, module, given, layer_outputs(case, module, given, state), 1e-9)
 
 
+@pytest.mark.parametrize("library", [("numpy", "cpu")], indirect=True, ids=["numpy"])
 @pytest.mark.parametrize("case", LAYERS, ids=label)
-def test_layers_in_float32(case, library):
+def test_layers_in_float32(library, case):
     module = made(library, case, np.float32)
     given, state = inputs(library, case, np.float32)
     outputs = layer_outputs(case, module, given, state)
