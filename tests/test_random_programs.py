@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+
 import golden
 import numpy as np
 import pytest
 
+import tinygrad_rnn
 from tools import random_programs
+
+TOOLS = Path(random_programs.__file__).parent
 
 CASES = golden.load("programs")
 VALUE, GRADIENT = 1e-7, 1e-6
@@ -71,3 +78,46 @@ def test_the_sample_has_what_it_should():
     assert seen == {"shared", "0-d", "zero-size", "repeated", "float32", "float64"}
     kinds = {p.get("op", op) for case in CASES for op, _, p in case.options["lines"]}
     assert len(CASES) >= 300 and len(kinds) >= 120, len(kinds)
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """The modules of tools/check_engine.py, and our engine in torch's place."""
+    monkeypatch.syspath_prepend(str(TOOLS))
+    names = ("check_engine", "random_shrink", "random_writer", "random_programs")
+    made = SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+    made.ours = made.random_programs.our_library()
+    return made
+
+
+def test_a_seed_is_a_program(tool):
+    programs = [tool.random_writer.write(seed, tool.ours) for seed in (1, 2, 1)]
+    assert programs[0] == programs[2] != programs[1]
+    assert all(tool.check_engine.disagreement(p, tool.ours, tool.ours) == "" for p in programs)
+
+
+@pytest.mark.parametrize(
+    "wrong, symptom",
+    [
+        ({"tanh": lambda x: tinygrad_rnn.tanh(x) + 1e-5}, "value v"),
+        ({"tanh": lambda x: tinygrad_rnn.tanh(x).detach() + x - x.detach()}, "gradient of v"),
+        ({"tanh": lambda x: tinygrad_rnn.tanh(x).reshape(1, *x.shape)}, "shape"),
+    ],
+    ids=["value", "gradient", "shape"],
+)
+def test_a_wrong_engine_is_found_and_the_program_made_small(tool, wrong, symptom):
+    broken = tool.random_programs.Library(SimpleNamespace(**wrong), *tool.ours.namespaces)
+    differs = lambda p: tool.check_engine.disagreement(p, broken, tool.ours)
+    found = 0
+    for seed in range(60):
+        program = tool.random_writer.write(seed, tool.ours)
+        uses = [line for line in program["lines"] if line[0] == "tanh" and len(line[2]) == 0]
+        if not uses or symptom not in differs(program):
+            continue
+        small = tool.random_shrink.shrunk(program, tool.ours, differs)
+        assert differs(small) and len(small["lines"]) <= 3
+        assert "tanh" in random_programs.text(small)
+        found += 1
+        if found == 3:
+            return
+    pytest.fail(f"found {found} of 3")
