@@ -42,9 +42,10 @@ def activation(what: str | Callable | None) -> Callable:
 class Gated(Cell):
     """A cell whose gates are rows of stacked weights.
 
-    bias is True or "double" (PyTorch's two), "single" or False; form is "separate" or "stacked"
-    (see the module). init refills by name: {"hh": "orthogonal", "f.bias": 1.0}. `input_dropout` and
-    `recurrent_dropout` keep one mask for the sequence (Gal & Ghahramani), `candidate_dropout` draws
+    bias is True or "double" (PyTorch's two), "single" or False; form is "separate" or "stacked".
+    Gates are σ and candidates tanh unless `gate_activation` and `candidate_activation` say else.
+    init refills by name: {"hh": "orthogonal", "f.bias": 1.0}. `input_dropout` and
+    `recurrent_dropout` keep one mask for a sequence (Gal & Ghahramani), `candidate_dropout` draws
     anew each step (Semeniuta et al.).
     """
 
@@ -63,6 +64,8 @@ class Gated(Cell):
         bias: bool | str = True,
         *,
         form: str = "separate",
+        gate_activation: str | Callable = "sigmoid",
+        candidate_activation: str | Callable = "tanh",
         layer_norm: bool = False,
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -81,6 +84,8 @@ class Gated(Cell):
         self.form, self.biases = form, BIASES[bias]
         if form == "stacked" and self.biases == "double":
             self.biases = "single"  # one matrix has one bias
+        self.gate_activation = activation(gate_activation)
+        self.candidate_activation = activation(candidate_activation)
         self.input_dropout = rate(input_dropout)
         self.recurrent_dropout, self.candidate_dropout = (
             rate(recurrent_dropout),
@@ -166,11 +171,12 @@ class Gated(Cell):
 
     # What an activation adds to a pre-activation
     def open(self, name: str, pre: dict[str, Tensor], c: Tensor | None = None) -> Tensor:
-        """The gate's value σ(z), or tanh(z) for the candidate; c adds the peephole."""
+        """The gate's value σ(z), or the candidate's tanh(z); c adds the peephole."""
         role = self.roles[name]
         with scope(name, gate=role):
             z = pre[name] if c is None else self.peep(name, pre[name], c)
-            return self.keep(name, tanh(z) if role == "candidate" else sigmoid(z))
+            squash = self.candidate_activation if role == "candidate" else self.gate_activation
+            return self.keep(name, squash(z))
 
     def peep(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
         return z
