@@ -153,7 +153,7 @@ class Again:
 
 
 OTHERWISE = (
-    "checkpoint: run again, the function gave other values than the first time: a tensor it uses was "
+    "checkpoint: run again, the function gave other values than at first: a tensor it uses was "
     "changed since, or it draws random numbers that are not from a Generator"
 )
 
