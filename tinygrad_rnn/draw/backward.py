@@ -81,7 +81,8 @@ def _gradient_of(
     """Add the contributions to one node's gradient, and their sum when there are several."""
     parts = []
     for child, slot in uses:
-        text = rule_text(graph.nodes[child].op, slot)
+        several = graph.nodes[child].op == "sum" and len(graph.nodes[child].parents) > 1
+        text = "ĝ" if several else rule_text(graph.nodes[child].op, slot)
         part = _add(made, graph.nodes[child], text, (number[child],))
         norm = graph.edge_grad(child, slot)
         made.nodes[part].grad = None if norm is None else {"norm": norm}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from . import labels
-from .cells import Row, Step, cells_of, in_step
+from .cells import Row, cells_of, in_step
 from .graph import Graph, GraphNode
 from .palette import THEMES, Scale
 from .scene import Box, Point, Scene, Wire, Words, curve, elbow

@@ -20,6 +20,7 @@ ROW_GAP = 22.0
 NODE_GAP = 10.0
 WIRE_GAP = 7.0
 LANE = 13.0
+LABEL = 23.0  # between two entries that may each carry a name outside the picture
 SLACK = 14.0
 
 
@@ -258,7 +259,8 @@ def _heights(
     up = 0.0  # measured from the bottom, turned round at the end
     bottoms, tops, entry_y, exit_y = [], [], {}, {}
     for rank, row in enumerate(rows.rows):
-        for name in entries.get(rank, []):
+        for number, name in enumerate(entries.get(rank, [])):
+            up += LABEL - LANE if number else 0.0
             entry_y[name] = up
             up += LANE
         height = max((rows.problem.sizes[n][1] for n in row if n < rows.real), default=0.0)
