@@ -39,6 +39,8 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
             continue
         if type(g) in POSTPONED or node.extra or watched:
             g = settled(g, node, node in ends or watched, flow)
+        if g.dtype is not node.dtype:
+            g = g.astype(node.dtype)
         if node in ends:
             found[node] = g
         if node.op is None:
@@ -51,8 +53,8 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
             if parent not in live:
                 continue
             share = rules[k](g, *saved, **params)
-            if share.shape != parent.shape or share.dtype is not parent.dtype:
-                share = fitted(share, parent)
+            if share.shape != parent.shape:
+                share = fitted(share, parent.shape)
             if watched:
                 share = observed(share, node, k, flow)
             held = adjoints.get(parent)
@@ -66,7 +68,7 @@ def settled(g: Any, node: Node, finally_: bool, flow: Flow | None) -> Any:
     if type(g) in POSTPONED and (finally_ or node.hooks or not passes):
         g = g.dense()
     if node.hooks:
-        g = hooked(node, g)
+        g = hooked(node, g.astype(node.dtype) if g.dtype != node.dtype else g)
     if flow is not None:
         flow.reach(node, g)
     return g
@@ -82,20 +84,16 @@ def added(held: Any, share: Any) -> Any:
     return held
 
 
-def fitted(g: Any, node: Node) -> Any:
-    """`g` in the shape and dtype of the node's value: summed where the value was broadcast, spread
-    where it was reduced. Every rule may therefore ignore both."""
-    shape = node.shape
-    if g.shape != shape:
-        surplus = g.ndim - len(shape)
-        if surplus > 0:
-            g = g.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
-        if g.shape != shape and surplus >= 0:
-            axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
-            g = g.sum(axis=axes, keepdims=True) if axes else g
-        if g.shape != shape:
-            g = broadcast_to(g, shape=shape)
-    return g if g.dtype == node.dtype else g.astype(node.dtype)
+def fitted(g: Any, shape: tuple[int, ...]) -> Any:
+    """`g` in the shape of the value it belongs to: summed where that was broadcast, spread where it
+    was reduced. No rule therefore needs to think of either."""
+    surplus = g.ndim - len(shape)
+    if surplus > 0:
+        g = g.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
+    if g.shape != shape and surplus >= 0:
+        axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
+        g = g.sum(axis=axes, keepdims=True) if axes else g
+    return g if g.shape == shape else broadcast_to(g, shape=shape)
 
 
 def hooked(node: Node, g: Any) -> Any:
@@ -127,17 +125,15 @@ def on_tensors(node: Node) -> tuple | None:
 
 def reachable(roots: Iterable[Node], start: int = 0) -> list[Node]:
     """The nodes gradients reach from `roots`, oldest first; not beyond those older than `start`."""
-    stack = [n for n in roots if n.needs]
-    seen = set(stack)
-    while stack:
-        node = stack.pop()
-        if node.index < start:
-            continue
-        for parent in node.parents:
-            if parent is not None and parent.needs and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=attrgetter("index"))
+    found = [n for n in roots if n.needs]
+    seen = set(found)
+    for node in found:  # grows while we walk
+        if node.index >= start:
+            for parent in node.parents:
+                if parent is not None and parent.needs and parent not in seen:
+                    seen.add(parent)
+                    found.append(parent)
+    return sorted(found, key=attrgetter("index"))
 
 
 def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> dict[Node, Any]:
@@ -208,11 +204,12 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 def leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
     """Those nodes of `order` through which gradients must pass to arrive at `ends`."""
-    live: set[Node] = set()
+    live, way = set(ends), []
     for node in order:
         if node in ends or not live.isdisjoint(node.parents):
             live.add(node)
-    return [n for n in order if n in live]
+            way.append(node)
+    return way
 
 
 def backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None,

@@ -70,6 +70,9 @@ class Product:
     def dtype(self) -> np.dtype:
         return self.right.dtype
 
+    def astype(self, dtype: np.dtype) -> Array:
+        return self.dense().astype(dtype)
+
     def transpose(self, axes: Any) -> Product:
         return Product(self.right, self.left) if axes == (1, 0) else self
 

@@ -21,7 +21,7 @@ from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled,
 from .errors import different_devices, explained, line_of_user, watch
 from .outward import Outward
 
-_count = itertools.count()
+age = itertools.count().__next__  # a creation number, larger than any before
 NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
 
 
@@ -55,7 +55,7 @@ class Node:
         self.shape: tuple[int, ...] = shape
         self.dtype: np.dtype = dtype
         self.needs: bool = needs
-        self.index = next(_count)
+        self.index = age()
         self.scope: scope | None = SCOPE.get()
         self.extra: dict[str, Any] | None = None
 
@@ -91,11 +91,6 @@ class Node:
     def __repr__(self) -> str:
         what = self.op.name if self.op else "leaf"
         return f"<Node {self.index} {what} {self.name or ''}{list(self.shape)}>"
-
-
-def age() -> int:
-    """A creation number between the nodes made before and those made after this call."""
-    return next(_count)
 
 
 class Tensor(Outward):
