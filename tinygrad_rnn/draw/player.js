@@ -7,227 +7,223 @@ const log = (g) => (typeof g === "number" && g > 0 ? Math.log10(g) : null);
 const say = (text) => ($("live").textContent = text);
 
 const app = {
-  p: END, level: "op", sel: null, overview: true, model: models[0], folds: new Set(), found: new Map(), playing: false, question: null, score: [0, 0],
+	p: END, level: "op", sel: null, overview: true, model: models[0], folds: new Set(), found: new Map(), playing: false, question: null, score: [0, 0],
 
-  /** Values computed (f), backward steps done (q), and the node at work, for one model. */
-  moment(m) {
-    const f = Math.round((Math.min(this.p, F) / F) * m.ids.length), q = this.p > F ? Math.ceil(((this.p - F) / B) * m.order.length) : 0;
-    return { f, q, active: q ? m.order[q - 1] : f ? f - 1 : null };
-  },
+	/** Values computed (f), backward steps done (q), and the node at work, for one model. */
+	moment(m) {
+		const f = Math.round((Math.min(this.p, F) / F) * m.ids.length), q = this.p > F ? Math.ceil(((this.p - F) / B) * m.order.length) : 0;
+		return { f, q, active: q ? m.order[q - 1] : f ? f - 1 : null };
+	},
 
-  // Colour and width: six shades over at most six decades below the largest gradient, for all models.
-  rescale() {
-    const here = (m) => m.step[this.moment(m).active ?? 0];
-    const logs = models.flatMap((m) => ($("scale").value ? m.e.filter((_, id) => m.step[id] === here(m)) : m.e).flat()).map(log).filter((x) => x !== null);
-    const high = logs.reduce((a, b) => Math.max(a, b), -300), low = logs.reduce((a, b) => Math.min(a, b), high);
-    this.range = [clip(low, high - 6, high - 0.5), high];
-    [$("low").textContent, $("high").textContent] = this.range.map((x) => fmt(+(10 ** x).toPrecision(1)));
-  },
-  part(g) { return log(g) === null ? 0 : (log(g) - this.range[0]) / (this.range[1] - this.range[0]); },
-  shade(g) { return log(g) === null ? (g === 0 ? "z" : "n") : this.part(g) < -1e-9 ? "0 tiny" : Math.min(5, Math.floor(this.part(g) * 6)); },
-  thick(g) { return 0.8 + 2.4 * clip(this.part(g), 0, 1); },
+	// Colour and width: six shades over at most six decades below the largest gradient, for all models.
+	rescale() {
+		const here = (m) => m.e.filter((_, id) => m.step[id] === m.step[this.moment(m).active ?? 0]);
+		const logs = models.flatMap((m) => ($("scale").value ? here(m) : m.e).flat()).map(log).filter((x) => x !== null).sort((a, b) => a - b);
+		const low = logs[0] ?? 0, high = logs.at(-1) ?? 0;
+		this.range = [clip(low, high - 6, high - 0.5), high];
+		[$("low").textContent, $("high").textContent] = this.range.map((x) => fmt(+(10 ** x).toPrecision(1)));
+	},
+	part(g) { return log(g) === null ? 0 : (log(g) - this.range[0]) / (this.range[1] - this.range[0]); },
+	shade(g) { return log(g) === null ? (g === 0 ? "z" : "n") : this.part(g) < -1e-9 ? "0 tiny" : Math.min(5, Math.floor(this.part(g) * 6)); },
+	thick(g) { return 0.8 + 2.4 * clip(this.part(g), 0, 1); },
 
-  go(p) {
-    Object.assign(this, { p: clip(p, 0, END), sel: null, overview: false, question: null });
-    this.playing &&= this.p < END;
-    this.refresh(true);
-  },
-  step(by) {
-    const guess = by > 0 && $("predict").checked && this.p >= F && this.p < END && !this.question;
-    this.question = guess ? ask(this.model, this.moment(this.model).q) : null;
-    if (!this.question) return this.go(this.p + by);
-    this.playing = false;
-    this.refresh();
-  },
-  answer(i) {
-    const { right, choices, why } = this.question, good = i === right;
-    this.score = [this.score[0] + good, this.score[1] + 1];
-    const text = `${good ? "✓ Right" : `✗ No: ${choices[right]}`}; ${why}. Score ${this.score.join("/")}.`;
-    this.go(this.p + 1);
-    $("panel").insertAdjacentHTML("afterbegin", `<p class="note ${good ? "good" : "bad"}">${esc(text)}`);
-    say(text);
-    $("stages").focus();
-  },
-  play() {
-    if (!this.playing && this.p === END) this.go(0);
-    this.playing = !this.playing;
-    this.due = performance.now();
-    this.refresh();
-    frame();
-  },
-  pick(model, id) {
-    Object.assign(this, { model, sel: id, overview: id === null, question: null });
-    this.refresh();
-  },
-  show(m, id) {
-    this.pick(m, id);
-    stages[models.indexOf(m)].reveal(id);
-  },
-  fold(key) {
-    if (!this.folds.delete(key)) this.folds.add(key);
-    this.layout();
-  },
-  cut(k) {
-    for (const m of models) m.cut(k);
-    $("cut").value = k;
-    this.layout();
-    say($("cut").selectedOptions[0]?.text);
-  },
-  cutAt(m, child) { // the cut nearest below the clicked wire; a second click heals it
-    const k = m.cuts.findLast((c) => c.k <= m.last - m.step[child] + 1)?.k ?? m.cuts[0].k;
-    this.cut(m.alt.k === k ? 0 : k);
-  },
-  pan(stage, x, now = still.matches) {
-    stage.goal = stage.inside(x);
-    if (now) stage.x = stage.goal;
-    frame();
-  },
-  layout(fit) {
-    for (const s of stages) {
-      const middle = (s.x + s.wide / 2) / (s.width || 1);
-      s.relayout();
-      if (fit) s.fit();
-      s.x = s.goal = s.inside(middle * s.width - s.wide / 2);
-      s.look();
-    }
-    this.refresh();
-  },
+	go(p) {
+		Object.assign(this, { p: clip(p, 0, END), sel: null, overview: false, question: null });
+		this.playing &&= this.p < END;
+		this.refresh(true);
+	},
+	step(by) {
+		const guess = by > 0 && $("predict").checked && this.p >= F && this.p < END && !this.question;
+		this.question = guess ? ask(this.model, this.moment(this.model).q) : null;
+		if (!this.question) return this.go(this.p + by);
+		this.playing = false;
+		this.refresh();
+	},
+	answer(i) {
+		const { right, choices, why } = this.question, good = i === right;
+		this.score[0] += good;
+		this.score[1]++;
+		const text = `${good ? "✓ Right" : `✗ No: ${choices[right]}`}; ${why}. Score ${this.score.join("/")}.`;
+		this.go(this.p + 1);
+		$("panel").insertAdjacentHTML("afterbegin", `<p class="note ${good ? "good" : "bad"}">${esc(text)}`);
+		say(text);
+		$("stages").focus();
+	},
+	play() {
+		if (!this.playing && this.p === END) this.go(0);
+		this.playing = !this.playing;
+		this.due = performance.now();
+		this.refresh();
+		frame();
+	},
+	pick(model, id) {
+		Object.assign(this, { model, sel: id, overview: id === null, question: null });
+		this.refresh();
+	},
+	show(m, id) {
+		this.pick(m, id);
+		stages[models.indexOf(m)].reveal(id);
+	},
+	fold(key) {
+		if (!this.folds.delete(key)) this.folds.add(key);
+		this.layout();
+	},
+	cut(k) {
+		for (const m of models) m.cut(k);
+		$("cut").value = k;
+		this.layout();
+		say(`✂ ${k}`);
+	},
+	cutAt(m, child) { // the cut nearest below the clicked wire; a second click heals it
+		const k = m.cuts.findLast((c) => c.k <= m.last - m.step[child] + 1)?.k ?? m.cuts[0].k;
+		this.cut(m.alt.k === k ? 0 : k);
+	},
+	pan(stage, x, now = still.matches) {
+		stage.goal = stage.inside(x);
+		if (now) stage.x = stage.goal;
+		frame();
+	},
+	layout(fit) {
+		for (const s of stages) {
+			const middle = (s.x + s.wide / 2) / (s.width || 1);
+			s.relayout();
+			if (fit) s.fit();
+			s.x = s.goal = s.inside(middle * s.width - s.wide / 2);
+			s.look();
+		}
+		this.refresh();
+	},
 
-  refresh(follow) {
-    const back = this.p > F, m = this.model, { q, active } = this.moment(m), id = this.sel ?? active;
-    const phase = ($("phase").textContent = back ? `backward ${this.p - F}/${B}` : `forward ${this.p}/${F}`);
-    $("slider").value = this.p;
-    $("slider").setAttribute("aria-valuetext", phase);
-    document.body.dataset.phase = back ? "backward" : "forward";
-    $("play").textContent = this.playing ? "❚❚" : "▶";
-    for (const button of $("levels").children) button.setAttribute("aria-pressed", button.textContent === this.level);
-    if ($("scale").value) this.rescale();
-    for (const s of stages) {
-      const at = this.moment(s.model).active;
-      if (follow && at !== null) s.reveal(at);
-      s.update();
-    }
-    $("panel").innerHTML = this.question ? quiz(this.question) : this.overview || id === null ? overview(m) : explain(m, id);
-    if (this.question) $("panel").querySelector("button").focus();
-    if (!this.playing) say(this.question?.text ?? `${phase}${id === null ? "" : `: ${m.title(id)}, gradient ${fmt(m.grad(id, q))}`}`);
-    if ($("table").open) $("rows").innerHTML = stepTable(m, id ?? 0);
-    strips(true);
-    clearTimeout(this.saving);
-    this.saving = setTimeout(save, 200);
-  },
+	refresh(follow) {
+		const back = this.p > F, m = this.model, { q, active } = this.moment(m), id = this.sel ?? active;
+		const phase = ($("phase").textContent = back ? `backward ${this.p - F}/${B}` : `forward ${this.p}/${F}`);
+		$("slider").value = this.p;
+		$("slider").setAttribute("aria-valuetext", phase);
+		document.body.dataset.phase = back ? "backward" : "forward";
+		$("play").textContent = this.playing ? "❚❚" : "▶";
+		for (const button of $("levels").children) button.setAttribute("aria-pressed", button.textContent === this.level);
+		if ($("scale").value) this.rescale();
+		for (const s of stages) {
+			const at = this.moment(s.model).active;
+			if (follow && at !== null) s.reveal(at);
+			s.update();
+		}
+		$("panel").innerHTML = this.question ? quiz(this.question) : this.overview || id === null ? overview(m) : explain(m, id);
+		if (this.question) $("panel").querySelector("button").focus();
+		if (!this.playing) say(this.question?.text ?? `${phase}${id === null ? "" : `: ${m.title(id)}, gradient ${fmt(m.grad(id, q))}`}`);
+		if ($("table").open) $("rows").innerHTML = stepTable(m, id ?? 0);
+		strips(true);
+		clearTimeout(this.saving);
+		this.saving = setTimeout(save, 200);
+	},
 };
 
-const stages = models.map((m) => new Stage(Object.assign($("stages").appendChild(document.createElement("div")), { className: "stage" }), m, app));
+const stages = models.map((m, i) => new Stage($("stages").children[i], m, app));
 
 // The minimap: per state a strip of log ‖∂L/∂a⟨t⟩‖ over all steps, and the window on it.
-for (const s of stages) s.strips = s.model.rows.map(({ label, ids }) => {
-  const line = $("strips").appendChild(document.createElement("div"));
-  line.innerHTML = fill("t-strip", { label: esc(label), model: models[1] ? esc(s.model.heading.split(/[ ,]/)[0]) : "" });
-  const [canvas, view] = line.querySelector("div").children;
-  canvas.onpointerdown = canvas.onpointermove = (e) => e.buttons && app.pan(s, (e.offsetX / canvas.clientWidth) * s.width - s.wide / 2, true);
-  return { canvas, view, ids, ratio: line.lastElementChild };
+const lines = [...$("strips").children].map((line) => {
+	const [i, j] = line.dataset.strip.split(","), s = stages[i], [canvas, view] = line.children[1].children;
+	canvas.onpointerdown = canvas.onpointermove = (e) => e.buttons && app.pan(s, (e.offsetX / canvas.clientWidth) * s.width - s.wide / 2, true);
+	return { s, canvas, view, ids: s.model.rows[j].ids, ratio: line.lastElementChild };
 });
 function strips(repaint) {
-  const css = getComputedStyle(document.body), tone = Object.fromEntries([..."012345zn"].map((c) => [c, css.getPropertyValue(`--s${c}`)]));
-  for (const s of stages) for (const { canvas, view, ids, ratio } of s.strips) {
-    const share = (x) => `${100 * clip(x / s.width, 0, 1)}%`;
-    view.style.left = share(s.x);
-    view.style.right = share(s.width - s.x - s.wide);
-    if (!repaint) continue;
-    const width = (canvas.width = canvas.clientWidth), pen = canvas.getContext("2d"), { q } = app.moment(s.model);
-    const at = (i) => Math.round((i * width) / ids.length), grads = ids.map((id) => s.model.grad(id, q)), [a, b] = [grads[0], grads.at(-1)];
-    grads.forEach((g, i) => {
-      if (g === null) return;
-      pen.fillStyle = tone[`${app.shade(g)}`[0]];
-      pen.fillRect(at(i), 0, Math.max(1, at(i + 1) - at(i) - (width > 6 * ids.length)), canvas.height);
-    });
-    ratio.textContent = a === null || !b ? "" : `first/last ${fmt(+(a / b).toPrecision(2))}`;
-  }
+	const css = repaint && getComputedStyle(document.body), tone = repaint && Object.fromEntries([..."012345zn"].map((c) => [c, css.getPropertyValue(`--s${c}`)]));
+	for (const { s, canvas, view, ids, ratio } of lines) {
+		const share = (x) => `${100 * clip(x / s.width, 0, 1)}%`;
+		view.style.left = share(s.x);
+		view.style.right = share(s.width - s.x - s.wide);
+		if (!repaint) continue;
+		const width = (canvas.width = canvas.clientWidth), pen = canvas.getContext("2d"), { q } = app.moment(s.model);
+		const at = (i) => Math.round((i * width) / ids.length), grads = ids.map((id) => s.model.grad(id, q)), [a, b] = [grads[0], grads.at(-1)];
+		grads.forEach((g, i) => {
+			if (g === null) return;
+			pen.fillStyle = tone[`${app.shade(g)}`[0]];
+			pen.fillRect(at(i), 0, Math.max(1, at(i + 1) - at(i) - (width > 6 * ids.length)), canvas.height);
+		});
+		ratio.textContent = a === null || !b ? "" : `first/last ${fmt(+(a / b).toPrecision(2))}`;
+	}
 }
 
 /** One animation frame: windows glide to their goals, the sweep goes on; it stops when all rest. */
 let asked = false;
 function frame() {
-  if (!asked) asked = requestAnimationFrame((now) => {
-    asked = false;
-    const steps = app.playing ? Math.floor(((now - app.due) / 1000) * $("speed").value) : 0, gliding = stages.some((s) => s.x !== s.goal);
-    for (const s of stages) {
-      s.x = Math.abs(s.goal - s.x) < 1 ? s.goal : s.x + (s.goal - s.x) * 0.25;
-      s.look();
-    }
-    if (steps) {
-      app.due = now;
-      app.step($("predict").checked ? 1 : steps);
-    } else strips();
-    if (gliding || app.playing) frame();
-  });
+	if (!asked) asked = requestAnimationFrame((now) => {
+		asked = false;
+		const steps = app.playing ? Math.floor(((now - app.due) / 1000) * $("speed").value) : 0, gliding = stages.some((s) => s.x !== s.goal);
+		for (const s of stages) {
+			s.x = Math.abs(s.goal - s.x) < 1 ? s.goal : s.x + (s.goal - s.x) * 0.25;
+			s.look();
+		}
+		if (steps) {
+			app.due = now;
+			app.step($("predict").checked ? 1 : steps);
+		} else strips();
+		if (gliding || app.playing) frame();
+	});
 }
 
 function search(next) {
-  const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
-  for (const m of models) {
-    m.texts ??= m.ids.map((id) => plain(`${m.title(id)} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
-    const ids = words.length ? m.ids.filter((id) => words.every((w) => m.texts[id].includes(w))) : [];
-    app.found.set(m, new Set(ids));
-    all.push(...ids.map((id) => [m, id]));
-  }
-  $("found").textContent = words.length ? `${all.length} hit${all.length === 1 ? "" : "s"}` : "";
-  app.hit = next ? (app.hit + 1) % all.length : -1;
-  if (next && all.length) app.show(...all[app.hit]);
-  for (const s of stages) s.update();
+	const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
+	for (const m of models) {
+		m.texts ??= m.ids.map((id) => plain(`${m.title(id)} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
+		const ids = words.length ? m.ids.filter((id) => words.every((w) => m.texts[id].includes(w))) : [];
+		app.found.set(m, new Set(ids));
+		all.push(...ids.map((id) => [m, id]));
+	}
+	$("found").textContent = words.length ? `${all.length} hit${all.length === 1 ? "" : "s"}` : "";
+	app.hit = next ? (app.hit + 1) % all.length : -1;
+	if (next && all.length) app.show(...all[app.hit]);
+	for (const s of stages) s.update();
 }
 
 // The moment in the address, so that a link leads to it.
 function save() {
-  const [{ x, zoom }] = stages, n = app.sel === null ? "" : `${models.indexOf(app.model)},${app.sel}`;
-  const state = { p: app.p, l: app.level, n, f: [...app.folds].join(" "), k: $("cut").value, x: x.toFixed(), z: zoom.toFixed(2), q: $("search").value, o: +app.overview };
-  for (const key in state) if (state[key] === "") delete state[key];
-  try { history.replaceState(null, "", `#${new URLSearchParams(state)}`); } catch { /* a frame without address */ }
+	const [{ x, zoom }] = stages, n = app.sel === null ? "" : `${models.indexOf(app.model)},${app.sel}`;
+	const state = { p: app.p, l: app.level, n, f: [...app.folds].join(" "), k: $("cut").value, x: x.toFixed(), z: zoom.toFixed(2), q: $("search").value, o: +app.overview };
+	try { history.replaceState(null, "", `#${new URLSearchParams(state)}`); } catch { } // a frame without address
 }
 function load() {
-  const { p = END, l = "op", n = "", f = "", k = 0, x, z, q = "", o = location.hash.includes("p=") ? 0 : 1 } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  const [i, id] = n.split(","), model = models[i] ?? models[0], sel = model.op[id] === undefined ? null : +id;
-  Object.assign(app, { p: clip(+p || 0, 0, END), level: l, model, sel, overview: +o > 0, folds: new Set(f.split(" ").filter(Boolean)) });
-  $("search").value = q;
-  app.rescale();
-  app.layout(true);
-  app.cut(+k);
-  for (const s of stages) {
-    const goal = sel ?? (app.p < END ? app.moment(s.model).active : null);
-    s.zoom = clip(+z || s.zoom, 0.2, 3);
-    if (x !== undefined) app.pan(s, +x || 0);
-    else if (goal !== null) s.reveal(goal);
-    s.x = s.goal;
-    s.look();
-  }
-  search();
+	const { p, l = "op", n = "", f = "", k = 0, x, z, q = "", o = p ? 0 : 1 } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+	const [i, id] = n.split(","), model = models[i] ?? models[0], sel = model.op[id] === undefined ? null : +id;
+	Object.assign(app, { p: clip(+(p ?? END) || 0, 0, END), level: l, model, sel, overview: +o > 0, folds: new Set(f.split(" ").filter(Boolean)) });
+	$("search").value = q;
+	app.rescale();
+	app.layout(true);
+	app.cut(+k);
+	for (const s of stages) {
+		const goal = sel ?? (app.p < END ? app.moment(s.model).active : null);
+		s.zoom = clip(+z || s.zoom, 0.2, 3);
+		if (x !== undefined) app.pan(s, +x || 0);
+		else if (goal !== null) s.reveal(goal);
+		s.x = s.goal;
+		s.look();
+	}
+	search();
 }
 
+const each = (act) => () => stages.forEach(act);
 const keys = {
-  ".": () => app.step(1), ",": () => app.step(-1), " ": () => app.play(), b: () => app.go(F), Home: () => app.go(0), End: () => app.go(END),
-  "/": () => $("search").focus(), "?": () => $("keys").showModal(), p: () => app.pick(app.model, null), Escape: () => app.go(app.p),
-  f: () => stages.forEach((s) => { s.fit(true); frame(); }),
-  "+": () => stages.forEach((s) => s.zoomBy(1.2)), "-": () => stages.forEach((s) => s.zoomBy(1 / 1.2)),
-  ArrowLeft: () => stages.forEach((s) => app.pan(s, s.goal - 160 / s.zoom)), ArrowRight: () => stages.forEach((s) => app.pan(s, s.goal + 160 / s.zoom)),
+	".": () => app.step(1), ",": () => app.step(-1), " ": () => app.play(), b: () => app.go(F), Home: () => app.go(0), End: () => app.go(END),
+	"/": () => $("search").focus(), "?": () => $("keys").showModal(), p: () => app.pick(app.model, null), Escape: () => app.go(app.p),
+	f: each((s) => { s.fit(true); frame(); }), "+": each((s) => s.zoomBy(1.2)), "-": each((s) => s.zoomBy(1 / 1.2)),
+	ArrowLeft: each((s) => app.pan(s, s.goal - 160 / s.zoom)), ArrowRight: each((s) => app.pan(s, s.goal + 160 / s.zoom)),
 };
 for (const { dataset, textContent } of $("levels").children) keys[dataset.key] = () => { app.level = textContent; app.layout(true); };
-$("slider").max = END;
-document.body.style.setProperty("--turn", `${(100 * F) / END}%`);
 
 addEventListener("keydown", (e) => {
-  const typing = e.target.matches("select, [type=search]"), pressing = e.key === " " && e.target.matches("button, summary, [type=checkbox]");
-  if (e.key === "Enter" && e.target === $("search")) search(true);
-  if (e.key === "Escape" && typing) $("stages").focus();
-  if (typing || pressing || !keys[e.key] || $("keys").open || e.ctrlKey || e.metaKey || e.altKey) return;
-  if (e.target === $("slider") && e.key.startsWith("Arrow")) return;
-  e.preventDefault();
-  keys[e.key]();
+	const typing = e.target.matches("select, [type=search]"), pressing = e.key === " " && e.target.matches("button, summary, [type=checkbox]");
+	if (e.key === "Enter" && e.target === $("search")) search(true);
+	if (e.key === "Escape" && typing) $("stages").focus();
+	const own = typing || pressing || $("keys").open || (e.target === $("slider") && e.key.startsWith("Arrow"));
+	if (own || !keys[e.key] || e.ctrlKey || e.metaKey || e.altKey) return;
+	e.preventDefault();
+	keys[e.key]();
 });
 document.addEventListener("click", (e) => {
-  const { go, answer, key } = e.target.closest("[data-go], [data-answer], [data-key]")?.dataset ?? {};
-  if (answer) app.answer(+answer);
-  if (key) keys[key]();
-  if (go) app.show(models[go.split(",")[0]], +go.split(",")[1]);
+	const { go, answer, key } = e.target.closest("[data-go], [data-answer], [data-key]")?.dataset ?? {};
+	if (answer) app.answer(+answer);
+	if (key) keys[key]();
+	if (go) app.show(models[go.split(",")[0]], +go.split(",")[1]);
 });
 $("slider").oninput = () => app.go(+$("slider").value);
 $("search").oninput = () => search();
@@ -235,8 +231,8 @@ $("cut").onchange = () => app.cut(+$("cut").value);
 $("scale").onchange = () => { app.rescale(); app.refresh(); };
 $("table").ontoggle = () => app.refresh();
 $("theme").onclick = () => {
-  document.documentElement.dataset.theme = getComputedStyle(document.body).colorScheme === "dark" ? "light" : "dark";
-  strips(true);
+	document.documentElement.dataset.theme = getComputedStyle(document.body).colorScheme === "dark" ? "light" : "dark";
+	strips(true);
 };
 addEventListener("hashchange", load);
 addEventListener("resize", () => app.layout(true));

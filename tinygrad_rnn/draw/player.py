@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 from . import wording
-from .fold import fold_sums
+from .fold import fold_sums, to_cells
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
 from .player_levels import levels
@@ -26,9 +26,11 @@ from .truncation import Cut, truncations
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 CUTTABLE = 6_000  # more nodes: running backward five more times would take too long
+LEAST = 80  # bytes a node needs when only norms are kept
 SAMPLES = (64, 32, 16, 8, 4)
 SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
 
+COMMENT = re.compile(r"^\s*//.*\n| // .*$|^\s*/\*\*.*\*/\n", re.MULTILINE)  # stay in the sources
 ALL_LEVELS = ("arch", "cell", "gate", "op")
 MARKER = (  # arrow heads, one per shade
     '<marker id="m{0}" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6.5" markerHeight="6.5" '
@@ -55,7 +57,7 @@ def model(graph: Graph) -> Model:
     if graph.live is not None and graph.order and len(graph) <= CUTTABLE:
         nodes, roots = graph.live
         cuts = truncations(graph, nodes, roots[0]) if len(roots) == 1 else []
-    folded = fold_sums(graph)
+    folded = fold_sums(graph) if graph.steps() else graph
     cuts = [_refolded(cut, graph, folded) for cut in cuts]
     return Model(replace(folded, members=[]), cuts)
 
@@ -85,15 +87,21 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
     listed = [models] if isinstance(models, Model) else list(models)
     name = title or " · ".join(model.graph.title for model in listed) or "graph"
     data = [_fitted(each, LIMIT // len(listed)) for each in listed]
+    front = max(len(each["op"]) for each in data)
+    back = max(len(each["order"]) for each in data)
     parts = {
         "title": html.escape(clean(name, 80)),
         "css": _text("player.css"),
-        "js": "\n".join(_text(script) for script in SCRIPTS),
+        "js": "\n".join(COMMENT.sub("", _text(script)) for script in SCRIPTS),
         "markers": "".join(MARKER.format(name) for name in "f012345zn"),
         "levels": "".join(_buttons({name for each in data for name in each["levels"]})),
+        "stages": '<div class="stage"></div>' * len(data),
+        "strips": "".join(_strips(data)),
         "cuts": "".join(f'<option value="{c.k}">every {c.k}</option>' for c in listed[0].cuts),
         "hidden": "" if listed[0].cuts else "hidden",
-        "backward": "1" if any(model.graph.order for model in listed) else "0",
+        "backward": str(min(1, back)),
+        "end": str(front + back),
+        "turn": f"{100 * front / max(1, front + back):.1f}",
         "data": _embedded({"models": data}),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("player.html"))
@@ -104,6 +112,20 @@ def _buttons(levels: set[str]) -> list[str]:
     button = '<button data-key="{}">{}</button>'
     every = enumerate(ALL_LEVELS, start=1)
     return [button.format(key, name) for key, name in every if name in levels]
+
+
+def _strips(data: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line of the minimap per state of each model."""
+    line = (
+        '<div data-strip="{},{}"><span>{} ‖∂L/∂{}‖</span>'
+        '<div><canvas height="12"></canvas><i></i></div><output></output></div>'
+    )
+    names = [html.escape(each["heading"].partition(",")[0]) for each in data]
+    return [
+        line.format(i, j, names[i] if len(data) > 1 else "", html.escape(row["label"]))
+        for i, each in enumerate(data)
+        for j, row in enumerate(each["rows"])
+    ]
 
 
 def _text(name: str) -> str:
@@ -121,6 +143,8 @@ def _json(data: Any) -> str:
 
 def _fitted(model: Model, limit: int) -> dict[str, Any]:
     """Return the model's data, with as many sampled values as the limit allows."""
+    if LEAST * len(model.graph) > limit:
+        return _coarser(model, limit, LEAST * len(model.graph))
     data = model_data(model)
     room = limit - len(_json(data).encode())
     if room < 0:
@@ -133,12 +157,22 @@ def _fitted(model: Model, limit: int) -> dict[str, Any]:
         data["notes"].append("Truncated BPTT is left out: the graph is large.")
         room = limit - len(_json(data).encode())
     if room < 0:
-        raise PlayerError(
-            f"graph has {len(model.graph):,} ops; the player would need "
-            f"{(limit - room) / 1e6:.0f} MB (limit {limit / 1e6:.0f}). Use --view cell."
-        )
+        return _coarser(model, limit, limit - room)
     _add_samples(data, model.graph, room)
     return data
+
+
+def _coarser(model: Model, limit: int, need: int) -> dict[str, Any]:
+    """Return the data of the graph folded to cells; a PlayerError when that is no smaller."""
+    graph = model.graph
+    folded = replace(to_cells(graph), members=[])
+    if 2 * len(folded) > len(graph):
+        raise PlayerError(
+            f"graph has {len(graph):,} ops; the player would need {need / 1e6:.1f} MB "
+            f"(limit {limit / 1e6:.1f}). Draw a part of it, or fewer steps."
+        )
+    folded.notes.append(f"Folded to cells: the graph has {len(graph):,} ops.")
+    return _fitted(Model(folded), limit)
 
 
 def model_data(model: Model) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _signatures(drawn: Plan) -> list[tuple[Any, ...]]:
 
 
 def _sign(drawn: Plan, index: int, node: GraphNode, places: dict[int, int]) -> tuple[Any, ...]:
-    joined = []
+    joined: list[tuple[int | None, int | None]] = []
     for slot, parent in enumerate(node.parents):
         home = drawn.where.get(parent) if parent is not None else None
         if home is not None and (node.id, slot) not in drawn.chips:

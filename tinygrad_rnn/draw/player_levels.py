@@ -152,7 +152,7 @@ class _Cutter:
         picture: dict[str, Any] = {"w": _r(part.right - part.left), "B": boxes, "C": frames}
         if part.frame is not None:
             picture["P"] = [_r(part.frame.y - self.top), _r(part.frame.h)]
-        picture["E"] = [wire for wire in wires if wire[0] == index]
+        picture["E"] = [[0, *wire[1:]] for wire in wires if wire[0] == index]
         for _, source, _, _, _, edges in picture["E"]:
             if boxes[source][4] == "dashed":
                 boxes[source][7:] = [boxes[source][7] + edges if boxes[source][7:] else edges]
@@ -201,7 +201,7 @@ class _Cutter:
         ]
 
     def _spread(self, index: int, picture: dict[str, Any], order: list[int]) -> None:
-        """Turn source columns into offsets; repeat what comes from many columns for each of them."""
+        """Turn source columns into offsets; repeat for each column what comes from many."""
         at = {column: place for place, column in enumerate(order)}
         gathers, part = self.short.drawn.gathers, self.parts[index]
         made: list[list[Any]] = []

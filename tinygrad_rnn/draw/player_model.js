@@ -3,100 +3,101 @@
 
 // Where a rule is element-wise its local slope is a number: upstream × local = contribution.
 const SLOPES = {
-  add: [() => 1, () => 1],
-  sub: [() => 1, () => -1],
-  mul: [(y, a, b) => b, (y, a) => a],
-  div: [(y, a, b) => 1 / b, (y, a, b) => -y / b],
-  neg: [() => -1],
-  exp: [(y) => y],
-  log: [(y, a) => 1 / a],
-  sqrt: [(y) => 0.5 / y],
-  tanh: [(y) => 1 - y * y],
-  sigmoid: [(y) => y * (1 - y)],
-  relu: [(y, a) => +(a > 0)],
+	add: [() => 1, () => 1],
+	sub: [() => 1, () => -1],
+	mul: [(y, a, b) => b, (y, a) => a],
+	div: [(y, a, b) => 1 / b, (y, a, b) => -y / b],
+	neg: [() => -1],
+	exp: [(y) => y],
+	log: [(y, a) => 1 / a],
+	sqrt: [(y) => 0.5 / y],
+	tanh: [(y) => 1 - y * y],
+	sigmoid: [(y) => y * (1 - y)],
+	relu: [(y, a) => +(a > 0)],
 };
 
 class Model {
-  constructor(data) {
-    Object.assign(this, data);
-    this.ids = this.op.map((_, id) => id);
-    this.params = this.ids.filter((id) => this.roles[id] === "param");
-    this.children = this.ids.map(() => []);
-    for (const id of this.ids) this.parents[id].forEach((p, k) => p === null || this.children[p].push([id, k]));
-    this.rank = new Int32Array(this.ids.length); // 1-based place in the backward order, 0 = never
-    this.order.forEach((id, i) => (this.rank[id] = i + 1));
-    this.full = { k: 0, g: this.g.norm, e: this.e, edges: [] };
-    this.cut(0);
-  }
+	constructor(data) {
+		Object.assign(this, data);
+		this.ids = this.op.map((_, id) => id);
+		this.params = this.ids.filter((id) => this.roles[id] === "param");
+		this.children = this.ids.map(() => []);
+		for (const id of this.ids) this.parents[id].forEach((p, k) => p === null || this.children[p].push([id, k]));
+		this.rank = new Int32Array(this.ids.length); // 1-based place in the backward order, 0 = never
+		this.order.forEach((id, i) => (this.rank[id] = i + 1));
+		this.full = { k: 0, g: this.g.norm, e: this.e, edges: [] };
+		this.cut(0);
+	}
 
-  /** Takes the gradients of truncated BPTT, state detached every k steps; 0 = all. */
-  cut(k) {
-    this.alt = this.cuts.find((each) => each.k === k) ?? this.full;
-    this.detached = new Set(this.alt.edges);
-    // the uses [child, slot] that send a node its gradient, in the order they do
-    this.incoming = this.children.map((uses) => uses.filter(([c, j]) => this.rank[c] && this.flow(c, j) !== null)
-      .sort((a, b) => this.rank[a[0]] - this.rank[b[0]]));
-    this.done = this.incoming.map((uses, id) => (uses.length ? this.rank[uses.at(-1)[0]] : this.rank[id] || 1));
-  }
+	/** Takes the gradients of truncated BPTT, state detached every k steps; 0 = all. */
+	cut(k) {
+		this.alt = this.cuts.find((each) => each.k === k) ?? this.full;
+		this.detached = new Set(this.alt.edges);
+		// the uses [child, slot] that send a node its gradient, in the order they do
+		this.incoming = this.children.map((uses) => uses.filter(([c, j]) => this.rank[c] && this.flow(c, j) !== null)
+			.sort((a, b) => this.rank[a[0]] - this.rank[b[0]]));
+		this.done = this.incoming.map((uses, id) => (uses.length ? this.rank[uses.at(-1)[0]] : this.rank[id] || 1));
+	}
 
-  /** What flows along an edge; null where nothing ever does. */
-  flow(child, k) { return this.alt.e[child][k] ?? null; }
-  /** The same after q backward steps; null while it has not flowed. */
-  flowed(child, k, q) { return this.rank[child] && this.rank[child] <= q ? this.flow(child, k) : null; }
-  /** ‖∂L/∂id‖ after q backward steps; null while a contribution is missing. */
-  grad(id, q) { return q >= this.done[id] ? this.alt.g[id] : null; }
-  arrived(id, q) { return this.incoming[id].filter(([c]) => this.rank[c] <= q).length; }
+	/** What flows along an edge; null where nothing ever does. */
+	flow(child, k) { return this.alt.e[child][k] ?? null; }
+	/** The same after q backward steps; null while it has not flowed. */
+	flowed(child, k, q) { return this.rank[child] && this.rank[child] <= q ? this.flow(child, k) : null; }
+	/** ‖∂L/∂id‖ after q backward steps; null while a contribution is missing. */
+	grad(id, q) { return q >= this.done[id] ? this.alt.g[id] : null; }
+	dull(id) { return this.roles[id] === "param" || this.full.g[id] === null; }
+	arrived(id, q) { return this.incoming[id].filter(([c]) => this.rank[c] <= q).length; }
 
-  opOf(id) { return this.ops[this.op[id]][0]; }
-  kind(id) { return this.opOf(id) ?? this.roles[id]; }
-  symbol(id) { return this.ops[this.op[id]][1] || this.roles[id]; }
-  shape(id) { return this.shapes[this.shape_of[id]]; }
-  time(id) { return this.step[id] === null ? "" : `t = ${this.step[id]}`; }
-  where(id) { return [this.time(id), ...this.labels[this.label_of[id]]].filter(Boolean).join(" · "); }
-  sample(which, id) { return this[which].sample[id] || null; }
+	opOf(id) { return this.ops[this.op[id]][0]; }
+	kind(id) { return this.opOf(id) ?? this.roles[id]; }
+	symbol(id) { return this.ops[this.op[id]][1] || this.roles[id]; }
+	shape(id) { return this.shapes[this.shape_of[id]]; }
+	time(id) { return this.step[id] === null ? "" : `t = ${this.step[id]}`; }
+	where(id) { return [this.time(id), ...this.labels[this.label_of[id]]].filter(Boolean).join(" · "); }
+	sample(which, id) { return this[which].sample[id] || null; }
 
-  /** A node's own name; else its formula where that is short; else its sign and number. */
-  title(id) {
-    if (this.names[id]) return this.names[id];
-    const text = this.words(id, 0, (n) => this.names[n] || `#${n}`);
-    return text && text.length < 20 ? text : `${this.symbol(id)} #${id}`;
-  }
-  /** Text 0 is the formula of a node, text k + 1 what its rule sends to parent k. */
-  words(id, i, name = (n) => this.title(n)) {
-    return (this.wording[this.words_of[id]][i] ?? "").replace(/\{(=?)(-?\d+)\}/g, (_, fixed, n) => name(fixed ? +n : id + +n));
-  }
+	/** A node's own name; else its formula where that is short; else its sign and number. */
+	title(id) {
+		if (this.names[id]) return this.names[id];
+		const text = this.words(id, 0, (n) => this.names[n] || `#${n}`);
+		return text && text.length < 20 ? text : `${this.symbol(id)} #${id}`;
+	}
+	/** Text 0 is the formula of a node, text k + 1 what its rule sends to parent k. */
+	words(id, i, name = (n) => this.title(n)) {
+		return (this.wording[this.words_of[id]][i] ?? "").replace(/\{(=?)(-?\d+)\}/g, (_, fixed, n) => name(fixed ? +n : id + +n));
+	}
 
-  /** Rows [upstream, slope, product] of the first components; [] if the rule is not element-wise. */
-  slopes(id, k) {
-    const slope = SLOPES[this.opOf(id)]?.[k], g = this.sample("g", id);
-    const inputs = [this.sample("v", id), ...this.parents[id].map((p) => p !== null && this.sample("v", p))];
-    if (!slope || !g || inputs.some((each) => each?.length !== g.length)) return [];
-    const local = g.map((_, i) => slope(...inputs.map((each) => each[i])));
-    return g.map((up, i) => [up, local[i], up * local[i]]).slice(0, 4);
-  }
+	/** Rows [upstream, slope, product] of the first components; [] if the rule is not element-wise. */
+	slopes(id, k) {
+		const slope = SLOPES[this.opOf(id)]?.[k], g = this.sample("g", id);
+		const inputs = [this.sample("v", id), ...this.parents[id].map((p) => p !== null && this.sample("v", p))];
+		if (!slope || !g || inputs.some((each) => each?.length !== g.length)) return [];
+		const local = g.map((_, i) => slope(...inputs.map((each) => each[i])));
+		return g.map((up, i) => [up, local[i], up * local[i]]).slice(0, 4);
+	}
 }
 
 /** Lower case without accents and brackets: "c̃⟨3⟩" and "C3" meet at "c3". */
 function plain(text) {
-  return text.normalize("NFD").replace(/[\u0300-\u036f⟨⟩<>_]/g, "").replaceAll("Γ", "g").toLowerCase();
+	return text.normalize("NFD").replace(/[\u0300-\u036f⟨⟩<>_]/g, "").replaceAll("Γ", "g").toLowerCase();
 }
 
 /** A number for the eye: 4 digits, "–" for what does not exist (never 0 for that). */
 function fmt(x) {
-  if (typeof x !== "number") return x ?? "–";
-  const small = x && Math.abs(x) < 1e-3, text = small || Math.abs(x) >= 1e5 ? x.toExponential(3).replace(/\.?0+e/, "e") : `${+x.toPrecision(4)}`;
-  return text.replaceAll("-", "−");
+	if (typeof x !== "number") return x ?? "–";
+	const small = x && Math.abs(x) < 1e-3, text = small || Math.abs(x) >= 1e5 ? x.toExponential(3).replace(/\.?0+e/, "e") : `${+x.toPrecision(4)}`;
+	return text.replaceAll("-", "−");
 }
 
 /** Norm of several parts together; null when no part is known, a word when one is not finite. */
 function total(norms) {
-  const known = norms.filter((n) => n !== null);
-  return known.length < 2 ? known[0] ?? null : known.find((n) => typeof n === "string") ?? Math.hypot(...known);
+	const known = norms.filter((n) => n !== null);
+	return known.length < 2 ? known[0] ?? null : known.find((n) => typeof n === "string") ?? Math.hypot(...known);
 }
 
 /** Text made safe for HTML. */
 function esc(text) {
-  return `${text}`.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+	return `${text}`.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 const $ = (id) => document.getElementById(id);

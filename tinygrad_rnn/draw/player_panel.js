@@ -1,7 +1,7 @@
 "use strict";
 // The panel: the moment in words and numbers. Every function returns HTML; texts stand in player.html.
 
-const fill = (id, values) => $(id).innerHTML.replace(/\[\[(\w+)\]\]/g, (_, key) => values[key] ?? "");
+const fill = (id, values = {}) => $(id).innerHTML.replace(/\[\[(\w+)\]\]/g, (_, key) => values[key] ?? "");
 const link = (m, id, text = m.title(id)) => `<button class="link" data-go="${models.indexOf(m)},${id}">${esc(text)}</button>`;
 const bold = (x) => `<b class="number">${fmt(x)}</b>`;
 const bar = (g, most) => (g === null ? "" : `<i class="bar s${app.shade(g)}" style="width:${(100 * g) / most || 1}%"></i>`);
@@ -9,75 +9,74 @@ const row = (name, g, most, more = "") => `<tr${g === null ? ' class="absent"' :
 
 /** Norm, range and a small heat map of one array. */
 function numbers(m, which, id) {
-  const { norm, min, max, mean } = m[which], sample = m.sample(which, id), shape = m.shape(id);
-  const count = shape.reduce((a, b) => a * b, 1), n = shape.at(-1) <= 16 ? shape.at(-1) : 16;
-  const range = min && count > 1 ? `<small>min ${fmt(min[id])} · mean ${fmt(mean[id])} · max ${fmt(max[id])}</small>` : "";
-  if (!sample || count < 2) return `‖·‖ = ${bold(norm[id])} ${range}`;
-  const most = Math.max(...sample.map(Math.abs)) || 1;
-  const cell = (x) => `<i class="${x < 0 ? "neg" : "pos"}" style="--w:${(90 * Math.abs(x)) / most || 0}%" title="${fmt(x)}">${n < 6 ? fmt(+(+x).toPrecision(2)) : ""}</i>`;
-  const rest = count > sample.length ? `<small>the first ${sample.length} of ${count}</small>` : "";
-  return `‖·‖ = ${bold(norm[id])} ${range}<span class="cells" style="--n:${n}">${sample.map(cell).join("")}</span>${rest}`;
+	const { norm, min, max, mean } = m[which], sample = m.sample(which, id), shape = m.shape(id);
+	const count = shape.reduce((a, b) => a * b, 1), n = shape.at(-1) <= 16 ? shape.at(-1) : 16;
+	const range = min && count > 1 ? `<small>min ${fmt(min[id])} · mean ${fmt(mean[id])} · max ${fmt(max[id])}</small>` : "";
+	if (!sample || count < 2) return `‖·‖ = ${bold(norm[id])} ${range}`;
+	const most = Math.max(...sample.map(Math.abs)) || 1;
+	const cell = (x) => `<i class="${x < 0 ? "neg" : "pos"}" style="--w:${(90 * Math.abs(x)) / most || 0}%" title="${fmt(x)}">${n < 6 ? fmt(+(+x).toPrecision(2)) : ""}</i>`;
+	const rest = count > sample.length ? `<small>the first ${sample.length} of ${count}</small>` : "";
+	return `‖·‖ = ${bold(norm[id])} ${range}<span class="cells" style="--n:${n}">${sample.map(cell).join("")}</span>${rest}`;
 }
 
 /** Contributions that meet at a node, one by one; for a parameter, a bar per time step. */
 function meeting(m, id, q) {
-  const uses = [...m.incoming[id]], param = m.roles[id] === "param";
-  if (!uses.length) return "";
-  if (param) uses.sort((a, b) => m.step[a[0]] - m.step[b[0]] || a[0] - b[0]);
-  const most = Math.max(...uses.map(([c, k]) => +m.flow(c, k) || 0)), flowed = uses.map(([c, k]) => m.flowed(c, k, q));
-  const name = (c) => (param ? link(m, c, m.time(c) || m.title(c)) : `+= ${link(m, c)} <small>${m.step[c] === m.step[id] ? "" : m.time(c)}</small>`);
-  const rect = (g, i) => (g === null ? "" : `<rect class="s${app.shade(g)}" x="${i}" width="1" y="${60 - (60 * g) / most}" height="60"/>`);
-  const values = { name: esc(m.title(id)), n: uses.length, here: m.arrived(id, q), sum: bold(m.grad(id, q)), most: fmt(most), from: m.time(uses[0][0]), to: m.step[uses.at(-1)[0]] };
-  values.rows = uses.length <= 60 ? `<table>${uses.map(([c], i) => row(name(c), flowed[i], most)).join("")}</table>`
-    : fill("t-bars", { ...values, bars: `<svg class="bars" viewBox="0 0 ${uses.length} 60" preserveAspectRatio="none">${flowed.map(rect).join("")}</svg>` });
-  return fill(param ? "t-uses" : uses.length > 1 ? "t-meet" : "t-one", values) + (uses.length > 1 ? fill("t-sum", values) : "");
+	const uses = [...m.incoming[id]], param = m.roles[id] === "param";
+	if (!uses.length) return "";
+	if (param) uses.sort((a, b) => m.step[a[0]] - m.step[b[0]] || a[0] - b[0]);
+	const most = Math.max(...uses.map(([c, k]) => +m.flow(c, k) || 0)), flowed = uses.map(([c, k]) => m.flowed(c, k, q));
+	const name = (c) => (param ? link(m, c, m.time(c) || m.title(c)) : `+= ${link(m, c)} <small>${m.step[c] === m.step[id] ? "" : m.time(c)}</small>`);
+	const rect = (g, i) => (g === null ? "" : `<rect class="s${app.shade(g)}" x="${i}" width="1" y="${60 - (60 * g) / most}" height="60"/>`);
+	const n = uses.length, values = { name: esc(m.title(id)), n, here: m.arrived(id, q), sum: bold(m.grad(id, q)) };
+	values.rows = n <= 60 ? `<table>${uses.map(([c], i) => row(name(c), flowed[i], most)).join("")}</table>`
+		: `<svg class="bars" viewBox="0 0 ${n} 60" preserveAspectRatio="none">${flowed.map(rect).join("")}</svg>` + fill("t-bars", { most: fmt(most), from: m.time(uses[0][0]), to: m.step[uses[n - 1][0]] });
+	return fill(param ? "t-uses" : n > 1 ? "t-meet" : "t-one", values) + (n > 1 ? fill("t-sum", values) : "");
 }
 
 /** What a node sends down: upstream × local = contribution, a block per parent. */
 function sending(m, id, q) {
-  const up = m.grad(id, q), line = (...cells) => `<td>${cells.join("<td>×<td>").replace(/×(?!.*×)/, "=")}`;
-  const blocks = m.parents[id].map((p, k) => {
-    if (p === null || m.full.e[id][k] === null) return "";
-    if (m.detached.has(`${id}:${k}`)) return fill("t-detached", { to: link(m, p) });
-    const g = m.flowed(id, k, q), sent = g !== null, parts = sent && !m.alt.k ? m.slopes(id, k) : [];
-    const rows = [line("upstream", "local", "contribution"), ...parts.map((each) => line(...each.map(fmt)))].map((each) => `<tr>${each}`).join("");
-    const norms = line(`‖${fmt(sent ? up : null)}‖`, fmt(sent && up ? g / up : null), `‖${bold(g)}‖`);
-    return fill("t-send", { to: link(m, p), rule: esc(m.words(id, k + 1)) }) + `<table class="product">${rows}<tr class="norms">${norms}</table>`;
-  }).join("");
-  return blocks && fill("t-sends", {}) + blocks;
+	const up = m.grad(id, q), line = (...cells) => `<td>${cells.join("<td>×<td>").replace(/×(?!.*×)/, "=")}`;
+	const blocks = m.parents[id].map((p, k) => {
+		if (p === null || m.full.e[id][k] === null) return "";
+		if (m.detached.has(`${id}:${k}`)) return fill("t-detached", { to: link(m, p) });
+		const g = m.flowed(id, k, q), sent = g !== null, parts = sent && !m.alt.k ? m.slopes(id, k) : [];
+		const rows = [line("upstream", "local", "contribution"), ...parts.map((each) => line(...each.map(fmt)))].map((each) => `<tr>${each}`).join("");
+		const norms = line(`‖${fmt(sent ? up : null)}‖`, fmt(sent && up ? g / up : null), `‖${bold(g)}‖`);
+		return fill("t-send", { to: link(m, p), rule: esc(m.words(id, k + 1)) }) + `<table class="product">${rows}<tr class="norms">${norms}</table>`;
+	}).join("");
+	return blocks && fill("t-sends") + blocks;
 }
 
 function explain(m, id) {
-  const { f, q } = app.moment(m), g = m.grad(id, q), name = esc(m.title(id));
-  const why = m.full.g[id] === null ? "t-never" : m.alt.g[id] === null ? "t-cut" : "t-later";
-  return fill("t-node", { name, kind: esc(m.kind(id)), shape: m.shape(id).join("×") || "scalar", dtype: esc(m.dtypes[m.dtype_of[id]]), where: esc(m.where(id)),
-    formula: m.opOf(id) && (m.names[id] ? `${name} = ` : "") + esc(m.words(id, 0)), value: id < f && m.v.norm[id] !== null ? numbers(m, "v", id) : "–",
-    grad: g === null ? fill(why, {}) : m.alt.k ? `‖·‖ = ${bold(g)}` : numbers(m, "g", id), rest: meeting(m, id, q) + sending(m, id, q) });
+	const { f, q } = app.moment(m), g = m.grad(id, q), name = esc(m.title(id));
+	const why = m.full.g[id] === null ? "t-never" : m.alt.g[id] === null ? "t-cut" : "t-later";
+	return fill("t-node", { name, kind: esc(m.kind(id)), shape: m.shape(id).join("×") || "scalar", dtype: esc(m.dtypes[m.dtype_of[id]]), where: esc(m.where(id)),
+		formula: m.opOf(id) && (m.names[id] ? `${name} = ` : "") + esc(m.words(id, 0)), value: id < f && m.v.norm[id] !== null ? numbers(m, "v", id) : "–",
+		grad: g === null ? fill(why) : m.alt.k ? `‖·‖ = ${bold(g)}` : numbers(m, "g", id), rest: meeting(m, id, q) + sending(m, id, q) });
 }
 
 function overview(m) {
-  const { q } = app.moment(m), most = Math.max(...m.params.map((id) => +m.alt.g[id] || 0)), { cos, k } = m.alt;
-  const rows = m.params.map((id) => row(link(m, id), m.grad(id, q), most, `<td>${m.arrived(id, q)}/${m.incoming[id].length}${cos ? `<td>${fmt(cos[id])}` : ""}`));
-  const notes = m.notes.map((text) => `<p class="note">${esc(text)}`).join("") + (cos ? fill("t-truncated", { k }) : "");
-  return fill("t-overview", { heading: esc(m.heading), nodes: m.ids.length, back: m.order.length, steps: m.last || "no", notes,
-    table: `<table><tr><th>name<th>∂L/∂·<th>‖·‖<th>uses${cos ? "<th>cos" : ""}${rows.join("")}</table>` });
+	const { q } = app.moment(m), most = Math.max(...m.params.map((id) => +m.alt.g[id] || 0)), { cos, k } = m.alt;
+	const rows = m.params.map((id) => row(link(m, id), m.grad(id, q), most, `<td>${m.arrived(id, q)}/${m.incoming[id].length}${cos ? `<td>${fmt(cos[id])}` : ""}`));
+	const notes = m.notes.map((text) => `<p class="note">${esc(text)}`).join("") + (cos ? fill("t-truncated", { k }) : "");
+	return fill("t-overview", { heading: esc(m.heading), nodes: m.ids.length, back: m.order.length, steps: m.last || "no", notes,
+		table: `<table><tr><th>name<th>∂L/∂·<th>‖·‖<th>uses${cos ? "<th>cos" : ""}${rows.join("")}</table>` });
 }
 
 /** The nodes of one time step as a table: what a screen reader reads instead of the picture. */
 function stepTable(m, id) {
-  const { f, q } = app.moment(m), same = m.ids.filter((i) => m.step[i] === m.step[id]);
-  const rows = same.map((i) => `<tr><td>${link(m, i)}<td>${esc(m.kind(i))}<td>${m.shape(i).join("×")}<td class="number">${fmt(i < f ? m.v.norm[i] : null)}<td class="number">${fmt(m.grad(i, q))}`);
-  return `<table><caption>${m.time(id) || "outside the steps"}<tr><th>node<th>op<th>shape<th>‖value‖<th>‖gradient‖${rows.join("")}</table>`;
+	const { f, q } = app.moment(m), same = m.ids.filter((i) => m.step[i] === m.step[id]);
+	const rows = same.map((i) => `<tr><td>${link(m, i)}<td>${esc(m.kind(i))}<td>${m.shape(i).join("×")}<td class="number">${fmt(i < f ? m.v.norm[i] : null)}<td class="number">${fmt(m.grad(i, q))}`);
+	return `<table><caption>${m.time(id) || "outside the steps"}<tr><th>node<th>op<th>shape<th>‖value‖<th>‖gradient‖${rows.join("")}</table>`;
 }
 
 /** A question about backward step q + 1; null when there is nothing to guess. */
 function ask(m, q) {
-  const [now, next, ...later] = m.order.slice(Math.max(0, q - 1), q + 8), g = m.alt.g[next], before = m.alt.g[now];
-  const name = m.title(next), others = later.map((id) => m.title(id)).filter((title) => title !== name);
-  if (q % 2 && g && before) {
-    return { text: fill("t-larger", { name, now: m.title(now), before: fmt(before) }), choices: ["larger", "smaller"], right: +(g < before), why: `it is ${fmt(g)}` };
-  }
-  const choices = [name, ...new Set(others)].slice(0, 3).sort();
-  return choices.length > 1 && { text: fill("t-next", {}), choices, right: choices.indexOf(name), why: fill("t-order", {}) };
+	const names = m.order.slice(q, q + 9).map((id) => m.title(id)), name = names[0], [before, g] = [m.order[q - 1], m.order[q]].map((id) => m.alt.g[id]);
+	if (q % 2 && g && before) {
+		return { text: fill("t-larger", { name, now: m.title(m.order[q - 1]), before: fmt(before) }), choices: ["larger", "smaller"], right: +(g < before), why: `it is ${fmt(g)}` };
+	}
+	const choices = [...new Set(names)].slice(0, 3).sort();
+	return choices.length > 1 && { text: fill("t-next"), choices, right: choices.indexOf(name), why: fill("t-order") };
 }
 const quiz = ({ text, choices }) => fill("t-quiz", { text: esc(text), choices: choices.map((c, i) => `<button data-answer="${i}">${esc(c)}</button> `).join("") });
