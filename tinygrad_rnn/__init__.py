@@ -157,6 +157,7 @@ from .ops import (
     where,
     xlogy,
 )
+from .outward import get_array_module
 from .random import Generator
 from .shapes import (
     argsort,
@@ -206,4 +207,4 @@ from .shapes import (
     view,
     vstack,
 )  # fmt: skip
-from .tensor import Node, Tensor, get_array_module, primitive, tensor, toposort
+from .tensor import Node, Tensor, primitive, tensor, toposort

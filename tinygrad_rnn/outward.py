@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import Array, get_default_dtype, library_of
+from .backend import Array, get_default_dtype, is_array, is_device, library, library_of
+from .errors import different_devices
 
 if TYPE_CHECKING:
     from .tensor import Node, Tensor
@@ -107,3 +108,38 @@ class Outward:
             made = self.node.op.name if self.node and self.node.op else ""
             tail += f", grad_fn=<{made}>" if made else ", requires_grad=True"
         return f"tensor({numbers}{tail})"
+
+    # To other devices and dtypes
+    def to(self, target: Any) -> Tensor:
+        """On another device (`"cuda"`, `"cpu"`) or with another dtype; gradients flow back."""
+        if is_device(target):
+            return self if library(target).device == self.device else self.transfer(device=target)
+        return self.astype(target)
+
+    def cpu(self) -> Tensor:
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        return self.to("cuda")
+
+
+class Hook:
+    """What `register_hook` returns; `remove()` takes the hook away again."""
+
+    __slots__ = ("hooks", "key")
+
+    def __init__(self, hooks: dict, function: Callable):
+        self.hooks, self.key = hooks, object()  # not itself as the key: that would be a cycle
+        hooks[self.key] = function
+
+    def remove(self) -> None:
+        self.hooks.pop(self.key, None)
+
+
+def get_array_module(*values: Any) -> Any:
+    """The namespace (numpy or cupy) the given Tensors or arrays live in; mixing raises."""
+    arrays = [getattr(v, "_array", v) for v in values]
+    found = {library_of(a).device: library_of(a).xp for a in arrays if is_array(a)}
+    if len(found) > 1:
+        raise TypeError(different_devices("get_array_module", arrays))
+    return next(iter(found.values()), np)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import Array, as_array, is_array, is_device, library, library_of
+from .backend import Array, as_array, is_array, library_of
 from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled, scope, trace  # noqa: F401
-from .errors import different_devices, explained, line_of_user, watch
-from .outward import Outward
+from .errors import explained, line_of_user, watch
+from .outward import Hook, Outward
 
 age = itertools.count().__next__  # a creation number, larger than any before
 NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
@@ -228,31 +228,6 @@ class Tensor(Outward):
     def name(self, value: str | None) -> None:
         leaf_of(self).name = value
 
-    def to(self, target: Any) -> Tensor:
-        """On another device (`"cuda"`, `"cpu"`) or with another dtype; gradients flow back."""
-        if is_device(target):
-            return self if library(target).device == self.device else self.transfer(device=target)
-        return self.astype(target)
-
-    def cpu(self) -> Tensor:
-        return self.to("cpu")
-
-    def cuda(self) -> Tensor:
-        return self.to("cuda")
-
-
-class Hook:
-    """What `register_hook` returns; `remove()` takes the hook away again."""
-
-    __slots__ = ("hooks", "key")
-
-    def __init__(self, hooks: dict, function: Callable):
-        self.hooks, self.key = hooks, age()  # not itself as the key: that would be a cycle
-        hooks[self.key] = function
-
-    def remove(self) -> None:
-        self.hooks.pop(self.key, None)
-
 
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False,
            name: str | None = None) -> Tensor:  # fmt: skip
@@ -274,15 +249,6 @@ def leaf_of(x: Tensor) -> Node:
     if x.node is None:
         x.node = Node(None, (), None, {}, x._array.shape, x._array.dtype, False)
     return x.node
-
-
-def get_array_module(*values: Any) -> Any:
-    """The namespace (numpy or cupy) the given Tensors or arrays live in; mixing raises."""
-    arrays = [v._array if isinstance(v, Tensor) else v for v in values]
-    found = {library_of(a).device: library_of(a).xp for a in arrays if is_array(a)}
-    if len(found) > 1:
-        raise TypeError(different_devices("get_array_module", arrays))
-    return next(iter(found.values()), np)
 
 
 class Primitive:

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..autodiff import grad
 from ..backend import is_array
-from ..tensor import Node, Tensor, enable_grad, leaf_of, tensor, trace
+from ..context import enable_grad, trace
+from ..tensor import Node, Tensor, leaf_of, tensor
 from .ir import Instr, Step, Uncompilable, const, leaf
 
 _capturing: ContextVar[bool] = ContextVar("capturing", default=False)
