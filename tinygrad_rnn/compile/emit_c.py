@@ -18,7 +18,8 @@ import numpy as np
 
 from . import native
 from .ir import Instr, Step, Uncompilable, consumers, depends, make, names_of, rebuild
-from .passes import columns
+from .passes import columns, substitute, terms, total
+from .phases import RANK
 from .plan import Places
 from .program import LOOPS, Program
 
@@ -39,6 +40,7 @@ TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "go
         "now": "0"}
 # fmt: on
 REDUCE = {"sum": ("0", "{0} += {1};"), "amax": ("-INFINITY", "{0} = {1} > {0} || {1} != {1} ? {1} : {0};")}
+PRODUCTS = ("matmul", "product_add")
 Place = tuple[str, str, int, int]  # buffer, when ("row" for one shared by all rows), offset, width
 
 
@@ -47,7 +49,7 @@ def prepare(step: Step) -> Step:
 
     Slices of element-wise results become results of slices; what is broadcast is read as it is.
     """
-    step = rebuild(step, _unspread)
+    step = _added_to(rebuild(step, _unspread))
     while True:
         readers = consumers(step.order())
         kinds = depends(step)
@@ -69,6 +71,21 @@ def prepare(step: Step) -> Step:
         before, step = step, rebuild(step, rule)
         if step.order() == before.order():
             return step
+
+
+def _added_to(step: Step) -> Step:
+    """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other one."""
+    readers, new = consumers(step.order()), {}
+    kinds, forward = depends(step), step.forward()
+    for i in readers:
+        parts = terms(i, {a for a in i.args if a.op == "add" and len(readers[a]) == 1})
+        products = [t for t in parts if t.op == "matmul" and t.shape == i.shape and t in forward]
+        early = [t for t in products if "state" not in kinds[t] and len(readers[t]) == 1]
+        late = [t for t in products if "state" in kinds[t] and len(readers[t]) == 1]
+        if i.op == "add" and early and late and not kinds[late[0].args[1]] and kinds[early[0]]:
+            both = make("product_add", early[0], *late[0].args, gate=i.gate)
+            new[i] = total([*(t for t in parts if t not in (early[0], late[0])), both])
+    return substitute(step, {i: t for i, t in new.items() if t.shape == i.shape})
 
 
 def _unspread(i: Instr) -> Instr | None:
@@ -107,7 +124,6 @@ class CLoops:
     """The two loops as one C library."""
 
     name = "c"
-    overwrites = False
 
     def __init__(self, program: Program, threads: int | None = None):
         self.program, self.places = program, Places(program)
@@ -118,6 +134,9 @@ class CLoops:
         self.place: dict[Instr, Place] = {}
         self._check()
         self.stages = {name: stages(program, program.loop(name)) for name in LOOPS}
+        self.alias: dict[Instr, tuple[Instr, int]] = {}  # values that took over another's memory
+        self._reuse()
+        self.overwrites = any(program.phase[i] == "backward" for i in self.alias)
         self.code = "\n".join([HEAD, *(self._function(name) for name in LOOPS)])
         single = self.real == np.float32
         defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}")
@@ -136,8 +155,8 @@ class CLoops:
             raise Uncompilable(f"the C loops compute in float32 or float64, not {self.real}")
         for name in LOOPS:
             for i in self.program.loop(name):
-                product = i.op == "matmul" and len(i.args[0].shape) == len(i.args[1].shape) == 2
-                product = product and i.args[1] not in self.program.varies
+                product = i.op in PRODUCTS and all(len(a.shape) == 2 for a in i.args)
+                product = product and i.args[-1] not in self.program.varies
                 if not (product or light(i)) or i.shape[0] != self.rows:
                     raise Uncompilable(f"the C loops have no {i.op} to {i.shape} in the {name} loop")
                 for v in (i, *i.args):
@@ -190,6 +209,76 @@ class CLoops:
         at = row if time == "0" else f"({time} * B + {row})"
         return f"{buffer} + {at} * {wide}{tail}"
 
+    # Memory that is used again
+    def _reuse(self) -> None:
+        """Values kept for all steps take the place of values that nobody reads any more.
+
+        A row loop reads all its operands of a column before it writes, so what it reads for the last
+        time can be overwritten: gates take the place of their pre-activations, gradients that of gates.
+        """
+        p = self.program
+        self.reading: dict[Instr, list[Instr]] = {}
+        for i in p.order:
+            for a in i.args if not _cut(i) else ():
+                self.reading.setdefault(p.source(a), []).append(i)
+        sums = [i for i in p.order if i.op == "product_add" and p.phase[i] == "forward"]
+        self.gone = {i.args[0] for i in sums}
+        for i in sums:
+            self._take(i, i.args[0], 0)
+        for name in LOOPS:
+            for stage in self.stages[name]:
+                for group in groups(stage, set(p.loop(name))) if stage[0].op not in PRODUCTS else ():
+                    self._reuse_in(name, group)
+
+    def _take(self, i: Instr, memory: Instr, at: int) -> None:
+        buffer, when, offset, wide = self.where(memory)
+        self.place[i] = buffer, when, offset + at, wide
+        self.alias[i] = memory, at
+
+    def _reuse_in(self, name: str, group: list[Instr]) -> None:
+        inside, kept, placed = set(group), self.program.kept, self.places.placed
+        slots = self._slots(name, inside)
+        wholes = {placed[i][0]: None for i in group if i in placed}
+        for i in [*(w for w in wholes if set(w.args) <= inside), *group]:
+            if i not in kept or i in self.place or i in placed or i.dtype != self.real:
+                continue
+            fitting = [s for s in slots if s[2] - s[1] == i.width]
+            if fitting:
+                memory, start, stop = fitting[0]
+                self._take(i, memory, start)
+                slots = [s for s in slots if s[0] is not memory or s[2] <= start or stop <= s[1]]
+
+    def _slots(self, name: str, inside: set[Instr]) -> list[tuple[Instr, int, int]]:
+        """(memory, start, stop): columns that nobody reads after the rows of this group."""
+        tenants: dict[Instr, list[tuple[Instr, int]]] = {}
+        for v in [*self.program.kept, *(i for i in self.alias if i not in self.program.kept)]:
+            memory, at = self.alias.get(v, (v, 0))
+            if v not in self.gone and v.dtype == self.real and v not in self.places.placed:
+                tenants.setdefault(memory, []).append((v, at))
+        found: list[tuple[Instr, int, int]] = []
+        for memory, those in tenants.items():
+            live = [(v, at, readers) for v, at in those if (readers := self._readers(v, name))]
+            dying = [(v, at) for v, at, readers in live if set(readers) <= inside]
+            for v, at in dying:
+                found += [(memory, at + a, at + b) for a, b in self._cuts(v, inside)]
+            if dying and len(dying) == len(live):
+                found.append((memory, 0, memory.width))
+        return found
+
+    def _readers(self, v: Instr, name: str) -> list[Instr | None]:
+        """Who reads `v` in a loop or later; None stands for the caller."""
+        p = self.program
+        late = [i for i in self.reading.get(v, ()) if RANK[p.phase[i]] >= RANK[name]]
+        return [*late, *([None] if v in p.step.roots() else [])]
+
+    def _cuts(self, v: Instr, inside: set[Instr]) -> list[tuple[int, int]]:
+        """The column ranges of `v` that are read, if they do not overlap."""
+        cuts = {columns(a, a.params["index"]) if _cut(a) else (0, v.width)
+                for i in inside for a in i.args if self.program.source(a) is v}  # fmt: skip
+        ordered = sorted(c for c in cuts if c)
+        apart = all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:]))
+        return ordered if apart else []
+
     # Text
     def _function(self, name: str) -> str:
         body = [line for stage in self.stages[name] for line in self._stage(name, stage)]
@@ -208,7 +297,7 @@ class CLoops:
         return "unsigned char" if boolean else "real"
 
     def _stage(self, name: str, stage: list[Instr]) -> list[str]:
-        if stage[0].op == "matmul":
+        if stage[0].op in PRODUCTS:
             return [line for i in stage for line in self._product(i)]
         needed = self._stored(name, stage)
         lines = ["    for (long b = first; b < last; b++) {"]
@@ -219,11 +308,11 @@ class CLoops:
         return [*lines, "    }"]
 
     def _product(self, i: Instr) -> list[str]:
-        a, w = i.args
+        a, w = i.args[-2:]
         left, to = (self.pointer(self.where(v), "first") for v in (a, i))
         sizes = f"last - first, {i.width}, {a.width}"
         packed = self.buffer("packed", w)
-        step = f"{left}, {self.where(a)[3]}, {packed}, {to}, {self.where(i)[3]}, 0"
+        step = f"{left}, {self.where(a)[3]}, {packed}, {to}, {self.where(i)[3]}, {len(i.args) - 2}"
         return [f"    product({sizes}, {step}); /* {self.names[i]} */"]
 
     def _stored(self, name: str, stage: list[Instr]) -> set[Instr]:
@@ -270,14 +359,16 @@ class Group:
         self.wide = group[0].args[0].width if group[0].op in REDUCE else group[0].width
         self.pointers = pointers  # of the whole stage: a row's addresses are taken once
         self.heads: list[str] = []
+        self.loads: dict[str, str] = {}  # operands are read before anything is written over them
 
     def lines(self) -> list[str]:
         body = [line for i in self.group for line in self.statement(i)]
+        body = [*self.loads.values(), *body]
         sums = [i for i in self.group if i.op in REDUCE]
         ends = [self.store(i, "0") for i in sums if i in self.needed]
         starts = [f"real {self.loops.names[i]} = {REDUCE[i.op][0]};" for i in sums]
         heads = [*self.heads, *starts]
-        if self.wide == 1:
+        if self.wide == 1 or self.group[0].op == "concatenate":
             return heads + body
         added = ", ".join(self.loops.names[i] for i in sums if i.op == "sum")
         simd = f"#pragma omp simd{f' reduction(+ : {added})' if added else ''}"
@@ -330,7 +421,11 @@ class Group:
         row_value = a in self.stage and a.width == 1
         if (a in self.inside and not _cut(a)) or (row_value and not _cut(a)):
             return names[a]
-        return f"{self.at(a)}[{'j' if a.width > 1 else 0}]"
+        pointer, column = self.at(a), "j" if a.width > 1 else "0"
+        local = f"{pointer}{column}"
+        kind = "int" if a.dtype == np.bool_ else "real"
+        self.loads[local] = f"{kind} {local} = {pointer}[{column}];"
+        return local
 
 
 def formula(i: Instr, values: list[str]) -> str:
@@ -363,7 +458,7 @@ def stages(program: Program, loop: list[Instr]) -> list[list[Instr]]:
             stage = []
             for i in todo:
                 ready = all(a not in inside or a in done for a in i.args)
-                if ready and (i.op == "matmul") == product:
+                if ready and (i.op in PRODUCTS) == product:
                     stage.append(i)
                     if not product:
                         done.add(i)
@@ -418,6 +513,8 @@ class CWorkspace:
         self.cuts = [B * k // threads for k in range(threads + 1)]
         for slot, (kind, of) in enumerate(loops.buffers):
             self._fill(slot, kind, of)
+        for i, (memory, at) in loops.alias.items():
+            self.all[i] = self.all[memory][..., at : at + i.width]
         for i in p.kept:
             if i in loops.places.placed:
                 whole, at = loops.places.placed[i]

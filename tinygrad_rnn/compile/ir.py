@@ -56,9 +56,13 @@ def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
     return Instr(op, args, params, value, gate or (args[0].gate if args else ""))
 
 
+# Instructions that only the compiler makes: Σ over time (of one step: that step), and c + a @ b
+OWN: dict[str, Callable] = {"accumulate": lambda a: a, "product_add": lambda c, a, b: c + a @ b}
+
+
 def compute(op: str) -> Callable:
-    """How `op` computes on arrays. "accumulate" (Σ over time) of a single step is that step."""
-    return (lambda a: a) if op == "accumulate" else PRIMITIVES[op].compute
+    """How `op` computes on arrays."""
+    return OWN[op] if op in OWN else PRIMITIVES[op].compute
 
 
 class Step:

@@ -63,7 +63,8 @@ class Program:
         """The values that a loop reads and did not make, views followed to their sources."""
         found: dict[Instr, None] = {}
         carried = self.step.news if name == "forward" else self.step.dolds
-        weights = {i.args[1] for i in self.loop(name) if i.op == "matmul"} - self.varies
+        products = [i for i in self.loop(name) if i.op in ("matmul", "product_add")]
+        weights = {i.args[-1] for i in products} - self.varies
         read = [a for i in self.loop(name) for a in i.args] + [i for i in carried if i is not None]
         for a in dict.fromkeys([*weights, *(self.source(a) for a in read if a not in weights)]):
             if self.phase[a] != name or a.op in ("x", "dy"):
