@@ -50,14 +50,14 @@ def parameters(seed: int = 0, steps: int = 5) -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("walk", [True, False], ids=["with backward", "dropped"])
 def test_a_deep_graph_is_built_walked_and_dropped(n, walk):
     x = tg.tensor(np.ones(1), requires_grad=True)
-    start = time.perf_counter()
+    start = time.process_time()
     y = chain(n, x)
     if walk:
         y.backward()
         assert x.grad.item() == pytest.approx((1 + 1e-6) ** n, rel=1e-9)
-    built = time.perf_counter()
+    built = time.process_time()
     del y
-    assert time.perf_counter() - built < 3 and built - start < 60
+    assert time.process_time() - built < 3 and built - start < 60
 
 
 SMALL = """
