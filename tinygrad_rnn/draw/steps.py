@@ -30,7 +30,7 @@ def infer_steps(graph: Graph) -> None:
     marks = _marks(graph)
     if not marks:
         return
-    known: dict[int, int] = {}
+    known = _leaf_steps(graph, marks)
     for node in graph.nodes:
         found = [known[p] for p in node.parents if p in known]
         found += [marks[node.id]] if node.id in marks else []
@@ -39,6 +39,20 @@ def infer_steps(graph: Graph) -> None:
     for node in graph.nodes:
         if node.id in known:
             node.labels["step"] = known[node.id]
+
+
+def _leaf_steps(graph: Graph, marks: dict[int, int]) -> dict[int, int]:
+    """Return the step of each leaf: that of its first descendant that uses a parameter."""
+    first: dict[int, int] = {}
+    for node in reversed(graph.nodes):
+        if node.id in marks:
+            first[node.id] = marks[node.id]
+        if node.id in first:
+            for parent in node.parents:
+                if parent is not None:
+                    first[parent] = min(first[node.id], first.get(parent, first[node.id]))
+    leaves = (n.id for n in graph.nodes if n.op is None and n.role not in ("param", "const"))
+    return {i: first[i] for i in leaves if i in first}
 
 
 def _marks(graph: Graph) -> dict[int, int]:
