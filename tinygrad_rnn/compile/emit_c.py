@@ -507,6 +507,8 @@ class CWorkspace:
         self.carry = [np.empty((2, *s.shape), real) for s in p.step.dstates]
         self.all: dict[Instr, np.ndarray] = {}
         self.held: list[Any] = []
+        self.flat: np.ndarray | None = None
+        self.slot_of_state = {of: n for n, (kind, of) in enumerate(loops.buffers) if kind == "state"}
         self.slots: dict[Instr, list[tuple[str, int]]] = {}
         self.dtype = {i: i.dtype or real for _, i in loops.buffers if isinstance(i, Instr)}
         B, threads = loops.rows, loops.threads
@@ -553,6 +555,28 @@ class CWorkspace:
             else:
                 self.inputs[i] = whole = np.ascontiguousarray(array, dtype=self.dtype[i])
                 self.table[slot] = address(whole)
+
+    def begin(self) -> None:
+        """If the output is a state, its array becomes the result, new in every run: no copy then."""
+        p, k = self.loops.program, self.loops.program.home.get(self.loops.program.step.y)
+        if k is not None:
+            one = self.states[k][0].size
+            self.flat = np.empty((self.steps + 1) * one + sum(s[0].size for s in self.states), self.loops.real)
+            self.states[k] = self.flat[: (self.steps + 1) * one].reshape(self.states[k].shape)
+            self.table[self.slot_of_state[k]] = address(self.flat)
+            self.fixed_env[p.step.states[k]] = self.states[k][:-1]
+            self.fixed_env[p.step.y] = self.states[k][1:]
+
+    def result(self, y: Any) -> Any:
+        """`y` and the last states as one flat array of the caller's own."""
+        ends = [state[-1].reshape(-1) for state in self.states]
+        if self.flat is None:
+            return np.concatenate([y.reshape(-1), *ends])
+        at = self.flat.size
+        for end in reversed(ends):
+            self.flat[at - end.size : at] = end
+            at -= end.size
+        return self.flat[at - y.size :]
 
     def run(self, name: str) -> None:
         loop = getattr(self.loops.library, name)

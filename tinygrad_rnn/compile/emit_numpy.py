@@ -125,6 +125,13 @@ class NumpyWorkspace:
         """Takes over an input of the loops; they are bound to our own copy."""
         np.copyto(self.inputs[i], array)
 
+    def begin(self) -> None:
+        """Called before a forward loop."""
+
+    def result(self, y: Any) -> Any:
+        """`y` and the last states as one flat array of the caller's own."""
+        return np.concatenate([part.reshape(-1) for part in (y, *(s[-1] for s in self.states))])
+
     def run(self, name: str) -> None:
         steps = range(self.steps) if name == "forward" else range(self.steps)[::-1]
         if self.steps > BOUND_STEPS:

@@ -59,6 +59,7 @@ class Run:
         if self.space is None:
             self.space = self.kernel.workspace(steps)
         space, first, params = self.space, len(step.xs), len(step.xs) + len(step.states)
+        space.begin()
         self.env = env = space.fixed_env.copy()
         env.update(zip(step.xs, arrays))
         for i in step.xs:
@@ -71,8 +72,7 @@ class Run:
         space.run("forward")
         self._outer("between")
         self.fresh = True
-        ends = [state[-1].reshape(-1) for state in space.states]
-        return np.concatenate([self._all(step.y).reshape(-1), *ends])
+        return space.result(self._all(step.y))
 
     def _weights(self, arrays: tuple) -> None:
         """Makes what depends on parameters alone, unless the workspace has it from the last run."""
