@@ -40,8 +40,8 @@ def vjp(func: Callable, inputs: Many, v: Many = None) -> tuple[Many, Many]:
     xs = _fresh(inputs)
     with enable_grad():
         y = func(*xs)
-    given = _tuple(v) if v is not None else None
-    grads = grad(_tuple(y), xs, given, allow_unused=True)
+    given = _tuple(v) if v is not None else (None,) * len(_tuple(y))
+    grads = _pulled(_tuple(y), xs, given)
     filled = tuple(x.detach() * 0 if g is None else g for x, g in zip(xs, grads, strict=True))
     return _like(tuple(t.detach() for t in _tuple(y)), y), _like(filled, inputs)
 
@@ -53,7 +53,7 @@ def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
         y = func(*xs)
         ys = _tuple(y)
         dummies = tuple((t.detach() * 0).requires_grad_() for t in ys)
-        pulled = grad(ys, xs, dummies, create_graph=True, allow_unused=True)
+        pulled = _pulled(ys, xs, dummies, create_graph=True)
     used = [
         (p, d) for p, d in zip(pulled, _tuple(v), strict=True) if p is not None and p.requires_grad
     ]
@@ -63,6 +63,15 @@ def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
         pushed = (None,) * len(ys)
     filled = tuple(t.detach() * 0 if p is None else p for t, p in zip(ys, pushed, strict=True))
     return _like(tuple(t.detach() for t in ys), y), _like(filled, y)
+
+
+def _pulled(ys: tuple, xs: tuple, weights: tuple, create_graph: bool = False) -> tuple:
+    """`grad` of those results that depend on anything; None for an input that none depends on."""
+    kept = [(y, w) for y, w in zip(ys, weights, strict=True) if y.requires_grad]
+    if not kept:
+        return (None,) * len(xs)
+    outputs, given = zip(*kept, strict=True)
+    return grad(outputs, xs, given, create_graph=create_graph, allow_unused=True)
 
 
 def jacobian(func: Callable, inputs: Many, create_graph: bool = False) -> Many:
