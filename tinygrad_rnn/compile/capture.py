@@ -18,6 +18,7 @@ from ..autodiff import grad
 from ..backend import is_array
 from ..context import enable_grad, trace
 from ..tensor import Node, Tensor, leaf_of, tensor
+from .draws import Draw, intercepted, undone
 from .ir import Instr, Step, Uncompilable, const, leaf
 
 _capturing: ContextVar[bool] = ContextVar("capturing", default=False)
@@ -32,7 +33,9 @@ def capture(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], para
     `params` are the Tensors read at call time. `wants` says for each input, state and parameter, in
     this order, whether its gradient is asked for.
     """
-    first, second = (_run(step, xs, states, params, wants, seed) for seed in (0, 1))
+    with undone() as set_back:
+        first, second = (_run(step, xs, states, params, wants, seed) for seed in (0, 1))
+        set_back()
     _assert_repeatable(first, second)
     return first
 
@@ -40,7 +43,15 @@ def capture(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], para
 def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params: Sequence[Tensor],
          wants: Sequence[bool], seed: int) -> Step:  # fmt: skip
     rng = np.random.default_rng(seed)
-    with enable_grad(), trace() as nodes, _watched():
+    draws: list[Draw] = []
+    drawn: list[Tensor] = []
+
+    def note(draw: Draw, make: Callable) -> Tensor:
+        draws.append(draw)
+        drawn.append(make())
+        return drawn[-1]
+
+    with enable_grad(), trace() as nodes, _watched(), intercepted(note):
         ins = [_random(t, rng, w) for t, w in zip([*xs, *states], wants)]
         ins_x, ins_s = ins[: len(xs)], ins[len(xs) :]
         y, news = step(ins_x, ins_s)
@@ -53,16 +64,16 @@ def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params:
     grads = {id(t): g for t, g in zip(asked, found)}
     number: dict[Node, Instr] = {}
     lists: dict[str, list] = {}
-    kinds = {"xs": ins_x, "states": ins_s, "params": params, "dy": gs[:1], "dstates": gs[1:]}
+    kinds = {"xs": [*ins_x, *drawn], "states": ins_s, "params": params, "dy": gs[:1], "dstates": gs[1:]}
     for kind, tensors in kinds.items():
         one = kind.rstrip("s") if kind != "dy" else kind
         lists[kind] = [leaf(one, k, t._array) for k, t in enumerate(tensors)]
         number |= {leaf_of(t): i for t, i in zip(tensors, lists[kind])}
     to_instr = _Reader(number, nodes)
     lists["news"] = [to_instr(t) for t in news]
-    for kind, tensors in (("dxs", ins_x), ("dolds", ins_s), ("dparams", params)):
+    for kind, tensors in (("dxs", [*ins_x, *drawn]), ("dolds", ins_s), ("dparams", params)):
         lists[kind] = [to_instr(grads.get(id(t))) for t in tensors]
-    return Step(to_instr(y), lists.pop("dy")[0], **lists)
+    return Step(to_instr(y), lists.pop("dy")[0], draws, **lists)
 
 
 class _Reader:
@@ -122,13 +133,13 @@ def _assert_repeatable(first: Step, second: Step) -> None:
         if [place_a[p] for p in i.args] != [place_b[p] for p in j.args] or i.op != j.op:
             raise Uncompilable("the step's operations depend on the values it is given")
         if i.op == "const" and not np.array_equal(i.value, j.value, equal_nan=True):
-            raise Uncompilable("the step draws random numbers or makes constants from its input")
+            raise Uncompilable("the step makes constants that differ from run to run")
         if repr(i.params) != repr(j.params):
             raise Uncompilable(f"the step gives {i.op} different options in different runs")
         for value in _nested(i.params):
             if is_array(value):
                 raise Uncompilable(f"{i.op} is indexed by an array, which may depend on the data")
-    if len(a) != len(b):
+    if len(a) != len(b) or first.draws != second.draws:
         raise Uncompilable("the step's operations depend on the values it is given")
 
 
@@ -140,15 +151,16 @@ def _nested(params: dict) -> Iterator[Any]:
 @contextmanager
 def _watched() -> Iterator[None]:
     """Within the block, Python code that looks at a Tensor's values is refused."""
-    old = {name: vars(Tensor)[name] for name in READS if name in vars(Tensor)}
+    owners = {name: next(c for c in Tensor.__mro__ if name in vars(c)) for name in READS}
+    old = {name: vars(owner)[name] for name, owner in owners.items()}
     token = _capturing.set(True)
     try:
         for name, method in old.items():
-            setattr(Tensor, name, _refusing(name, method))
+            setattr(owners[name], name, _refusing(name, method))
         yield
     finally:
         for name, method in old.items():
-            setattr(Tensor, name, method)
+            setattr(owners[name], name, method)
         _capturing.reset(token)
 
 

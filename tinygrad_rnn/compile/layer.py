@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import grad
+from ..calculus import checkpoint
 from ..nn.cell import Cell
 from ..nn.cell import each
 from ..nn.module import Module
@@ -28,6 +29,7 @@ from ..shapes import cat
 from ..tensor import Tensor, is_grad_enabled, wrap
 from . import emit_c, emit_numpy
 from .capture import capture
+from .draws import drawn_for, intercepted, undone
 from .ir import Step, Uncompilable
 from .passes import PASSES, optimise
 from .phases import PHASES
@@ -39,12 +41,13 @@ EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy}
 
 
 def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),  # noqa: A001
-            threads: int | None = None) -> Any:  # fmt: skip
+            threads: int | None = None, checkpoint_every: int = 0) -> Any:  # fmt: skip
     """The layer with its loop over time compiled; a cell becomes a layer of that one cell.
 
     The result shares the layer's parameters and is called like it. `backend` is "auto" (C if there is
     a compiler, else NumPy), "c", "numpy" or "cuda"; `without` names passes to leave out. What cannot
-    be compiled runs unrolled after a warning that says why.
+    be compiled runs unrolled after a warning that says why. `checkpoint_every=k` keeps the values of k
+    steps and computes the others again: memory for T/k + k steps instead of T.
     """
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     if not isinstance(layer, Recurrent):
@@ -55,7 +58,7 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),  
     if unknown:
         raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
     fast = copy.copy(layer)
-    fast.scan = CompiledScan(backend, without, threads)
+    fast.scan = CompiledScan(backend, without, threads, checkpoint_every)
     fast.source = fast.scan.source
     fast.explain = fast.scan.explain
     return fast
@@ -68,25 +71,52 @@ class NotCompiled(UserWarning):
 class CompiledScan:
     """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape."""
 
-    def __init__(self, backend: str = "auto", without: Sequence[str] = (), threads: int | None = None):
+    def __init__(self, backend: str = "auto", without: Sequence[str] = (),
+                 threads: int | None = None, checkpoint_every: int = 0):  # fmt: skip
         self.backend, self.without, self.threads = backend, tuple(without), threads
+        self.every = checkpoint_every
         self.kernels: OrderedDict[Any, Kernel | Uncompilable] = OrderedDict()
         self.notes: list[str] = []
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
                  run: Any = None) -> tuple[Any, Any]:  # fmt: skip
-        loose = xs if isinstance(xs, Tensor) else None
-        if run is not None or loose is None or not len(loose) or loose.dtype.kind != "f":
+        unfit = run is not None or not isinstance(xs, Tensor) or not len(xs)
+        if unfit or xs.dtype.kind != "f":
+            if not unfit:
+                self.note("inputs of whole numbers (look-ups) run unrolled, not compiled")
             return scan(cell, xs, state, mask, reverse, run)
-        cell.begin(loose.shape[1], loose)
-        try:
-            call = _Call(cell, loose, state, mask, reverse)
-            kernel = self.kernel(call)
-            if isinstance(kernel, Uncompilable):
-                return scan(cell, xs, state, mask, reverse)
-            return call.run(kernel)
-        finally:
-            cell.end()
+        if self.every and len(xs) > self.every:
+            return self._in_pieces(cell, xs, state, mask, reverse)
+        with undone() as set_back:
+            cell.begin(xs.shape[1], cell.like(xs))
+            try:
+                call = _Call(cell, xs, state, mask, reverse)
+                kernel = self.kernel(call)
+                if not isinstance(kernel, Uncompilable):
+                    return call.run(kernel)
+            finally:
+                cell.end()
+            set_back()
+        return scan(cell, xs, state, mask, reverse)
+
+    def _in_pieces(self, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool) -> tuple:
+        """The run cut into pieces, each computed again in the backward pass: only the states between
+        the pieces, and one piece's values, are in memory."""
+        cuts = range(0, len(xs), self.every)
+        outputs, nested = [], isinstance(state, tuple)
+        for at in reversed(cuts) if reverse else cuts:
+            part = slice(at, at + self.every)
+            real = None if mask is None else mask[part]
+
+            def piece(x: Tensor, *states: Tensor, real: Any = real) -> tuple[Tensor, ...]:
+                first = states if nested else states[0]
+                y, last = self(cell, x, first, real, reverse)
+                return (y, *last) if nested else (y, last)
+
+            y, *last = checkpoint(piece, xs[part], *(state if nested else [state]))
+            state = tuple(last) if nested else last[0]
+            outputs.append(y)
+        return cat(outputs[::-1] if reverse else outputs, 0), state
 
     def kernel(self, call: _Call) -> Kernel | Uncompilable:
         """The kernel for a call's shapes, made now if it is new; the oldest one goes."""
@@ -105,9 +135,7 @@ class CompiledScan:
             step, history = optimise(step, self.without)
             loops = self._emitted(step)
         except Uncompilable as reason:
-            message = f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}"
-            self.notes.append(message)
-            warnings.warn(message, NotCompiled, stacklevel=5)
+            self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
             return reason
         seconds = time.perf_counter() - began
         return Kernel(loops.program, loops, Unrolled(call), history, seconds)
@@ -124,14 +152,14 @@ class CompiledScan:
             except Uncompilable as reason:
                 if name == names[-1]:
                     raise
-                self.note(f"NumPy loops instead of C: {reason}")
+                self.note(f"NumPy loops instead of C: {reason}", aloud=self.backend != "auto")
         raise AssertionError("an emitter returns or raises")
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, aloud: bool = True) -> None:
         """Remembers why something is not as fast as asked; says it once."""
         if message not in self.notes:
             self.notes.append(message)
-            if self.backend != "auto":
+            if aloud:
                 warnings.warn(message, NotCompiled, stacklevel=7)
 
     def source(self) -> str:
@@ -200,6 +228,7 @@ class _Call:
             xs.append(wrap(self._mask_column(self.mask), None))
         if self.reverse:
             xs = [x[::-1] for x in xs]
+        xs += [wrap(a, None) for a in drawn_for(kernel.program.step.draws, len(self.xs), self.xs.xp)]
         flat = run_scan(*xs, *self.states, *self.params, run=Run(kernel))
         y = unpack(flat, start=0, shape=(len(self.xs), *kernel.program.step.y.shape))
         at, new = y._array.size, []
@@ -214,6 +243,7 @@ class Unrolled:
 
     def __init__(self, call: _Call):
         self.step, self.params, self.count = call.step, call.params, len(call.first_xs())
+        self.states = len(call.states)
 
     def __call__(self, inputs: Sequence[Any], g: Tensor) -> list[Any]:
         """What `g` sends to each input, differentiable once more."""
@@ -222,8 +252,9 @@ class Unrolled:
                 raise RuntimeError("create_graph: a parameter was changed since the forward pass")
         ins = [clone(t) if isinstance(t, Tensor) else wrap(t, None) for t in inputs]
         params = ins[len(ins) - len(self.params) :]
+        first = len(ins) - len(params) - self.states
         with exchanged(self.params, params):
-            flat = self.forward(ins[: self.count], ins[self.count : len(ins) - len(params)])
+            flat = self.forward(ins[:first], ins[first : first + self.states])
         asked = [t for t in ins if t.requires_grad]
         found = dict(zip(map(id, asked), grad(flat, asked, g, create_graph=True, allow_unused=True)))
         return [found.get(id(t)) for t in ins]
@@ -231,7 +262,9 @@ class Unrolled:
     def forward(self, xs: list[Tensor], states: list[Tensor]) -> Tensor:
         ys = []
         for t in range(len(xs[0])):
-            y, states = self.step([x[t] for x in xs], states)
+            drawn = iter([x[t] for x in xs[self.count :]])
+            with intercepted(lambda draw, make: next(drawn)):  # noqa: B023 - used within the step
+                y, states = self.step([x[t] for x in xs[: self.count]], states)
             ys.append(y)
         return cat([part.reshape(-1) for part in (*ys, *states)], 0)
 

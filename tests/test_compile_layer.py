@@ -1,0 +1,170 @@
+"""A compiled layer behaves like the layer: tape, parameters, shapes, options, and what cannot be."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from test_compile_loops import assert_same, layer_of
+from tinygrad_rnn import Tensor, detect_anomaly, grad, no_grad, tensor
+from tinygrad_rnn.compile import NotCompiled, compile
+from tinygrad_rnn.nn import LSTM, Cell, Recurrent
+from tinygrad_rnn.tensor import trace
+
+
+def inputs(*shape: int, dtype: Any = np.float64, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def test_trace_keeps_the_inputs_that_capture_reads() -> None:
+    with trace() as nodes:
+        tensor([1.0, 2.0]) + 3.0
+    assert [float(a) for a in nodes[-1].inputs[1:]] == [3.0]
+
+
+def test_parameters_are_read_at_call_time() -> None:
+    layer = layer_of("gru", 3, 4, np.float64)
+    fast, x = compile(layer, "numpy"), tensor(inputs(4, 2, 3))
+    fast(x)
+    for p in layer.parameters():
+        p.data = p.data * 0.5
+    assert np.allclose(fast(x)[0]._array, layer(x)[0]._array, atol=1e-12)
+    assert len(fast.scan.kernels) == 1
+
+
+def test_steps_may_vary_and_other_shapes_are_bounded() -> None:
+    layer = layer_of("rnn", 2, 3, np.float64)
+    fast = compile(layer, "numpy")
+    for T in (1, 5, 3):
+        assert_same(layer, fast, inputs(T, 2, 2))
+    assert len(fast.scan.kernels) == 1
+    for batch in range(1, 20):
+        fast(tensor(inputs(2, batch, 2)))
+    assert len(fast.scan.kernels) <= 16
+
+
+def test_one_node_on_the_tape_and_two_runs_do_not_mix() -> None:
+    layer = layer_of("lstm", 3, 4, np.float64)
+    fast = compile(layer, "numpy")
+    x, z = (tensor(inputs(4, 2, 3, seed=s), requires_grad=True) for s in (0, 1))
+    a, b = fast(x)[0].sum(), fast(z)[0].sum()
+    assert a.node.parents[0].parents[0].op.name == "scan"
+    ours = grad(a, x)[0]._array, grad(b, z)[0]._array
+    plain = grad(layer(x)[0].sum(), x)[0]._array, grad(layer(z)[0].sum(), z)[0]._array
+    assert all(np.allclose(p, q, atol=1e-12) for p, q in zip(ours, plain))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_a_second_backward_pass_is_right_though_buffers_were_overwritten(backend: str) -> None:
+    layer = layer_of("lstm", 3, 4, np.float64)
+    x = tensor(inputs(4, 8, 3), requires_grad=True)
+    y = (compile(layer, backend)(x)[0] ** 2).sum()
+    first = grad(y, x, retain_graph=True)[0]._array
+    assert np.array_equal(first, grad(y, x)[0]._array)
+
+
+def test_second_derivatives_unroll_by_themselves() -> None:
+    layer = layer_of("gru", 2, 3, np.float64)
+
+    def curvature(run: Any) -> list[np.ndarray]:
+        x = tensor(inputs(3, 2, 2), requires_grad=True)
+        (g,) = grad((run(x)[0] ** 2).sum(), x, create_graph=True)
+        return [t._array for t in grad((g**2).sum(), [x, *layer.parameters()])]
+
+    for a, b in zip(curvature(layer), curvature(compile(layer, "numpy"))):
+        assert np.allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_without_gradients_nothing_is_recorded() -> None:
+    layer = layer_of("lstm", 3, 4, np.float64)
+    fast, x = compile(layer, "numpy"), tensor(inputs(4, 2, 3))
+    with no_grad():
+        y = fast(x)[0]
+    assert not y.requires_grad and np.allclose(y._array, layer(x)[0]._array, atol=1e-12)
+
+
+def test_hooks_and_anomaly_mode_work() -> None:
+    fast = compile(layer_of("gru", 3, 4, np.float64), "numpy")
+    x, seen = tensor(inputs(4, 2, 3), requires_grad=True), []
+    with detect_anomaly():
+        y = fast(x)[0]
+        y.register_hook(lambda g: seen.append(g.shape))
+        y.sum().backward()
+    assert seen == [(4, 2, 4)] and x.grad is not None
+
+
+@pytest.mark.parametrize("options", [
+    {"recurrent_dropout": 0.3, "input_dropout": 0.2}, {"candidate_dropout": 0.4}, {"zoneout": 0.3},
+])  # fmt: skip
+def test_dropout_has_the_unrolled_masks(options: dict) -> None:
+    x = inputs(5, 2, 3)
+    plain, fast = (LSTM(3, 4, num_layers=2, bidirectional=True, seed=5, **options) for _ in "ab")
+    plain.double(), fast.double()
+    a, b = tensor(x, requires_grad=True), tensor(x, requires_grad=True)
+    y, z = plain(a)[0], compile(fast, "numpy")(b)[0]
+    assert np.allclose(y._array, z._array, atol=1e-12)
+    y.sum().backward(), z.sum().backward()
+    assert np.allclose(a.grad._array, b.grad._array, atol=1e-12)
+
+
+@pytest.mark.parametrize("every", [1, 3, 4, 9])
+def test_checkpointing_changes_nothing_but_memory(every: int) -> None:
+    layer = layer_of("lstm", 3, 4, np.float64, bidirectional=True)
+    fast = compile(layer, "numpy", checkpoint_every=every)
+    assert_same(layer, fast, inputs(9, 2, 3))
+    assert_same(layer, fast, inputs(9, 2, 3), lengths=[9, 2])
+
+
+class Own(Cell):
+    """A cell of the user's: two products per gate, one weight each."""
+
+    def __init__(self, branch: bool = False):
+        super().__init__(2, 3)
+        rng = np.random.default_rng(0)
+        draw = lambda *shape: tensor(rng.standard_normal(shape), requires_grad=True)
+        self.U, self.V, self.W, self.b, self.branch = draw(3, 3), draw(3, 3), draw(2, 3), draw(3), branch
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        gate = (h @ self.U + x @ self.W).sigmoid()
+        new = (h @ self.V + x @ self.W + self.b).softmax(-1) * gate + (1 - gate) * h
+        if self.branch and new.sum() > 1e9:
+            new = new * 0
+        return new * 2 - x.sum(-1, keepdim=True), new
+
+
+def test_a_cell_of_ones_own() -> None:
+    layer = Recurrent(Own())
+    fast = compile(layer, "numpy")
+    assert_same(layer, fast, inputs(4, 3, 2))
+    assert fast.scan.notes == []
+
+
+def test_a_branch_on_data_runs_unrolled_with_one_message() -> None:
+    layer = Recurrent(Own(branch=True))
+    fast = compile(layer, "numpy")
+    with pytest.warns(NotCompiled, match="reads a Tensor's values in Python"):
+        fast(tensor(inputs(4, 3, 2)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same(layer, fast, inputs(4, 3, 2)[:, :, :])
+    assert "runs unrolled" in fast.explain()
+
+
+def test_explain_and_source_say_what_was_done() -> None:
+    fast = compile(layer_of("lstm", 3, 4, np.float64), "numpy")
+    with pytest.raises(RuntimeError, match="call the layer once"):
+        fast.source()
+    fast(tensor(inputs(4, 2, 3), requires_grad=True))
+    assert "for t in range(T):" in fast.source() and "hoist" in fast.explain()
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(TypeError, match="recurrent layer or a cell"):
+        compile(3)
+    with pytest.raises(ValueError, match="backend must be"):
+        compile(layer_of("rnn", 2, 3, np.float64), "fortran")
+    with pytest.raises(ValueError, match="no pass"):
+        compile(layer_of("rnn", 2, 3, np.float64), without=["magic"])
