@@ -43,6 +43,12 @@ def as_floats(arrays: list) -> list:
     return [_cast(x, get_default_dtype()) for x in arrays]
 
 
+def typed_floats(arrays: list) -> list:
+    """As `as_floats`, and a Python number has the other's dtype: for what is not one ufunc."""
+    a, b = as_floats(arrays)
+    return [x if hasattr(x, "dtype") else _cast(x, y.dtype) for x, y in ((a, b), (b, a))]
+
+
 def branches(arrays: list) -> list:
     """The inputs of `where`: a condition, and two values that come to one dtype."""
     condition, a, b = arrays
@@ -53,6 +59,12 @@ def branches(arrays: list) -> list:
         if type(a) in (int, bool) and type(b) in (int, bool)
         else [condition, *promoted([a, b])]
     )
+
+
+def unwidened(y: Any, arrays: list) -> Any:
+    """Before NumPy 2 a 0-d float32 with a Python number came to float64: this takes it back."""
+    floats = [a.dtype for a in arrays if getattr(getattr(a, "dtype", None), "kind", "") == "f"]
+    return y.astype(np.result_type(*floats)) if floats and y.dtype == np.float64 else y
 
 
 def _is_integer(x: Any) -> bool:

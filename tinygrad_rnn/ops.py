@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, library_of, move
-from .dtypes import as_floats, branches, promoted
+from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
 from .postponed import Piece, Product, add_at
 from .tensor import Tensor, primitive, wrap
 
@@ -154,9 +154,9 @@ atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * atan2_slope(b, a
 hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambda g, y, a, b: g * b / y, keeps="yab", casts=as_floats)
 logaddexp = primitive("logaddexp", np.logaddexp,
                                          lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats)
-xlogy = primitive("xlogy", lambda a, b: np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, 1, b))),
+xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
     lambda g, y, a, b: g * where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, log(b)),
-    lambda g, y, a, b: g * a / b, keeps="ab", casts=as_floats)
+    lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats)
 
 absolute = primitive("abs",       np.abs,     lambda g, y, a: g * sign(a), keeps="a")
 sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats)
@@ -175,8 +175,8 @@ cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a",
 tanh = primitive("tanh",     np.tanh,    lambda g, y, a: g * (1 - y * y), keeps="y", casts=as_floats)
 sigmoid = primitive("sigmoid", _sigmoid, lambda g, y, a: g * (y * (1 - y)), keeps="y", casts=as_floats)
 erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats)
-relu = primitive("relu", lambda a: np.maximum(a, 0), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y")
-clamp = primitive("clamp", lambda a, low, high: np.clip(a, low, high),
+relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y")
+clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high), [a]),
     lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
 sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g))
 floor = primitive("floor",   np.floor,   lambda g, y, a: zero(g))

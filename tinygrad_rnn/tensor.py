@@ -18,6 +18,7 @@ import numpy as np
 
 from .backend import Array, as_array, is_array, library_of
 from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled, scope, trace  # noqa: F401
+from .dtypes import WEAK_SCALARS, unwidened
 from .errors import explained, line_of_user, watch
 from .outward import Hook, Outward
 
@@ -344,7 +345,7 @@ def run(op: Primitive, inputs: tuple, params: dict) -> Any:
     except Exception as error:
         raise explained(op.name, inputs, error) from error
     if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
-        y = np.asarray(y)
+        y = np.asarray(y if WEAK_SCALARS else unwidened(y, arrays))
     mode = MODE.get()
     if needs and mode.grad and op.rules or not mode.plain:
         return wrap(y, remembered(op, inputs, arrays, params, y, needs, mode))
