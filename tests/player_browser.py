@@ -142,7 +142,7 @@ class Page:
     def wait(self, condition: str) -> None:
         """Returns once the expression is true; TimeoutError naming it otherwise."""
         deadline = time.monotonic() + self.timeout
-        while not self.run(condition):
+        while not self.run(f"Boolean({condition})"):
             if time.monotonic() > deadline:
                 raise TimeoutError(condition)
             time.sleep(0.02)

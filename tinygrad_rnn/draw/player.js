@@ -165,7 +165,7 @@ function frame() {
 function search(next) {
 	const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
 	for (const m of models) {
-		m.texts ??= m.ids.map((id) => plain(`${m.title(id)} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
+		m.texts ??= m.ids.map((id) => plain(`${m.names[id] || ""} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
 		const ids = words.length ? m.ids.filter((id) => words.every((w) => m.texts[id].includes(w))) : [];
 		app.found.set(m, new Set(ids));
 		all.push(...ids.map((id) => [m, id]));
