@@ -1,6 +1,7 @@
 """The step compiler: a layer's time loop as NumPy calls, C or CUDA, found from one captured step."""
 
 from .layer import CompiledScan, NotCompiled, compile
+from .loss import sequence_loss
 from .passes import PASSES
 
-__all__ = ["PASSES", "CompiledScan", "NotCompiled", "compile"]
+__all__ = ["PASSES", "CompiledScan", "NotCompiled", "compile", "sequence_loss"]

@@ -1,0 +1,113 @@
+"""Building C: found, cached, locked, repaired; and what happens where that is not possible."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from test_compile_loops import assert_same, layer_of
+from tinygrad_rnn import tensor
+from tinygrad_rnn.compile import NotCompiled, compile, native
+
+pytestmark = pytest.mark.compiler
+needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
+SOURCE = "long answer(void) { return ANSWER; }"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    yield tmp_path / "tinygrad_rnn"
+
+
+@needs_cc
+def test_built_once_and_built_again_when_damaged(cache: Path) -> None:
+    assert native.load(SOURCE, ("ANSWER=42",)).answer() == 42
+    (library,) = cache.glob("*.so")
+    made = library.stat().st_mtime_ns
+    native.load(SOURCE, ("ANSWER=42",))
+    assert library.stat().st_mtime_ns == made
+    library.unlink()
+    library.write_bytes(b"no library")
+    assert native.load(SOURCE, ("ANSWER=42",)).answer() == 42
+    assert native.load(SOURCE, ("ANSWER=43",)).answer() == 43
+
+
+@needs_cc
+def test_a_cache_that_cannot_be_written_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # a folder cannot be made in it
+    assert native.load(SOURCE, ("ANSWER=7",)).answer() == 7
+
+
+@needs_cc
+def test_two_processes_build_at_once(cache: Path) -> None:
+    code = f"""
+from tinygrad_rnn.compile import native
+assert native.load({SOURCE!r}, ("ANSWER=11",)).answer() == 11
+"""
+    root = str(Path(native.__file__).parents[2])
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=root) for _ in range(2)]
+    assert [p.wait(timeout=60) for p in both] == [0, 0]
+    assert len(list(cache.glob("*.so"))) == 1
+
+
+@needs_cc
+def test_an_error_of_the_compiler_is_shown(cache: Path) -> None:
+    with pytest.raises(native.Uncompilable, match="failed: .*error"):
+        native.load("no C", ())
+
+
+def test_without_a_compiler_numpy_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing() -> None:
+        raise native.Uncompilable("there is no C compiler")
+
+    monkeypatch.setattr(native, "compiler", nothing)
+    layer = layer_of("lstm", 3, 4, np.float64)
+    x = np.random.default_rng(0).standard_normal((4, 2, 3))
+    fast = compile(layer)
+    monkeypatch.setattr(native, "machine", nothing)
+    assert_same(layer, fast, x)
+    assert "there is no C compiler" in fast.explain()
+    with pytest.warns(NotCompiled, match="NumPy loops instead of C"):
+        compile(layer, "c")(tensor(x))
+
+
+@needs_cc
+def test_threads_change_no_number() -> None:
+    x = np.random.default_rng(0).standard_normal((4, 13, 3)).astype(np.float32)
+    layer = layer_of("lstm", 3, 4, np.float32)
+    one, three = (compile(layer, "c", threads=n)(tensor(x))[0]._array for n in (1, 3))
+    assert np.array_equal(one, three)
+
+
+@needs_cc
+def test_the_vector_functions_are_exact_to_three_units(cache: Path) -> None:
+    """e^x, σ and tanh against NumPy in higher precision, at the edges and through NaN too."""
+    text = (Path(native.__file__).with_name("kernels.h")).read_text()
+    for name in ("exp", "sigmoid", "tanh"):
+        text += f"\nvoid {name}s(long n, real *x) {{ for (long j = 0; j < n; j++) x[j] = {name}_of(x[j]); }}"
+    exact = {
+        "exp": np.exp, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    }  # fmt: skip
+    for single, dtype in ((1, np.float32), (0, np.float64)):
+        library = native.load(text, (f"REAL={'float' if single else 'double'}", f"SINGLE={single}"))
+        x = np.concatenate([np.linspace(-30, 30, 60001), [1e-8, -1e-4, 80, -80, np.inf, -np.inf, np.nan]])
+        x = x.astype(dtype)
+        for name, function in exact.items():
+            y = x.copy()
+            getattr(library, f"{name}s")(native.ctypes.c_long(len(y)), native.ctypes.c_void_p(y.ctypes.data))
+            want = function(x.astype(np.longdouble))
+            with np.errstate(invalid="ignore"):
+                error = np.abs(y - want)
+            close = error <= 3 * np.spacing(np.abs(want).astype(dtype)) + np.finfo(dtype).tiny * 2
+            assert np.all(close | (y == want) | np.isnan(want)), (name, dtype)
+            assert np.isnan(y[-1])
