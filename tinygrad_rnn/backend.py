@@ -95,7 +95,7 @@ def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     elif isinstance(dtype, str) and dtype == "float":
         dtype = _default_dtype
     if np.dtype(dtype).kind not in "fiub":
-        raise TypeError(f"a tensor holds real numbers or booleans, not {array.dtype}")
+        raise TypeError(f"a tensor holds real numbers or booleans, not {np.dtype(dtype)}")
     return xp.array(array, dtype=dtype, order="C")
 
 

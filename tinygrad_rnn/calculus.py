@@ -100,11 +100,18 @@ def _row(y: Tensor, i: int, xs: Sequence[Tensor], create_graph: bool) -> tuple[T
     return tuple(x.detach() * 0 if g is None else g for x, g in zip(xs, grads, strict=True))
 
 
+def _slope(y: Tensor, x: Tensor) -> Tensor:
+    """The gradient of a single number, with a graph of its own."""
+    if y._array.size != 1:
+        raise RuntimeError(f"a hessian is that of a scalar; the function returned shape {y.shape}")
+    return _row(y, 0, (x,), create_graph=True)[0]
+
+
 def hessian(func: Callable, inputs: Tensor) -> Tensor:
     """∂²func/∂input², shape (*input, *input), for a function with a single number as its result."""
 
     def slope(x: Tensor) -> Tensor:
-        return _row(func(x), 0, (x,), create_graph=True)[0]
+        return _slope(func(x), x)
 
     return jacobian(slope, inputs)
 
@@ -114,7 +121,7 @@ def hvp(func: Callable, inputs: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     (x,) = _fresh(inputs)
     with enable_grad():
         y = func(x)
-        slope = _row(y, 0, (x,), create_graph=True)[0]
+        slope = _slope(y, x)
     if not slope.requires_grad:
         return y.detach(), x.detach() * 0
     (product,) = grad(slope, x, v, allow_unused=True)

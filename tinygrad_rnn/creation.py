@@ -17,6 +17,8 @@ def full(shape: Any, value: float, dtype: Any = None, device: str = "cpu",
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A Tensor of `shape` with `value` everywhere; the dtype is the value's."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"a tensor cannot have the negative size in shape {shape}")
     if dtype is None:
         python = {bool: np.bool_, int: np.int64}.get(type(value))
         dtype = python or get_default_dtype()

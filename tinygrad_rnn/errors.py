@@ -15,6 +15,7 @@ import numpy as np
 from .backend import Array, is_array, library_of
 
 PACKAGE = __name__.partition(".")[0]
+REAL = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def explained(name: str, inputs: Sequence[Any], error: Exception) -> Exception:
@@ -23,7 +24,7 @@ def explained(name: str, inputs: Sequence[Any], error: Exception) -> Exception:
     devices = {library_of(a).device for a in arrays if is_array(a)}
     if len(devices) > 1:
         return TypeError(different_devices(name, arrays))
-    if any(not is_array(a) and not np.isscalar(a) and a is not None for a in arrays):
+    if not all(is_array(a) or isinstance(a, REAL) for a in arrays):
         kinds = ", ".join(type(a).__name__ for a in arrays)
         return TypeError(f"{name}: cannot compute with ({kinds}); make Tensors of them first")
     told = f"{name}: {' and '.join(_described(x) for x in inputs)}: {_reason(name, arrays, error)}"

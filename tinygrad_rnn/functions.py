@@ -538,6 +538,8 @@ def _without_repeats(x: Tensor, letters: str) -> tuple[Tensor, str]:
     for c in letters:
         while letters.count(c) > 1:
             first, second = letters.index(c), letters.rindex(c)
+            if x.shape[first] != x.shape[second]:
+                raise ValueError(f"einsum: {c!r} names axes of different sizes in shape {x.shape}")
             x = x.diagonal(0, first, second)
             letters = letters[:first] + letters[first + 1 : second] + letters[second + 1 :] + c
     return x, letters

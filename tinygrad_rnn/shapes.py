@@ -146,7 +146,11 @@ def squeeze(x: Tensor, axis: Axis = None, *, dim: Axis = None) -> Tensor:
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     """`x` repeated along new axes and axes of size 1, without copying."""
-    return _broadcast_to(x, shape=tuple(shape))
+    shape = tuple(shape)
+    ends = shape[len(shape) - x.ndim :] if len(shape) >= x.ndim else ()
+    if len(ends) != x.ndim or any(n not in (1, m) for n, m in zip(x.shape, ends)):
+        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
+    return _broadcast_to(x, shape=shape)
 
 
 def expand(x: Tensor, *shape: Any) -> Tensor:
@@ -203,8 +207,10 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Values moved round by `shifts`; without `dims` over the flattened tensor."""
     if dims is None:
         return roll(flatten(x), shifts, 0).reshape(x.shape)
-    pairs = zip(*(v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)), strict=True)
-    for shift, dim in pairs:
+    both = [v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
+    if len(both[0]) != len(both[1]):
+        raise ValueError(f"roll: as many shifts as dims are needed, not {shifts} and {dims}")
+    for shift, dim in zip(*both, strict=True):
         n = x.shape[axis_of(x, dim)]
         if n:
             parts = narrow(x, dim, n - shift % n, shift % n), narrow(x, dim, 0, n - shift % n)
@@ -356,26 +362,37 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 # Indexing
 def index_of(x: Tensor, key: Any) -> tuple:
     """A user's index as a tuple of slices, integers, None, … and integer arrays of x's library."""
-    keys = key if isinstance(key, tuple) else (key,)
-    return tuple([part for k in keys for part in _index_part(x, k)])
+    keys = [_index_part(x, k) for k in (key if isinstance(key, tuple) else (key,))]
+    widths = [0 if k is None or k is Ellipsis else k.ndim if _is_mask(k) else 1 for k in keys]
+    parts, axis = [], 0
+    for i, (k, width) in enumerate(zip(keys, widths)):
+        axis = x.ndim - sum(widths[i:]) if k is Ellipsis else axis
+        masked = x.shape[axis : axis + width]
+        if _is_mask(k) and k.shape != masked:
+            raise IndexError(f"a mask of shape {k.shape} on axes of sizes {masked}, in {x.shape}")
+        parts += k.nonzero() if _is_mask(k) and width else (k,)
+        axis += width
+    return tuple(parts)
 
 
-def _index_part(x: Tensor, k: Any) -> tuple:
+def _is_mask(k: Any) -> bool:
+    return is_array(k) and k.dtype.kind == "b"
+
+
+def _index_part(x: Tensor, k: Any) -> Any:
     if k is None or k is Ellipsis or isinstance(k, slice):
-        return (k,)
+        return k
     if isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)):
-        return (int(k),)
+        return int(k)
     if isinstance(k, Tensor):
         array = k._array
     elif is_array(k):
         array = as_array(k)  # a copy: the graph must not see it change
     else:
         array = x.xp.asarray(np.asarray(k, np.int64 if np.size(k) == 0 else None))
-    if array.dtype.kind == "b":
-        return tuple(array.nonzero()) if array.ndim else (array,)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iub":
         raise IndexError(f"tensors used as indices must be integers or booleans, not {array.dtype}")
-    return (int(array.item()),) if array.ndim == 0 else (array,)
+    return int(array.item()) if array.ndim == 0 and array.dtype.kind != "b" else array
 
 
 def take(x: Tensor, key: Any) -> Tensor:
