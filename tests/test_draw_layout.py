@@ -38,6 +38,7 @@ EACH = pytest.mark.parametrize("name", GRAPHS)
 
 def overlapping(boxes):
     """Return the pairs of boxes that share more than an edge."""
+
     def apart(a, b):
         return abs(a.x - b.x) >= (a.w + b.w) / 2 - 0.01 or abs(a.y - b.y) >= (a.h + b.h) / 2 - 0.01
 
@@ -71,7 +72,9 @@ def test_everything_lies_inside_the_picture(name):
         assert box.w / 2 <= box.x <= scene.width - box.w / 2 + 0.1
         assert box.h / 2 <= box.y <= scene.height - box.h / 2 + 0.1
     for wire in scene.wires:
-        assert all(-1 <= x <= scene.width + 1 and -1 <= y <= scene.height + 1 for x, y in wire.points)
+        assert all(
+            -1 <= x <= scene.width + 1 and -1 <= y <= scene.height + 1 for x, y in wire.points
+        )
 
 
 @EACH

@@ -7,6 +7,7 @@ variables become names of nodes, so that a user's drawing speaks the user's lang
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -58,12 +59,14 @@ def _locals_of(function: Callable, names: dict[Node, str]) -> Iterator[None]:
         if event == "return" and frame.f_code is code:
             names.update(named(frame.f_locals))
 
-    before = sys.getprofile()
-    sys.setprofile(watch if code is not None else before)
+    if code is None or sys.getprofile() is not None:  # never in the way of a profiler
+        yield
+        return
+    sys.setprofile(watch)
     try:
         yield
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
 
 
 def named(variables: dict[str, Any]) -> dict[Node, str]:
@@ -72,7 +75,7 @@ def named(variables: dict[str, Any]) -> dict[Node, str]:
     for name, value in variables.items():
         if isinstance(value, Tensor) and value.node is not None:
             found[value.node] = name
-        elif hasattr(value, "named_parameters"):
+        elif hasattr(value, "named_parameters") and not isinstance(value, type):
             for inner, parameter in value.named_parameters():
                 found[leaf_of(parameter)] = inner
     return found
@@ -193,19 +196,22 @@ def _leaf_role(node: Node, made: GraphNode) -> str:
 def statistics(array: Any) -> dict[str, Any]:
     """Return norm, range, mean and a sample of an array; the finite part where some is not."""
     flat = _flat(array)
-    good = flat[np.isfinite(flat)]
-    # the plain norm: what is not finite must show
-    found: dict[str, Any] = {"norm": float((flat**2).sum()) ** 0.5}
-    empty = not good.size
-    found |= {"min": 0.0 if empty else float(good.min())}
-    found |= {"max": 0.0 if empty else float(good.max())}
-    found |= {"mean": 0.0 if empty else float(good.mean())}
-    return found | {"sample": sample(flat), "nonfinite": int(flat.size - good.size)}
+    norm = float(flat @ flat) ** 0.5  # the plain norm: what is not finite must show
+    good = flat if math.isfinite(norm) else flat[np.isfinite(flat)]
+    low, high, mean = 0.0, 0.0, 0.0
+    if good.size:
+        low, high, mean = float(good.min()), float(good.max()), float(good.sum()) / good.size
+    found = {"norm": norm, "min": low, "max": high, "mean": mean}
+    return found | {"sample": _digits(flat), "nonfinite": flat.size - good.size}
 
 
 def sample(array: Any) -> list[float]:
     """Return the first 64 numbers, with six digits."""
-    return [float(f"{v:.6g}") for v in _flat(array)[:SAMPLE].tolist()]
+    return _digits(_flat(array))
+
+
+def _digits(flat: np.ndarray) -> list[float]:
+    return [float(f"{v:.6g}") for v in flat[:SAMPLE].tolist()]
 
 
 def _size(g: Any) -> float:
@@ -213,7 +219,10 @@ def _size(g: Any) -> float:
 
     NumPy's scalars are Python floats too, but they are arrays here: −3 has norm 3.
     """
-    return g if type(g) is float else statistics(g)["norm"]
+    if type(g) is float:
+        return g
+    flat = _flat(g)
+    return float(flat @ flat) ** 0.5
 
 
 def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from .graph import Graph
@@ -23,15 +24,20 @@ class Cells:
     below: dict[Step, list[int]] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
     through: set[int] = field(default_factory=set)  # between two cells of one step
+    crossing: list[tuple] | None = None
+    sizes: Counter[tuple[Row, Step]] = field(default_factory=Counter)
 
     def states(self) -> list[tuple[int, tuple[Row, Step], tuple[Row, Step]]]:
         """Return (source node, its cell, the cell that reads it) for each state, once."""
+        if self.crossing is not None:
+            return self.crossing
         found: dict[tuple, None] = {}
         for parent, _, child in self.graph.edges():
             here, there = self.home.get(parent.id), self.home.get(child.id)
             if here and there and here[0] == there[0] and here[1] != there[1]:
                 found[(parent.id, here, there)] = None
-        return list(found)
+        self.crossing = list(found)
+        return self.crossing
 
 
 def cells_of(graph: Graph) -> Cells:
@@ -59,6 +65,7 @@ def cells_of(graph: Graph) -> Cells:
         else:
             made.below.setdefault(step, []).append(node.id)
     phases = list(dict.fromkeys(step[0] for step in steps))
+    made.sizes = Counter(made.home.values())
     made.steps = sorted(steps, key=lambda s: (phases.index(s[0]), s[1]))
     made.rows = sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
     return made

@@ -49,7 +49,7 @@ class _Recipe:
         self.lines: list[str] = []
 
     def text(self) -> str:
-        self.lines = [HEAD + f" label={quoted(self.graph.title)}; labelloc=t;"]
+        self.lines = [HEAD + f" label={quoted(labels.clean(self.graph.title, 120))}; labelloc=t;"]
         stepped = [i for i, c in enumerate(self.plan.columns) if c.step is not None]
         for index, column in enumerate(self.plan.columns):
             if index in stepped:

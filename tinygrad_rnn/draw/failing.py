@@ -62,4 +62,4 @@ def _add_failed(graph: Graph, failed: tuple[Primitive, tuple], made: Run) -> tup
     )
     shapes = ["×".join(map(str, x.shape)) for x in inputs if hasattr(x, "shape")]
     sign = " @ " if op.name == "matmul" else ", "
-    return step, clean(f" ({sign.join(shapes)})", 80) if shapes else ""
+    return step, " " + clean(f"({sign.join(shapes)})", 80) if shapes else ""

@@ -232,15 +232,17 @@ LEVELS: dict[str, Callable[..., Graph]] = {
 
 
 def collapse(graph: Graph, pattern: str) -> Graph:
-    """Return the graph with the nodes of matching scope paths folded, one per path and step."""
-    return fold(
-        graph,
-        {
-            n.id: ("/".join(n.path), n.step)
-            for n in graph.nodes
-            if n.op and fnmatch.fnmatchcase("/".join(n.path), pattern)
-        },
-    )
+    """Return the graph with what lies in matching scopes folded, one node per scope and step.
+
+    A pattern of two names, such as `lstm/step*`, is held against the two outermost scopes.
+    """
+    depth = pattern.count("/") + 1
+    groups: dict[int, Hashable] = {}
+    for node in graph.nodes:
+        outer = "/".join(node.path[:depth])
+        if node.op and len(node.path) >= depth and fnmatch.fnmatchcase(outer, pattern):
+            groups[node.id] = (outer, *_scope(node))
+    return fold(graph, groups)
 
 
 def fold_sums(graph: Graph) -> Graph:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA = 1
@@ -111,26 +111,21 @@ class Graph:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the graph as JSON-ready data; what is not finite becomes a string."""
+        """Return the graph as plain data."""
         nodes = [_node_dict(node) for node in self.nodes]
         uses = {str(key): value for key, value in self.param_uses.items()}
         data: dict[str, Any] = {"schema": SCHEMA, "title": self.title, "nodes": nodes}
         data |= {"edge_grads": self.edge_grads, "order": self.order, "param_uses": uses}
         if self.edge_samples:
             data["edge_samples"] = self.edge_samples
-        return _plain(data | {"notes": self.notes})
+        return data | {"notes": self.notes}
 
     def to_json(self, indent: int | None = None) -> str:
         """Return the graph as text: the same graph gives the same bytes."""
-        separators = (",", ":") if indent is None else None
-        text = json.dumps(
-            self.to_dict(),
-            ensure_ascii=False,
-            allow_nan=False,
-            indent=indent,
-            separators=separators,
-        )
-        return text + "\n"
+        try:
+            return _text(self.to_dict(), indent)
+        except ValueError:  # something is not finite: strict JSON has no word for it
+            return _text(_plain(self.to_dict()), indent)
 
     @classmethod
     def from_dict(cls, data: Any) -> Graph:
@@ -151,6 +146,12 @@ class Graph:
         except json.JSONDecodeError as error:
             raise GraphError(f"not JSON: {error}") from error
         return cls.from_dict(data)
+
+
+def _text(data: Any, indent: int | None) -> str:
+    close = (",", ":") if indent is None else None
+    options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": close}
+    return json.dumps(data, indent=indent, **options) + "\n"
 
 
 def _read(data: dict[str, Any]) -> Graph:
@@ -215,8 +216,19 @@ def _check_edge(key: str, graph: Graph) -> None:
 
 
 def _node_dict(node: GraphNode) -> dict[str, Any]:
-    data = asdict(node)
-    return data | {"parents": list(node.parents), "shape": list(node.shape)}
+    return {
+        "id": node.id,
+        "op": node.op,
+        "parents": list(node.parents),
+        "shape": list(node.shape),
+        "dtype": node.dtype,
+        "name": node.name,
+        "role": node.role,
+        "labels": node.labels,
+        "path": list(node.path),
+        "value": node.value,
+        "grad": node.grad,
+    }
 
 
 def _plain(data: Any) -> Any:

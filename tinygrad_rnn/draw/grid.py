@@ -40,6 +40,7 @@ class _Grid:
         self.gap = options.elide[0] if options.elide and len(self.column) < count else None
         self.hidden = count - len(self.column)
         self.boxes: dict[object, Box] = {}
+        self.letters: dict[Row, list[str]] = {}
 
     def scene(self) -> Scene:
         """Return the finished scene; `folded` has the edges that are inside the boxes."""
@@ -71,9 +72,8 @@ class _Grid:
         return self.top + (len(self.cells.rows) - 1 - self.cells.rows.index(row)) * ROW
 
     def _column(self, step: tuple[str, int]) -> None:
-        used = {home for home in self.cells.home.values() if home[1] == step}
         for row in self.cells.rows:
-            if (row, step) in used:
+            if self.cells.sizes[(row, step)]:
                 self._cell(row, step)
         if self.cells.heads.get(step):
             ids = self.cells.heads[step]
@@ -90,7 +90,7 @@ class _Grid:
         if len(self.cells.rows) > 1:
             lines.append(_row_name(row))
         box = Box(self._x(step), self._y(row), CELL_W, CELL_H, tuple(lines), "round", "cell")
-        count = sum(home == (row, step) for home in self.cells.home.values())
+        count = self.cells.sizes[(row, step)]
         box.title = f"{lines[0]} at step {step[1]}: {count} operations"
         self.boxes[(row, step)] = box
         self.out.boxes.append(box)
@@ -111,8 +111,12 @@ class _Grid:
         return self._y(home[0]) + (spot - (len(letters) - 1) / 2) * 20.0
 
     def _letters(self, row: Row) -> list[str]:
-        found = {_letter(self.graph.nodes[i]) for i, h, _ in self.cells.states() if h[0] == row}
-        return sorted(found, key=lambda letter: (letter != "c", letter))
+        """Return the letters of the states of a row, c above the others."""
+        if row not in self.letters:
+            states = (i for i, here, _ in self.cells.states() if here[0] == row)
+            found = {_letter(self.graph.nodes[i]) for i in states}
+            self.letters[row] = sorted(found, key=lambda letter: (letter != "c", letter))
+        return self.letters[row]
 
     def _state(
         self, source: int, here: tuple[Row, tuple[str, int]], there: tuple[Row, tuple[str, int]]
@@ -130,6 +134,8 @@ class _Grid:
         self, source: int, here: tuple[Row, tuple[str, int]], there: tuple[Row, tuple[str, int]]
     ) -> None:
         """Draw the visible half of a state that goes into, or comes out of, the hidden steps."""
+        if here[1] not in self.column and there[1] not in self.column:
+            return
         y = self._height(source, here)
         for home, sign in ((here, 1), (there, -1)):
             if home[1] in self.column:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .graph import GraphNode
 
@@ -50,7 +51,12 @@ class Face:
 
 def clean(text: object, longest: int = LONGEST) -> str:
     """Return text on one line, without control characters, cut with … when too long."""
-    raw = str(text)[: 8 * longest]
+    return _cleaned(str(text), longest)
+
+
+@lru_cache(maxsize=10_000)
+def _cleaned(text: str, longest: int) -> str:
+    raw = text[: 8 * longest]
     good = "".join(c if unicodedata.category(c)[0] != "C" else "\ufffd" for c in raw)
     flat = " ".join(good.split())
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
@@ -67,7 +73,12 @@ def ascii_only(text: str) -> str:
 
 def width(text: str, size: float = TEXT) -> float:
     """Return a width in px that the text does not exceed in common sans-serif fonts."""
-    return sum(_advance(c) for c in text) * size
+    return _ems(text) * size
+
+
+@lru_cache(maxsize=10_000)
+def _ems(text: str) -> float:
+    return sum(_advance(c) for c in text)
 
 
 def _advance(c: str) -> float:

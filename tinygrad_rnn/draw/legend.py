@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .labels import width
+from .labels import clean, width
 from .scene import Box, Patch, Scene, Wire, Words
 
 ROW = 30.0
@@ -11,6 +11,8 @@ NOT_RUN = "backward() not run — gradients not shown"
 
 def finish(scene: Scene) -> Scene:
     """Return the scene with title, notes and legend; it grows upwards and downwards."""
+    scene.title = clean(scene.title, 120)
+    scene.notes = [clean(note, 400) for note in scene.notes]
     if scene.title:
         scene.move(0.0, 24.0)
         scene.words.append(Words(14.0, 20.0, scene.title, 13.0, bold=True))
