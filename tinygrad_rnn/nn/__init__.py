@@ -15,6 +15,7 @@ from .remedies import (
     tbptt,
     vanishing_penalty,
 )
+from .reservoir import EchoState, echo_state_test, memory_capacity
 from .zoneout import Zoneout
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Dropout",
+    "EchoState",
     "Embedding",
     "GRUCell",
     "Gate",
@@ -42,8 +44,10 @@ __all__ = [
     "Zoneout",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "echo_state_test",
     "l1_penalty",
     "l2_penalty",
+    "memory_capacity",
     "pad_sequence",
     "scan",
     "tbptt",
