@@ -219,7 +219,10 @@ LOGIC = "logical_and logical_or logical_xor".split()
 ROWS = [row(name, *given) for table in (UNARY, BINARY) for name, given in table.items()]
 ROWS += [row(n, (d.integers(3, 8), d.integers(3, 8)), getattr(np, n), order=0) for n in COMPARISONS]
 ROWS += [row(n, (d.mask(8), d.mask(8)), getattr(np, n), order=0) for n in LOGIC]
-ROWS += [row(n, np.array([1, np.nan, np.inf]), getattr(np, n), order=0) for n in ("isnan", "isinf", "isfinite")]
+ROWS += [
+    row(n, np.array([1, np.nan, np.inf]), getattr(np, n), order=0)
+    for n in ("isnan", "isinf", "isfinite")
+]
 ROWS += [row("logical_not", d.mask(8), np.logical_not, order=0)]
 
 # One row per line: name, inputs, what NumPy gets, how it is called

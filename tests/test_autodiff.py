@@ -69,7 +69,9 @@ def test_requires_grad_can_be_turned_off_and_on():
 # The gradient that backward starts with
 def test_a_result_of_many_numbers_needs_a_gradient():
     x = leaf(1.0, 2.0)
-    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+    with pytest.raises(
+        RuntimeError, match="grad can be implicitly created only for scalar outputs"
+    ):
         (x * 2).backward()
     (x * 2).backward(tensor(np.array([1.0, 10.0])))
     assert x.grad.tolist() == [2, 20]
@@ -191,7 +193,9 @@ def test_hooks_on_a_leaf_and_in_order():
     assert grad(x * 2, x)[0].tolist() == [30]
 
 
-@pytest.mark.parametrize(("answer", "error"), [(tensor([1.0, 2.0, 3.0]), ValueError), (3.0, TypeError)])
+@pytest.mark.parametrize(
+    ("answer", "error"), [(tensor([1.0, 2.0, 3.0]), ValueError), (3.0, TypeError)]
+)
 def test_a_hook_must_return_a_gradient(answer, error):
     x = leaf(1.0, 2.0)
     x.register_hook(lambda g: answer)
@@ -262,14 +266,19 @@ def test_weights_used_at_many_steps_are_summed_once(library):
 
 
 @pytest.mark.parametrize("use", [
-    lambda w, x: x @ w.T, lambda w, x: x @ w.reshape(3, 3), lambda w, x: x @ (w * 1), lambda w, x: (x @ w) @ w,
-    lambda w, x: x @ w.permute(1, 0).permute(1, 0), lambda w, x: x @ w.movedim(0, 0), lambda w, x: x @ w[1:].T,
-    lambda w, x: x @ tg.cat([w, w], 1), lambda w, x: x @ w.expand(3, 3), lambda w, x: x.reshape(1, 2, 3) @ w,
+    lambda w, x: x @ w.T, lambda w, x: x @ w.reshape(3, 3), lambda w, x: x @ (w * 1), lambda w,
+        x: (x @ w) @ w,
+    lambda w, x: x @ w.permute(1, 0).permute(1, 0), lambda w, x: x @ w.movedim(0, 0), lambda w,
+        x: x @ w[1:].T,
+    lambda w, x: x @ tg.cat([w, w], 1), lambda w, x: x @ w.expand(3, 3), lambda w,
+        x: x.reshape(1, 2, 3) @ w,
 ])  # fmt: skip
 def test_postponed_products_pass_through_every_shape(use):
     rng = np.random.default_rng(1)
     w, x = tensor(rng.normal(size=(3, 3)), requires_grad=True), tensor(rng.normal(size=(2, 3)))
-    assert tg.gradcheck(lambda w: use(w, x) * tensor(rng_weights(use(w, x).shape)), w, rtol=1e-6, atol=1e-8)
+    assert tg.gradcheck(
+        lambda w: use(w, x) * tensor(rng_weights(use(w, x).shape)), w, rtol=1e-6, atol=1e-8
+    )
 
 
 def rng_weights(shape: tuple[int, ...]) -> np.ndarray:

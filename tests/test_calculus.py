@@ -265,12 +265,20 @@ def test_anomaly_mode_changes_no_number_and_ends():
 
 
 def test_anomaly_is_also_seen_where_no_gradient_is_needed():
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="div"), detect_anomaly():
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match="div"),
+        detect_anomaly(),
+    ):
         tg.ones(2) / tg.zeros(2)
 
 
 def test_anomaly_is_seen_in_gradients_of_gradients():
     x = leaf(np.array([0.0]))
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="gradient|value"), detect_anomaly():
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match="first non-finite"),
+        detect_anomaly(),
+    ):
         (g,) = tg.grad((x**1.5).sum(), x, create_graph=True)
         g.sum().backward()

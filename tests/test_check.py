@@ -60,7 +60,7 @@ ZOO: dict[str, tuple] = {
 
 
 def around(operation: Callable) -> Callable:
-    """A composite in which `operation` is one of several steps, labelled as a cell's gate would be."""
+    """A composite in which `operation` is one of several steps, labelled as a cell's gate is."""
 
     def composite(x: tg.Tensor) -> tg.Tensor:
         h = tg.tanh(x @ (x * 0.5 + np.arange(9.0).reshape(3, 3) / 9))

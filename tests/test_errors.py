@@ -32,14 +32,16 @@ def wrong(call: Callable, error: type, *texts: str, name: str = "") -> None:
 
 # Shapes that do not broadcast: the operation and both shapes
 BINARY = (
-    "add sub mul div power maximum minimum fmod remainder atan2 hypot logaddexp xlogy equal less greater"
+    "add sub mul div power maximum minimum fmod remainder atan2 hypot logaddexp xlogy equal less "
+    "greater"
 ).split()
 for name in BINARY:
     for a, b in [((2,), (3,)), ((2, 3), (2,)), ((4, 1, 3), (2, 2)), ((0,), (2,))]:
         wrong(lambda f=name, a=a, b=b: getattr(tg, f)(real(*a), real(*b)), ValueError,
               f"{name}:", f"{a}", f"{b}", name=f"{name}{a}{b}")  # fmt: skip
 for a, b, inner in [((2, 3), (4, 5), "3 ≠ 4"), ((3,), (4,), "3 ≠ 4"), ((2, 3), (2,), "3 ≠ 2"),
-                    ((3,), (2, 3), "3 ≠ 2"), ((5, 2, 3), (4, 3), "3 ≠ 4"), ((2, 0), (1, 2), "0 ≠ 1")]:  # fmt: skip
+                    ((3,), (2, 3), "3 ≠ 2"), ((5, 2, 3), (4, 3), "3 ≠ 4"),
+                        ((2, 0), (1, 2), "0 ≠ 1")]:  # fmt: skip
     wrong(lambda a=a, b=b: real(*a) @ real(*b), ValueError, "matmul", f"{a}", f"{b}", inner)
 wrong(lambda: real(2, 3, 4) @ real(3, 4, 5), ValueError, "matmul", "(2, 3, 4)", "(3, 4, 5)")
 for a, b in [((), (2,)), ((2,), ())]:
@@ -50,8 +52,9 @@ wrong(lambda: tg.where(tensor([True, False]), real(3), 0.0), ValueError, "where"
 RANGE = "Dimension out of range (expected to be in range of [-2, 1], but got {})"
 ALONG: dict[str, Callable] = {
     n: lambda x, d, n=n: getattr(tg, n)(x, d)
-    for n in "sum mean var std amax amin max min argmax argmin logsumexp cumsum cumprod cummax softmax softmin "
-    "log_softmax sort argsort squeeze flip unbind all any var_mean std_mean".split()
+    for n in "sum mean var std amax amin max min argmax argmin logsumexp cumsum cumprod "
+    "cummax softmax softmin log_softmax sort argsort squeeze flip unbind "
+    "all any var_mean std_mean".split()
 }  # fmt: skip
 ALONG |= {
     "prod": lambda x, d: tg.prod(x, d), "norm": lambda x, d: tg.norm(x, 2, d), "glu": tg.glu,
@@ -61,18 +64,31 @@ ALONG |= {
     "cat": lambda x, d: tg.cat([x, x], d), "narrow": lambda x, d: tg.narrow(x, d, 0, 1),
     "select": lambda x, d: tg.select(x, d, 0), "split": lambda x, d: tg.split(x, 1, d),
     "chunk": lambda x, d: tg.chunk(x, 2, d), "unfold": lambda x, d: tg.unfold(x, d, 1, 1),
-    "diagonal": lambda x, d: tg.diagonal(x, 0, 0, d), "unflatten": lambda x, d: tg.unflatten(x, d, (1, -1)),
+    "diagonal": lambda x, d: tg.diagonal(x, 0, 0, d), "unflatten": lambda x,
+        d: tg.unflatten(x, d, (1, -1)),
     "gather": lambda x, d: tg.gather(x, d, tensor([[0]])), "topk": lambda x, d: tg.topk(x, 1, d),
-    "index_select": lambda x, d: tg.index_select(x, d, tensor([0])), "sum of two": lambda x, d: tg.sum(x, (0, d)),
+    "index_select": lambda x, d: tg.index_select(x, d, tensor([0])), "sum of two": lambda x,
+        d: tg.sum(x, (0, d)),
     "take_along_dim": lambda x, d: tg.take_along_dim(x, tensor([[0]]), d),
 }  # fmt: skip
 for name, call in ALONG.items():
     for d in (2, -3, 7):
-        wrong(lambda c=call, d=d: c(real(2, 3), d), IndexError, RANGE.format(d), name=f"{name} dim={d}")
+        wrong(
+            lambda c=call, d=d: c(real(2, 3), d),
+            IndexError,
+            RANGE.format(d),
+            name=f"{name} dim={d}",
+        )
 for name in ("unsqueeze", "stack"):
     for d in (3, -4):
         call = tg.unsqueeze if name == "unsqueeze" else lambda x, d: tg.stack([x, x], d)
-        wrong(lambda c=call, d=d: c(real(2, 3), d), IndexError, "[-3, 2]", f"got {d}", name=f"{name} dim={d}")
+        wrong(
+            lambda c=call, d=d: c(real(2, 3), d),
+            IndexError,
+            "[-3, 2]",
+            f"got {d}",
+            name=f"{name} dim={d}",
+        )
 wrong(lambda: tg.sum(real(2, 3), (0, 0)), ValueError, "twice", "(0, 0)")
 
 # Shapes that do not fit the number of values
@@ -136,9 +152,17 @@ wrong(lambda: real(3).__setitem__(0, 1.0), RuntimeError, "no_grad", "index_put")
 
 # What is no number
 for other in ("text", None, object(), {}, [1, 2], 1j):
-    for op in (operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul, operator.pow):
+    for op in (
+        operator.add,
+        operator.sub,
+        operator.mul,
+        operator.truediv,
+        operator.matmul,
+        operator.pow,
+    ):
         for flip in (False, True):
-            wrong(lambda op=op, y=other, flip=flip: op(y, real(2)) if flip else op(real(2), y), TypeError,
+            wrong(lambda op=op, y=other, flip=flip: op(y, real(2)) if flip else op(real(2), y),
+                TypeError,
                   name=f"{op.__name__} {other!r:.8} {flip}")  # fmt: skip
 for data in ("text", {"a": 1}, object(), [object()], [1, "a"], np.array(["a"]), np.array([1j])):
     wrong(lambda d=data: tensor(d), TypeError, "real numbers", name=f"tensor {data!r:.12}")
@@ -155,7 +179,14 @@ wrong(lambda: tg.set_default_dtype(np.int32), TypeError, "floating-point", "int3
 wrong(lambda: tg.set_default_dtype("complex64"), TypeError, "floating-point", "complex64")
 
 # Losses
-LOSSES = ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "kl_div", "binary_cross_entropy_with_logits")
+LOSSES = (
+    "mse_loss",
+    "l1_loss",
+    "huber_loss",
+    "smooth_l1_loss",
+    "kl_div",
+    "binary_cross_entropy_with_logits",
+)
 for name in LOSSES:
     for a, b in [((3,), (4,)), ((4,), (4, 1)), ((2, 3), (3,))]:
         wrong(lambda n=name, a=a, b=b: getattr(tg, n)(real(*a), real(*b)), ValueError,
@@ -171,7 +202,12 @@ for name in ("cross_entropy", "nll_loss"):
     wrong(lambda f=f: f(real(2, 3), tensor([[0], [1]])), ValueError, "(2,)", "(2, 1)")
     wrong(lambda f=f: f(real(2, 3), tensor([0, 1]), reduction="avg"), ValueError, "'avg'")
 wrong(lambda: tg.nll_loss(real(2, 3), tensor([0.0, 1.0])), TypeError, "integers", "float32")
-wrong(lambda: tg.cross_entropy(real(2, 3), tensor([0, 1]), label_smoothing=1.5), ValueError, "1.5", "between 0.0 and 1.0")
+wrong(
+    lambda: tg.cross_entropy(real(2, 3), tensor([0, 1]), label_smoothing=1.5),
+    ValueError,
+    "1.5",
+    "between 0.0 and 1.0",
+)
 wrong(lambda: tg.cross_entropy(real(2, 3), real(2, 2)), ValueError, "(2, 3)", "(2, 2)")
 wrong(lambda: tg.binary_cross_entropy(tensor([1.5]), tensor([1.0])), ValueError, "between 0 and 1")
 wrong(lambda: tg.binary_cross_entropy(tensor([-0.1]), tensor([1.0])), ValueError, "between 0 and 1")
@@ -180,13 +216,29 @@ wrong(lambda: tg.huber_loss(real(2), real(2), delta=-1.0), ValueError, "positive
 
 # Layers' functions
 for p in (-0.1, 1.1, float("nan")):
-    wrong(lambda p=p: tg.dropout(real(2), p, generator=tg.Generator(0)), ValueError, "between 0 and 1", f"{p}")
+    wrong(
+        lambda p=p: tg.dropout(real(2), p, generator=tg.Generator(0)),
+        ValueError,
+        "between 0 and 1",
+        f"{p}",
+    )
 wrong(lambda: tg.dropout(real(2)), ValueError, "generator=Generator(seed)")
 wrong(lambda: tg.layer_norm(real(2, 3), 2), ValueError, "(2, 3)", "(2,)")
 wrong(lambda: tg.layer_norm(real(2, 3), (2, 2)), ValueError, "(2, 3)", "(2, 2)")
 wrong(lambda: tg.linear(real(2, 3), real(4, 5)), ValueError, "(2, 3)", "3 ≠ 5")
-wrong(lambda: tg.conv2d(real(1, 3, 4, 4), real(2, 2, 2, 2)), ValueError, "(1, 3, 4, 4)", "(2, 2, 2, 2)")
-wrong(lambda: tg.conv2d(real(1, 2, 2, 2), real(2, 2, 3, 3)), ValueError, "(3, 3)", "larger", "(1, 2, 2, 2)")
+wrong(
+    lambda: tg.conv2d(real(1, 3, 4, 4), real(2, 2, 2, 2)),
+    ValueError,
+    "(1, 3, 4, 4)",
+    "(2, 2, 2, 2)",
+)
+wrong(
+    lambda: tg.conv2d(real(1, 2, 2, 2), real(2, 2, 3, 3)),
+    ValueError,
+    "(3, 3)",
+    "larger",
+    "(1, 2, 2, 2)",
+)
 wrong(lambda: tg.conv2d(real(2, 2), real(2, 2, 1, 1)), ValueError, "(2, 2)")
 wrong(lambda: tg.conv1d(real(1, 3, 4), real(2, 2, 2)), ValueError, "2")
 wrong(lambda: tg.max_pool2d(real(1, 1, 4, 4), 2, padding=2), ValueError, "half")
@@ -195,8 +247,10 @@ wrong(lambda: tg.gelu(real(2), "fast"), ValueError, "'fast'", "'tanh'")
 wrong(lambda: tg.clamp(real(2)), ValueError, "At least one of 'min' or 'max'")
 
 # Products
-for name, a, b in [("mm", (2,), (2, 2)), ("mv", (2, 2), (2, 2)), ("dot", (2, 2), (2,)), ("bmm", (2, 2), (2, 2)),
-                   ("bmm", (2, 2, 3), (3, 3, 2)), ("dot", (2,), (3,)), ("mm", (2, 3), (2, 3)), ("mv", (2, 3), (2,)),
+for name, a, b in [("mm", (2,), (2, 2)), ("mv", (2, 2), (2, 2)), ("dot", (2, 2), (2,)),
+    ("bmm", (2, 2), (2, 2)),
+                   ("bmm", (2, 2, 3), (3, 3, 2)), ("dot", (2,), (3,)), ("mm", (2, 3), (2, 3)),
+                       ("mv", (2, 3), (2,)),
                    ("inner", (2, 3), (2, 4)), ("tensordot", (2, 3), (3, 3))]:  # fmt: skip
     wrong(lambda n=name, a=a, b=b: getattr(tg, n)(real(*a), real(*b)), ValueError, f"{a}", f"{b}")
 wrong(lambda: tg.einsum("ij,jk", real(2, 3)), ValueError, "2 terms", "1 operands")
@@ -223,7 +277,11 @@ wrong(lambda: setattr(real(2), "data", np.ones(3)), ValueError, "(3,)", "(2,)")
 wrong(lambda: setattr(real(2) * 2, "data", np.ones(2)), RuntimeError, "leaf")
 wrong(lambda: real(2).__iadd__(1), RuntimeError, "in-place", "no_grad()")
 wrong(lambda: tg.hessian(lambda x: x * x, tensor([1.0, 2.0])), (RuntimeError, ValueError), "scalar")
-wrong(lambda: tg.hvp(lambda x: x * x, tensor([1.0, 2.0]), tensor([1.0, 2.0])), (RuntimeError, ValueError), "scalar")
+wrong(
+    lambda: tg.hvp(lambda x: x * x, tensor([1.0, 2.0]), tensor([1.0, 2.0])),
+    (RuntimeError, ValueError),
+    "scalar",
+)
 wrong(lambda: tg.vjp(lambda x: x * x, tensor([1.0, 2.0])), RuntimeError, "scalar")
 wrong(lambda: tg.gradcheck(tg.exp, tensor([1.0])), ValueError, "requires_grad")
 wrong(lambda: bool(real(2)), RuntimeError, "(2,)", "any()")
@@ -233,7 +291,9 @@ wrong(lambda: list(tensor(1.0)), TypeError, "0-d")
 wrong(lambda: range(tensor(1.0)), TypeError, "float32")
 
 
-@pytest.mark.parametrize(("call", "error", "texts"), [r[1:] for r in ROWS], ids=[r[0] for r in ROWS])
+@pytest.mark.parametrize(
+    ("call", "error", "texts"), [r[1:] for r in ROWS], ids=[r[0] for r in ROWS]
+)
 def test_a_wrong_call_is_explained(call, error, texts):
     with pytest.raises(error) as caught:
         call()
@@ -248,7 +308,9 @@ def test_there_are_enough():
 
 def test_a_labelled_tensor_is_called_by_its_name():
     x, w = tensor(np.ones((32, 128)), name="x"), tensor(np.ones((64, 512)), name="weight_ih")
-    with pytest.raises(ValueError, match=r"matmul: x \(32, 128\) and weight_ih \(64, 512\): .*128 ≠ 64"):
+    with pytest.raises(
+        ValueError, match=r"matmul: x \(32, 128\) and weight_ih \(64, 512\): .*128 ≠ 64"
+    ):
         x @ w
 
 

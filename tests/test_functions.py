@@ -1,4 +1,4 @@
-"""What the sample table and the recorded numbers cannot show of the composites: options, spellings."""
+"""What the table of samples cannot show of the composites: spellings, options, random numbers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,18 @@ def test_both_spellings_of_an_axis(name):
     f = getattr(tg, name)
     kept = f(x, axis=1, keepdims=True)
     assert kept.shape == (3, 1)
-    for other in (f(x, dim=1, keepdim=True), f(x, axis=-1, keepdim=True), f(x, dim=-1, keepdims=True)):
+    for other in (
+        f(x, dim=1, keepdim=True),
+        f(x, axis=-1, keepdim=True),
+        f(x, dim=-1, keepdims=True),
+    ):
         np.testing.assert_array_equal(other.numpy(), kept.numpy())
     np.testing.assert_array_equal(getattr(x, name)(dim=1).numpy(), kept.numpy()[:, 0])
 
 
-@pytest.mark.parametrize("name", "softmax log_softmax cumsum cumprod max min argmax sort argsort".split())
+@pytest.mark.parametrize(
+    "name", "softmax log_softmax cumsum cumprod max min argmax sort argsort".split()
+)
 def test_both_spellings_along_an_axis(name):
     x = tg.tensor(np.random.default_rng(0).normal(size=(3, 4)))
     f = getattr(tg, name)
@@ -66,7 +72,9 @@ def test_einsum_with_ellipsis_repeats_and_implicit_result():
         ("bij,bij->b", a, a), ("...,...", c, c), ("ijk,kl,lm->ijm", a, b, c), ("ij->", c),
     ]:  # fmt: skip
         xs = [tg.tensor(v) for v in arrays]
-        np.testing.assert_allclose(tg.einsum(spec, *xs).numpy(), np.einsum(spec, *arrays), atol=1e-12)
+        np.testing.assert_allclose(
+            tg.einsum(spec, *xs).numpy(), np.einsum(spec, *arrays), atol=1e-12
+        )
 
 
 def test_norms_of_every_order():
@@ -114,14 +122,18 @@ def test_reductions_of_losses_agree(name, reduction):
     each = getattr(tg, name)(x, y, reduction="none")
     assert each.shape == (3, 4)
     expected = {"none": each, "mean": each.mean(), "sum": each.sum()}[reduction]
-    np.testing.assert_allclose(getattr(tg, name)(x, y, reduction=reduction).numpy(), expected.numpy())
+    np.testing.assert_allclose(
+        getattr(tg, name)(x, y, reduction=reduction).numpy(), expected.numpy()
+    )
 
 
 def test_cross_entropy_of_images_is_that_of_their_pixels():
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(2, 3, 4, 5)), rng.integers(0, 3, (2, 4, 5))
     whole = tg.cross_entropy(tg.tensor(x), tg.tensor(t))
-    pixels = tg.cross_entropy(tg.tensor(x.transpose(0, 2, 3, 1).reshape(-1, 3)), tg.tensor(t.ravel()))
+    pixels = tg.cross_entropy(
+        tg.tensor(x.transpose(0, 2, 3, 1).reshape(-1, 3)), tg.tensor(t.ravel())
+    )
     assert whole.item() == pytest.approx(pixels.item())
 
 
@@ -130,7 +142,8 @@ def test_the_same_seed_gives_the_same_numbers_on_every_library(library):
     here, there = tg.Generator(7), tg.Generator(7, device=library.device)
     for draw in (
         lambda g: g.normal((2, 3), std=2.0, mean=1.0), lambda g: g.uniform((4,), -1, 1),
-        lambda g: g.bernoulli((5,), 0.3), lambda g: g.integers(0, 10, (6,)), lambda g: g.permutation(5),
+        lambda g: g.bernoulli((5,), 0.3), lambda g: g.integers(0, 10, (6,)),
+            lambda g: g.permutation(5),
     ):  # fmt: skip
         a, b = draw(here), draw(there)
         assert a.tolist() == b.tolist() and b.device == library.device and a.dtype == b.dtype

@@ -151,7 +151,9 @@ QUIET = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy on log(0),
 @pytest.mark.parametrize("row", TRAPS, ids=[t.id for t in TRAPS])
 def test_trap(row, library):
     xs = [library.tensor(np.asarray(v, float)).requires_grad_() for v in row.inputs]
-    if library.name != "numpy" and ("mask" in row.id or "BCE" in row.id or row.id[:5] in ("repea", "cross")):
+    if library.name != "numpy" and (
+        "mask" in row.id or "BCE" in row.id or row.id[:5] in ("repea", "cross")
+    ):
         pytest.skip("the row brings arrays of NumPy along")
     y = row.call(*xs)
     if row.value is not None:
@@ -225,7 +227,9 @@ def test_all_targets_ignored_is_zero_with_a_warning():
 
 @pytest.mark.parametrize("target", [7, -1])
 def test_a_target_out_of_range_is_named(target):
-    message = rf"target {target} at position \(1,\) is out of range for 3 classes \(ignore_index=-100\)"
+    message = (
+        rf"target {target} at position \(1,\) is out of range for 3 classes \(ignore_index=-100\)"
+    )
     with pytest.raises(IndexError, match=message):
         tg.cross_entropy(tg.zeros(2, 3), tg.tensor([0, target]))
 
@@ -298,5 +302,5 @@ def test_devices_do_not_mix(library):
         return
     here, there = tg.tensor([1.0]), tg.tensor([1.0]).to(library.device)
     for call in (lambda: here + there, lambda: tg.cat([here, there]), lambda: there @ here):
-        with pytest.raises(TypeError, match=rf"cpu \(input \d\).*\.to\("):
+        with pytest.raises(TypeError, match=r"cpu \(input \d\).*\.to\("):
             call()

@@ -1,24 +1,20 @@
-"""What must not happen: stack overflow, leaks, silently wrong gradients, torn state, leaking modes."""
+"""What must not happen: stack overflow, leaks, torn state, modes that outlive their block."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import itertools
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from samples import ROWS
-from test_ops import DECLARED, leaves, listed, weighted, weights
+from test_ops import DECLARED
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import Tensor, no_grad
+from tinygrad_rnn import Tensor
 from tinygrad_rnn.tensor import ForEach
 
 
@@ -83,7 +79,9 @@ t.join()
 
 
 def test_neither_recursion_nor_a_small_stack_limits_the_depth():
-    done = subprocess.run([sys.executable, "-c", SMALL], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "(1,)"
 
@@ -111,7 +109,9 @@ def test_training_makes_no_reference_cycles():
         gc.enable()
 
 
-@pytest.mark.parametrize("what", ["hooks", "create_graph", "checkpoint", "grad", "trace", "anomaly", "error"])
+@pytest.mark.parametrize(
+    "what", ["hooks", "create_graph", "checkpoint", "grad", "trace", "anomaly", "error"]
+)
 def test_nothing_else_makes_cycles_either(what):
     w, u, x = parameters()
 
@@ -171,123 +171,6 @@ def test_truncated_bptt_does_not_grow():
             rnn_loss(w, u, x).backward()
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     assert peaks[-1] - peaks[0] < 20
-
-
-# Values changed between forward and backward
-def by_item(x: Tensor, source: np.ndarray) -> None:
-    with no_grad():
-        x[...] = 1
-
-
-def by_data(x: Tensor, source: np.ndarray) -> None:
-    x.data[...] = 1
-
-
-def by_operator(x: Tensor, source: np.ndarray) -> None:
-    with no_grad():
-        x *= 2
-        x -= 3
-
-
-def by_rebinding(x: Tensor, source: np.ndarray) -> None:
-    x.data = np.zeros_like(x.data)
-
-
-def by_source(x: Tensor, source: np.ndarray) -> None:
-    source[...] = 0
-
-
-MUTATIONS = [by_item, by_data, by_operator, by_rebinding, by_source]
-REAL = [s for s in ROWS if s.order]
-
-
-def gradients(loss: Tensor, xs: list[Tensor], create_graph: bool = False) -> list[np.ndarray]:
-    if not loss.requires_grad:
-        return []
-    found = tg.grad(loss, [x for x in xs if x.requires_grad], allow_unused=True, create_graph=create_graph)
-    return [None if g is None else g.detach().numpy() for g in found]
-
-
-@pytest.mark.parametrize("create_graph", [False, True], ids=["arrays", "tensors"])
-@pytest.mark.parametrize("mutate", MUTATIONS)
-def test_no_change_after_the_forward_makes_a_gradient_wrong(mutate, create_graph):
-    cases = 0
-    for sample in REAL:
-        expected = None
-        for changes in (False, True):
-            sources = [a.copy() for a in sample.inputs]
-            made = sample._replace(inputs=tuple(sources))
-            xs = leaves(made)
-            loss = weighted(listed(made.call(*xs)), weights(made))
-            for x, source in zip(xs, sources, strict=True) if changes else ():
-                try:
-                    mutate(x, source)
-                except (ValueError, RuntimeError, TypeError):
-                    assert mutate is by_data or x.dtype.kind != "f"
-            found = gradients(loss, xs, create_graph)
-            if not changes:
-                expected = found
-        cases += 1
-        for x, y in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(x, y, err_msg=sample.name)
-    assert cases >= 100  # 5 mutations, two ways to run a rule: more than 1,000 cases in all
-
-
-SOURCES: dict[str, Callable[[Tensor, np.ndarray], Tensor]] = {
-    "operand": lambda x, a: x * a,
-    "reflected operand": lambda x, a: a * x,
-    "matmul": lambda x, a: x @ a,
-    "where": lambda x, a: tg.where(a > 0, x, a),
-    "index": lambda x, a: x[a.astype(int) % 2],
-    "mask": lambda x, a: x[a > 0],
-    "gather": lambda x, a: tg.gather(x, 0, np.zeros(2, int)),
-    "cat": lambda x, a: tg.cat([x, tg.tensor(a)]) ** 2,
-    "index_put": lambda x, a: tg.index_put(x, [0], a[:1]) * x,
-    "clamp": lambda x, a: tg.maximum(x, a) * x,
-}
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_arrays_given_beside_tensors_are_copied(name):
-    grads = []
-    for change in (False, True):
-        x, a = tg.tensor(np.array([1.0, 2.0]), requires_grad=True), np.array([3.0, -4.0])
-        y = SOURCES[name](x, a)
-        if change:
-            a[...] = 100
-        y.sum().backward()
-        grads.append(x.grad.tolist())
-    assert grads[0] == grads[1]
-
-
-def test_an_index_array_changed_later_changes_nothing():
-    places = np.array([0, 1, 1])
-    for pick in (lambda x: x[places], lambda x: tg.gather(x, 0, places), lambda x: tg.embedding(places, x)):
-        places[...] = [0, 1, 1]
-        x = tg.tensor(np.ones((3,) if pick(tg.ones(3)).ndim == 1 else (3, 1)), requires_grad=True)
-        y = pick(x)
-        places[...] = 2
-        y.sum().backward()
-        assert x.grad.numpy().ravel().tolist() == [1, 2, 0]
-
-
-def test_what_comes_out_cannot_be_written_into():
-    x = tg.tensor(np.ones(3), requires_grad=True)
-    (x * x).sum().backward()
-    for view in (x.data, x.grad.data, (x * 2).data):
-        with pytest.raises(ValueError, match="read-only"):
-            view[0] = 5
-    for copy in (x.detach().numpy(), np.asarray(x.detach()), np.array(x.grad)):
-        copy[0] = 5
-    assert x.tolist() == [1, 1, 1] and x.grad.tolist() == [2, 2, 2]
-
-
-def test_in_place_on_a_leaf_that_records_is_an_error():
-    x = tg.tensor(np.ones(3), requires_grad=True)
-    for change in (lambda: x.__iadd__(1), lambda: x.__setitem__(0, 5.0)):
-        with pytest.raises(RuntimeError, match=r"no_grad\(\)"):
-            change()
-    assert x.tolist() == [1, 1, 1]
 
 
 # Walking twice
@@ -358,7 +241,9 @@ def test_after_an_exception_a_rerun_is_bit_for_bit_the_clean_run(countdown, erro
     given = parameters(steps=16)
     w, u = given[:2]
     rnn_loss(*given).backward(**options)
-    clean = [p.grad.numpy() if not p.grad.requires_grad else p.grad.detach().numpy() for p in (w, u)]
+    clean = [
+        p.grad.numpy() if not p.grad.requires_grad else p.grad.detach().numpy() for p in (w, u)
+    ]
     countdown.error, failed = error, 0
     w.grad = u.grad = None
     loss = rnn_loss(*given)
@@ -410,76 +295,3 @@ def test_an_exception_in_a_checkpoint_leaves_generators_and_mode_alone():
     assert source.state == state and tg.is_grad_enabled() and x.grad is None
     y.sum().backward()
     np.testing.assert_array_equal(x.grad.numpy(), 2 * y.detach().numpy())
-
-
-# Modes stay where they are
-def test_threads_have_modes_of_their_own():
-    w, u, x = parameters()
-    (expected,) = tg.grad(rnn_loss(w, u, x), w)
-    wrong: list[Any] = []
-
-    def work(seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        own = [tg.tensor(p.data, requires_grad=True) for p in (w, u)]
-        for _ in range(60):
-            if rng.random() < 0.5:
-                with no_grad():
-                    wrong.append(1) if rnn_loss(*own, x).requires_grad else None
-            else:
-                loss = rnn_loss(*own, x)
-                loss.backward()
-                wrong.append(2) if own[0].grad.tolist() != expected.tolist() else None
-                own[0].grad = own[1].grad = None
-            if not tg.is_grad_enabled():
-                wrong.append(3)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    with no_grad():  # of this thread only
-        [t.start() for t in threads]
-        [t.join() for t in threads]
-        assert not tg.is_grad_enabled()
-    assert not wrong
-
-
-def test_asyncio_tasks_have_modes_of_their_own():
-    async def task(i: int) -> list[bool]:
-        seen = []
-        if i % 2:
-            with no_grad():
-                await asyncio.sleep(0)
-                seen.append(tg.is_grad_enabled())
-                with tg.enable_grad(), tg.scope("task", step=i):
-                    await asyncio.sleep(0)
-                    seen.append(tg.is_grad_enabled())
-                    y = tg.tensor(1.0, requires_grad=True) * 2
-                    await asyncio.sleep(0)
-                    assert y.node.labels == {"step": i}
-                seen.append(tg.is_grad_enabled())
-        await asyncio.sleep(0)
-        return [*seen, tg.is_grad_enabled()]
-
-    async def main() -> list[list[bool]]:
-        return await asyncio.gather(*(task(i) for i in range(100)))
-
-    for i, seen in enumerate(asyncio.run(main())):
-        assert seen == ([False, True, False, True] if i % 2 else [True])
-
-
-def test_a_mode_ends_with_its_block_even_by_an_exception():
-    for block, probe in itertools.product(
-        (no_grad, tg.enable_grad, tg.detect_anomaly, tg.trace, lambda: tg.scope("x")), range(2)
-    ):
-        with pytest.raises(KeyError), block():
-            raise KeyError(probe)
-        assert tg.is_grad_enabled()
-        assert (tg.tensor(1.0, requires_grad=True) * 2).node.path == ()
-
-
-def test_no_grad_decorates_a_function():
-    @no_grad()
-    def predict(x: Tensor) -> Tensor:
-        return x * 2
-
-    x = tg.tensor(1.0, requires_grad=True)
-    assert not predict(x).requires_grad and (x * 2).requires_grad
-    assert not predict(x).requires_grad  # also the second time

@@ -67,8 +67,10 @@ def test_creation_knows_devices_and_dtypes(library):
     for x in (
         tg.zeros(2, 3, device=library.device), tg.ones((2, 3), device=library.device),
         tg.full((2, 3), 1.5, device=library.device), tg.zeros_like(library.tensor(np.ones((2, 3)))),
-        tg.linspace(0, 1, 6, device=library.device).reshape(2, 3), tg.eye(2, 3, device=library.device),
-        tg.arange(6.0, device=library.device).reshape(2, 3), tg.full_like(library.tensor(np.ones((2, 3))), 2),
+        tg.linspace(0, 1, 6, device=library.device).reshape(2, 3),
+            tg.eye(2, 3, device=library.device),
+        tg.arange(6.0, device=library.device).reshape(2, 3),
+            tg.full_like(library.tensor(np.ones((2, 3))), 2),
     ):  # fmt: skip
         assert x.device == library.device and x.shape == (2, 3) and x.dtype.kind == "f"
     assert tg.arange(3).dtype == np.int64 and tg.full((1,), True).dtype == np.bool_
@@ -115,7 +117,9 @@ def test_what_is_printed():
 def test_a_leaf_is_copied_deeply_and_pickled():
     x = tensor([1.0, 2.0], requires_grad=True, name="w")
     for y in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
-        assert y.tolist() == [1, 2] and y.requires_grad and y.name == "w" and y._array is not x._array
+        assert (
+            y.tolist() == [1, 2] and y.requires_grad and y.name == "w" and y._array is not x._array
+        )
     with pytest.raises(RuntimeError, match=r"detach\(\)"):
         copy.deepcopy(x * 2)
 
@@ -126,7 +130,8 @@ def test_tensors_are_hashed_by_identity():
 
 
 @pytest.mark.parametrize(("call", "error"), [
-    (lambda x: bool(x), RuntimeError), (lambda x: x.item(), ValueError), (lambda x: float(x), ValueError),
+    (lambda x: bool(x), RuntimeError), (lambda x: x.item(), ValueError),
+        (lambda x: float(x), ValueError),
     (lambda x: len(tensor(1.0)), TypeError), (lambda x: iter(tensor(1.0)), TypeError),
     (lambda x: [0, 1][tensor(1.0)], TypeError),
 ])  # fmt: skip
@@ -140,7 +145,9 @@ def test_data_is_read_only_and_can_be_assigned(library):
     x = library.tensor(np.ones(2), requires_grad=True)
     old = x._array
     x.data = np.array([3, 4]) if library.name == "numpy" else library.asarray([3, 4])
-    assert x.tolist() == [3, 4] and x.dtype == np.float64 and x._array is not old and x.requires_grad
+    assert (
+        x.tolist() == [3, 4] and x.dtype == np.float64 and x._array is not old and x.requires_grad
+    )
     with pytest.raises(ValueError, match=r"\(3,\).*\(2,\)"):
         x.data = library.asarray(np.ones(3))
     with pytest.raises(RuntimeError, match="leaf"):
@@ -229,7 +236,13 @@ def test_a_trace_has_everything_with_its_values():
     for _ in range(2):  # a second trace knows the leaves too
         with tg.trace() as nodes:
             y = (x * 2 + w).sum()
-        assert [n.op.name if n.op else "leaf" for n in nodes] == ["leaf", "mul", "leaf", "add", "sum"]
+        assert [n.op.name if n.op else "leaf" for n in nodes] == [
+            "leaf",
+            "mul",
+            "leaf",
+            "add",
+            "sum",
+        ]
         assert nodes[-1].value is y._array and nodes[0].value is x._array
         assert [n.index for n in nodes if n.op] == sorted(n.index for n in nodes if n.op)
     assert (x * 2).node is None
@@ -270,7 +283,9 @@ def test_most_functions_are_methods_too():
     assert len(FUNCTIONS) > 100
 
 
-@pytest.mark.parametrize("name", ["exp", "sum", "reshape", "softmax", "max", "gather", "T", "mT", "abs"])
+@pytest.mark.parametrize(
+    "name", ["exp", "sum", "reshape", "softmax", "max", "gather", "T", "mT", "abs"]
+)
 def test_a_method_is_the_function(name):
     x = tensor(np.random.default_rng(0).uniform(1, 2, (2, 3)))
     calls: dict[str, Any] = {
