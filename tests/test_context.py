@@ -1,4 +1,4 @@
-"""Modes and scopes: each thread and each asyncio task has its own, and they end with their block."""
+"""Modes and scopes: every thread and asyncio task has its own, and they end with their block."""
 
 from __future__ import annotations
 
