@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from test_compile_loops import assert_same, layer_of
+
 from tinygrad_rnn import Tensor, detect_anomaly, grad, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.nn import LSTM, Cell, Recurrent
@@ -125,7 +125,13 @@ class Own(Cell):
         super().__init__(2, 3)
         rng = np.random.default_rng(0)
         draw = lambda *shape: tensor(rng.standard_normal(shape), requires_grad=True)
-        self.U, self.V, self.W, self.b, self.branch = draw(3, 3), draw(3, 3), draw(2, 3), draw(3), branch
+        self.U, self.V, self.W, self.b, self.branch = (
+            draw(3, 3),
+            draw(3, 3),
+            draw(2, 3),
+            draw(3),
+            branch,
+        )
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         gate = (h @ self.U + x @ self.W).sigmoid()

@@ -46,7 +46,9 @@ def results(layer: Any, like: Any, x: np.ndarray, seed: int, **options: Any) -> 
     blank = [cell.start(batch, tensor(x[0])) for _, cell in like.flat_cells()]
     flat = [s if isinstance(s, tuple) else (s,) for s in blank]
     first = [
-        tensor(0.5 * rng.standard_normal((len(flat), *part.shape)).astype(x.dtype), requires_grad=True)
+        tensor(
+            0.5 * rng.standard_normal((len(flat), *part.shape)).astype(x.dtype), requires_grad=True
+        )
         for part in flat[0]
     ]
     x_in = tensor(x, requires_grad=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from test_compile_loops import assert_same, layer_of
+
 from tinygrad_rnn import tensor
 from tinygrad_rnn.compile import NotCompiled, compile, native
 
@@ -100,11 +100,15 @@ def test_the_vector_functions_are_exact_to_three_units(cache: Path) -> None:
     }  # fmt: skip
     for single, dtype in ((1, np.float32), (0, np.float64)):
         library = native.load(text, (f"REAL={'float' if single else 'double'}", f"SINGLE={single}"))
-        x = np.concatenate([np.linspace(-30, 30, 60001), [1e-8, -1e-4, 80, -80, np.inf, -np.inf, np.nan]])
+        x = np.concatenate(
+            [np.linspace(-30, 30, 60001), [1e-8, -1e-4, 80, -80, np.inf, -np.inf, np.nan]]
+        )
         x = x.astype(dtype)
         for name, function in exact.items():
             y = x.copy()
-            getattr(library, f"{name}s")(native.ctypes.c_long(len(y)), native.ctypes.c_void_p(y.ctypes.data))
+            getattr(library, f"{name}s")(
+                native.ctypes.c_long(len(y)), native.ctypes.c_void_p(y.ctypes.data)
+            )
             want = function(x.astype(np.longdouble))
             with np.errstate(invalid="ignore"):
                 error = np.abs(y - want)

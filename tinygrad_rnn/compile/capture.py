@@ -64,7 +64,13 @@ def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params:
     grads = {id(t): g for t, g in zip(asked, found)}
     number: dict[Node, Instr] = {}
     lists: dict[str, list] = {}
-    kinds = {"xs": [*ins_x, *drawn], "states": ins_s, "params": params, "dy": gs[:1], "dstates": gs[1:]}
+    kinds = {
+        "xs": [*ins_x, *drawn],
+        "states": ins_s,
+        "params": params,
+        "dy": gs[:1],
+        "dstates": gs[1:],
+    }
     for kind, tensors in kinds.items():
         one = kind.rstrip("s") if kind != "dy" else kind
         lists[kind] = [leaf(one, k, t._array) for k, t in enumerate(tensors)]

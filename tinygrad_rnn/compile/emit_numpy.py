@@ -54,12 +54,18 @@ class NumpyLoops:
         """A buffer for what lives within one step; it is used again once its value is dead."""
         p = self.program
         last = {self.places.owner(a): at for at, i in enumerate(loop) for a in i.args}
-        last |= {self.places.owner(i): len(loop) for i in [*p.step.news, *p.step.dolds] if i is not None}
+        last |= {
+            self.places.owner(i): len(loop) for i in [*p.step.news, *p.step.dolds] if i is not None
+        }
         free: dict[Any, list[int]] = {}
         begun: set[Instr] = set()
         for at, i in enumerate(loop):
             mine = self.places.owner(i)
-            dead = [o for o in {self.places.owner(a) for a in i.args} if last[o] == at and o in self.slot]
+            dead = [
+                o
+                for o in {self.places.owner(a) for a in i.args}
+                if last[o] == at and o in self.slot
+            ]
             if i.op in LOSES_ITS_INPUT:
                 self._release(dead, free)
             stays = mine in p.kept or mine in p.home or mine in self.carried

@@ -4,6 +4,27 @@
 #include <math.h>
 #include <string.h>
 #include <stdint.h>
+#if SINGLE
+#define SQRT sqrtf
+#define LOG logf
+#define EXPM1 expm1f
+#define LOG1P log1pf
+#define SIN sinf
+#define COS cosf
+#define ERF erff
+#define POW powf
+#define ABS fabsf
+#else
+#define SQRT sqrt
+#define LOG log
+#define EXPM1 expm1
+#define LOG1P log1p
+#define SIN sin
+#define COS cos
+#define ERF erf
+#define POW pow
+#define ABS fabs
+#endif
 typedef REAL real;
 
 #if defined(__AVX512F__)

@@ -11,7 +11,7 @@ import copy
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +19,7 @@ import numpy as np
 
 from ..autodiff import grad
 from ..calculus import checkpoint
-from ..nn.cell import Cell
-from ..nn.cell import each
+from ..nn.cell import Cell, each
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.scan import scan
@@ -40,7 +39,7 @@ KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy}
 
 
-def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),  # noqa: A001
+def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
             threads: int | None = None, checkpoint_every: int = 0) -> Any:  # fmt: skip
     """The layer with its loop over time compiled; a cell becomes a layer of that one cell.
 
@@ -169,7 +168,9 @@ class CompiledScan:
     def explain(self) -> str:
         """What each pass did, what runs when, and what was not compiled and why."""
         found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
-        return "\n".join([*(report(k) for k in found[-1:]), *self.notes]) or "nothing was called yet"
+        return (
+            "\n".join([*(report(k) for k in found[-1:]), *self.notes]) or "nothing was called yet"
+        )
 
     def _latest(self) -> Kernel:
         found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
@@ -228,7 +229,9 @@ class _Call:
             xs.append(wrap(self._mask_column(self.mask), None))
         if self.reverse:
             xs = [x[::-1] for x in xs]
-        xs += [wrap(a, None) for a in drawn_for(kernel.program.step.draws, len(self.xs), self.xs.xp)]
+        xs += [
+            wrap(a, None) for a in drawn_for(kernel.program.step.draws, len(self.xs), self.xs.xp)
+        ]
         flat = run_scan(*xs, *self.states, *self.params, run=Run(kernel))
         y = unpack(flat, start=0, shape=(len(self.xs), *kernel.program.step.y.shape))
         at, new = y._array.size, []
@@ -256,7 +259,9 @@ class Unrolled:
         with exchanged(self.params, params):
             flat = self.forward(ins[:first], ins[first : first + self.states])
         asked = [t for t in ins if t.requires_grad]
-        found = dict(zip(map(id, asked), grad(flat, asked, g, create_graph=True, allow_unused=True)))
+        found = dict(
+            zip(map(id, asked), grad(flat, asked, g, create_graph=True, allow_unused=True))
+        )
         return [found.get(id(t)) for t in ins]
 
     def forward(self, xs: list[Tensor], states: list[Tensor]) -> Tensor:

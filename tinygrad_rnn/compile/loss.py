@@ -28,11 +28,15 @@ def sequence_loss(output: Tensor, weight: Tensor, targets: Any, bias: Tensor | N
     """
     classes = np.asarray(getattr(targets, "_array", targets))
     if classes.shape != output.shape[:-1]:
-        raise ValueError(f"targets have shape {classes.shape}, the rows of output {output.shape[:-1]}")
+        raise ValueError(
+            f"targets have shape {classes.shape}, the rows of output {output.shape[:-1]}"
+        )
     counted = classes != ignore_index
     wrong = counted & ((classes < 0) | (classes >= weight.shape[0]))
     if wrong.any():
-        raise IndexError(f"target {classes[wrong][0]} is out of range for {weight.shape[0]} classes")
+        raise IndexError(
+            f"target {classes[wrong][0]} is out of range for {weight.shape[0]} classes"
+        )
     inputs = [output, weight] + ([] if bias is None else [bias])
     wants = is_grad_enabled() and any(t.requires_grad for t in inputs)
     return _fused(*inputs, rows=_Rows(classes.reshape(-1), ignore_index, wants))
@@ -81,7 +85,9 @@ def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _Rows) -> Any:
     """On arrays the gradients are there already; on Tensors the plain composite gives them a graph."""
     if not isinstance(g, Tensor):
         return rows.gradients[k] * g
-    parts = [clone(t) if isinstance(t, Tensor) else Tensor(t) for t in inputs]  # none leads to another
+    parts = [
+        clone(t) if isinstance(t, Tensor) else Tensor(t) for t in inputs
+    ]  # none leads to another
     logits = linear(*parts).reshape(-1, parts[1].shape[0])
     loss = cross_entropy(logits, Tensor(rows.targets), ignore_index=rows.ignore)
     return grad(loss, parts[k], g, create_graph=True)[0]

@@ -45,7 +45,9 @@ def compiler() -> tuple[str, ...]:
 @functools.cache
 def machine() -> str:
     """What decides which code -march=native makes: the compiler's version and the processor."""
-    found = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, timeout=TIMEOUT)
+    found = subprocess.run(
+        [*compiler(), "--version"], capture_output=True, text=True, timeout=TIMEOUT
+    )
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.exists() else []
     flags = [line for line in lines if line.startswith(("flags", "Features", "model name"))][:2]

@@ -28,7 +28,9 @@ def share(step: Step) -> Step:
         args = tuple(id(a) for a in i.args)
         if i.op in COMMUTE:
             args = tuple(sorted(args))
-        held = (type(i.value), str(i.dtype), np.asarray(i.value).tobytes()) if i.op == "const" else ()
+        held = (
+            (type(i.value), str(i.dtype), np.asarray(i.value).tobytes()) if i.op == "const" else ()
+        )
         return seen.setdefault((i.op, args, repr(i.params), i.shape, held), i)
 
     return rebuild(step, rule)
@@ -55,7 +57,9 @@ def _without_effect(i: Instr) -> Instr | None:
 def gather(step: Step) -> Step:
     """Slices' gradients (zeros with a piece put in, added up) become one concatenation."""
     readers = consumers(step.order())
-    inner = {i for i, by in readers.items() if i.op == "add" and by and all(r.op == "add" for r in by)}
+    inner = {
+        i for i, by in readers.items() if i.op == "add" and by and all(r.op == "add" for r in by)
+    }
     new: dict[Instr, Instr] = {}
     for i in step.order():
         if i.op in ("add", "put") and i not in inner:

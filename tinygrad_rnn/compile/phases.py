@@ -59,7 +59,7 @@ def _earliest(order: list[Instr], forward: set[Instr]) -> dict[Instr, int]:
 
 def _latest(step: Step, order: list[Instr], forward: set[Instr]) -> dict[Instr, int]:
     """When a value is needed at the latest: by the next step, by the result, by its readers."""
-    late = {i: AFTER for i in order}
+    late = dict.fromkeys(order, AFTER)
     for i in order:
         if i in forward:
             late[i] = BETWEEN

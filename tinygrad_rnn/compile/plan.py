@@ -51,5 +51,7 @@ class Places:
     def copies(self, name: str) -> list[tuple[int, Instr | None]]:
         """(k, value) of the next states, or adjoints, that are not computed in their place."""
         p = self.program
-        targets, at_home = (p.step.news, p.home) if name == "forward" else (p.step.dolds, self.carried)
+        targets, at_home = (
+            (p.step.news, p.home) if name == "forward" else (p.step.dolds, self.carried)
+        )
         return [(k, i) for k, i in enumerate(targets) if i is None or at_home.get(i) != k]

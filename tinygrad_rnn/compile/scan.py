@@ -25,7 +25,9 @@ SPARE = 4  # so many unused workspaces are kept for the next calls
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
 
-    def __init__(self, program: Program, loops: Any, unrolled: Callable, history: list, seconds: float):
+    def __init__(
+        self, program: Program, loops: Any, unrolled: Callable, history: list, seconds: float
+    ):
         self.program, self.loops, self.unrolled = program, loops, unrolled
         self.history, self.seconds = history, seconds
         self.spare: list[Any] = []
