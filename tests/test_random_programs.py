@@ -121,3 +121,18 @@ def test_a_wrong_engine_is_found_and_the_program_made_small(tool, wrong, symptom
         if found == 3:
             return
     pytest.fail(f"found {found} of 3")
+
+
+def test_second_derivatives_are_those_of_the_weighted_loss(tool):
+    """loss Σ w x³, its gradient 3 w x², and the gradient of Σ w · 3 w x² is 6 w² x."""
+    leaf = {"shape": [3], "dtype": "float64", "grad": True, "data": [0.5, -1.0, 2.0]}
+    cube = ["scalar", [0], {"op": "**", "scalar": 3, "left": False}]
+    program = {"seed": 0, "leaves": [leaf], "lines": [cube], "outputs": [1]}
+    data, w = tool.random_programs.leaf_data(program), random_programs.weights((3,), 0)
+    (got,) = tool.random_programs.second(tool.ours, program, data)
+    np.testing.assert_allclose(got, 6 * w**2 * data[0], rtol=1e-12)
+    wrong = SimpleNamespace(
+        grad=lambda *args, **kw: [g * 1.001 for g in tinygrad_rnn.grad(*args, **kw)]
+    )
+    broken = tool.random_programs.Library(wrong, *tool.ours.namespaces)
+    assert "second" in tool.check_engine.second_disagreement(program, broken, tool.ours)

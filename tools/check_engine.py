@@ -3,6 +3,7 @@ agree.
 
     python tools/check_engine.py                          10,000 programs of up to 30 lines
     python tools/check_engine.py --programs 500 --seed 7  another 500, from seed 7 on
+    python tools/check_engine.py --second --lines 15      and their second derivatives
     python tools/check_engine.py --replay failure.json    one program again
 
 A program that disagrees is made as small as it can be and still disagree, printed, and saved. The
@@ -17,6 +18,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from random_programs import (  # noqa: E402
     leaf_data,
     our_library,
     run,
+    second,
     text,
     torch_library,
 )
@@ -37,6 +40,7 @@ from random_shrink import shrunk  # noqa: E402
 from random_writer import write  # noqa: E402
 
 TOLERANCE = {"float64": (1e-7, 1e-6), "float32": (2e-4, 2e-3)}  # of values, of gradients
+SECOND = {"float64": 1e-6, "float32": 2e-2}
 
 
 def differs(ours: np.ndarray, theirs: np.ndarray, tolerance: float, scale: float = 1.0) -> str:
@@ -81,12 +85,29 @@ def disagreement(program: Program, ours: Library, theirs: Library) -> str:
     return ""
 
 
-def report(program: Program, ours: Library, theirs: Library, folder: Path) -> None:
-    small = shrunk(program, theirs, lambda p: disagreement(p, ours, theirs))
-    path = folder / f"program-{program['seed']}.json"
+def second_disagreement(program: Program, ours: Library, theirs: Library) -> str:
+    """The same of second derivatives; programs torch cannot differentiate twice agree."""
+    data = leaf_data(program)
+    tolerance = SECOND["float32" if any(a.dtype == np.float32 for a in data) else "float64"]
+    try:
+        expected = second(theirs, program, data)
+    except RuntimeError:
+        return ""
+    if not all(np.isfinite(a).all() for a in expected):
+        return ""
+    largest = max([1.0, *(float(np.abs(a).max()) for a in expected if a.size)])
+    for i, (a, b) in enumerate(zip(second(ours, program, data), expected, strict=True)):
+        if wrong := differs(a, b, tolerance, largest):
+            return f"second derivative by leaf {i}: {wrong}"
+    return ""
+
+
+def report(program: Program, fails: Callable[[Program], str], theirs: Library, to: Path) -> None:
+    small = shrunk(program, theirs, fails)
+    path = to / f"program-{program['seed']}.json"
     path.write_text(json.dumps(small))
-    print(f"\nseed {program['seed']}: {disagreement(program, ours, theirs)}")
-    print(f"smallest: {disagreement(small, ours, theirs)}\n{text(small)}")
+    print(f"\nseed {program['seed']}: {fails(program)}")
+    print(f"smallest: {fails(small)}\n{text(small)}")
     print(f"again: python tools/check_engine.py --replay {path}")
 
 
@@ -98,25 +119,22 @@ def bar(done: int, total: int, failed: int, start: float) -> None:
     print(line, end="", file=sys.stderr, flush=True)
 
 
-def check(first_seed: int, count: int, most_lines: int, folder: Path, stop_after: int) -> int:
+def check(a: argparse.Namespace, fails: Callable[[Program], str], theirs: Library) -> int:
     """Runs the programs and returns how many disagreed."""
-    ours, theirs = our_library(), torch_library()
     start, failed, lines, used = time.perf_counter(), 0, 0, Counter[str]()
-    for done, seed in enumerate(range(first_seed, first_seed + count), 1):
-        program = write(seed, theirs, most_lines)
+    for done, seed in enumerate(range(a.seed, a.seed + a.programs), 1):
+        program = write(seed, theirs, a.lines)
         lines += len(program["lines"])
         used.update(params.get("op", op) for op, _, params in program["lines"])
-        if disagreement(program, ours, theirs):
+        if fails(program):
             failed += 1
-            report(program, ours, theirs, folder)
-            if failed >= stop_after:
+            report(program, fails, theirs, a.folder)
+            if failed >= a.stop_after:
                 break
-        if done % 25 == 0 or done == count:
-            bar(done, count, failed, start)
-    seconds = time.perf_counter() - start
-    print(
-        f"\n{done} programs, {lines} lines of {len(used)} kinds, {seconds:.0f} s: {failed} differ"
-    )
+        if done % 25 == 0 or done == a.programs:
+            bar(done, a.programs, failed, start)
+    took = f"{time.perf_counter() - start:.0f} s"
+    print(f"\n{done} programs, {lines} lines of {len(used)} kinds, {took}: {failed} differ")
     return failed
 
 
@@ -125,17 +143,23 @@ def main() -> int:
     parser.add_argument("--programs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--lines", type=int, default=30, help="at most, of one program")
+    parser.add_argument("--second", action="store_true", help="second derivatives too")
     parser.add_argument("--stop-after", type=int, default=5, help="failures")
     parser.add_argument("--folder", type=Path, default=Path("."), help="where failures are saved")
     parser.add_argument("--replay", type=Path, help="a saved program")
     a = parser.parse_args()
     warnings.simplefilter("ignore")
+    ours, theirs = our_library(), torch_library()
+
+    def fails(program: Program) -> str:
+        wrong = disagreement(program, ours, theirs)
+        return wrong or (second_disagreement(program, ours, theirs) if a.second else "")
+
     if a.replay:
         program = json.loads(a.replay.read_text())
-        wrong = disagreement(program, our_library(), torch_library())
-        print(f"{text(program)}\n{wrong or 'agrees'}")
-        return bool(wrong)
-    return bool(check(a.seed, a.programs, a.lines, a.folder, a.stop_after))
+        print(f"{text(program)}\n{fails(program) or 'agrees'}")
+        return bool(fails(program))
+    return bool(check(a, fails, theirs))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Library:
 def torch_library() -> Library:
     import torch
 
-    return Library(torch, torch.nn.functional, torch.linalg)
+    return Library(torch, torch.autograd, torch.nn.functional, torch.linalg)
 
 
 def our_library() -> Library:
@@ -146,20 +146,46 @@ def weights(shape: Sequence[int], k: int) -> np.ndarray:
     return np.cos(1.0 + k + 0.7 * np.arange(count)).reshape(shape)
 
 
-def run(lib: Library, program: Program, data: list[np.ndarray]) -> tuple[list, list]:
-    """Every value of the program, and its leaves with their gradients in `.grad`."""
+def weighted(lib: Library, values: list) -> Any:
+    """Σ (value · weights).sum() over those values that need a gradient, or None."""
+    parts = [
+        (v * lib.constant(weights(tuple(v.shape), k))).sum()
+        for k, v in enumerate(values)
+        if v is not None and v.requires_grad
+    ]
+    return sum(parts[1:], parts[0]) if parts else None
+
+
+def evaluate(lib: Library, program: Program, data: list[np.ndarray]) -> tuple[list, list, Any]:
+    """Every value of the program, its leaves, and its loss (None if nothing needs a gradient)."""
     leaves = [lib.leaf(a, leaf["grad"]) for a, leaf in zip(data, program["leaves"], strict=True)]
     values = list(leaves)
     for op, arguments, params in program["lines"]:
         values.append(apply(lib, op, [values[i] for i in arguments], params))
-    parts = [
-        (values[i] * lib.constant(weights(tuple(values[i].shape), k))).sum()
-        for k, i in enumerate(program["outputs"])
-        if values[i].requires_grad
-    ]
-    if parts:
-        sum(parts[1:], parts[0]).backward()
+    return values, leaves, weighted(lib, [values[i] for i in program["outputs"]])
+
+
+def run(lib: Library, program: Program, data: list[np.ndarray]) -> tuple[list, list]:
+    """Every value of the program, and its leaves with their gradients in `.grad`."""
+    values, leaves, loss = evaluate(lib, program, data)
+    if loss is not None:
+        loss.backward()
     return values, leaves
+
+
+def second(lib: Library, program: Program, data: list[np.ndarray]) -> list[np.ndarray]:
+    """The gradient of Σ (gradient · weights) by each leaf, zeros where nothing depends on it."""
+    _, leaves, loss = evaluate(lib, program, data)
+    wanted = [x for x in leaves if x.requires_grad]
+    grad, slope = lib.function("grad"), None
+    if loss is not None:
+        first = grad(loss, wanted, create_graph=True, allow_unused=True)
+        slope = weighted(lib, list(first))
+    made = [None] * len(wanted) if slope is None else grad(slope, wanted, allow_unused=True)
+    return [
+        np.zeros_like(x.detach().numpy()) if g is None else g.detach().numpy()
+        for g, x in zip(made, wanted, strict=True)
+    ]
 
 
 def leaf_data(program: Program) -> list[np.ndarray]:
