@@ -21,8 +21,11 @@ FILES = (
     "tensor.py",
     "ops.py",
     "autodiff.py",
+    "reductions.py",
     "functions.py",
+    "products.py",
     "shapes.py",
+    "indexing.py",
     "losses.py",
 )
 FILES += ("calculus.py", "creation.py", "dtypes.py", "postponed.py", "random.py")

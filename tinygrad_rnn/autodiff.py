@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -31,8 +31,7 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
          as_tensors: bool = False, flow: Flow | None = None) -> dict[Node, Any]:  # fmt: skip
     """The gradients of `ends` from those of the results; `order` has the nodes between by age."""
     found: dict[Node, Any] = {}
-    live = set(order)
-    watched = flow is not None or MODE.get().anomaly
+    live, watched = set(order), flow is not None or MODE.get().anomaly
     for node in reversed(order):
         g = adjoints.pop(node, None)
         if g is None:
@@ -45,9 +44,7 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
             found[node] = g
         if node.op is None:
             continue
-        saved = on_tensors(node) if as_tensors else node.saved
-        if saved is None:
-            raise RuntimeError(FREED.format(node))
+        saved = on_tensors(node) if as_tensors else node.saved or was_freed(node)
         rules, params = node.op.rules, node.params
         for k, parent in enumerate(node.parents):
             if parent not in live:
@@ -111,11 +108,13 @@ def hooked(node: Node, g: Any) -> Any:
     return g
 
 
-def on_tensors(node: Node) -> tuple | None:
+def was_freed(node: Node) -> NoReturn:
+    raise RuntimeError(FREED.format(node))
+
+
+def on_tensors(node: Node) -> tuple:
     """What the node saved, as Tensors joined to the graph."""
-    if node.saved is None:
-        return None
-    y, *inputs = node.saved
+    y, *inputs = node.saved or was_freed(node)
     joined = [
         a if p is None or isinstance(a, Node) else wrap(a, p)
         for a, p in zip(inputs, node.parents, strict=True)

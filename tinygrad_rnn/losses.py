@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .functions import clamp, log_softmax, logsigmoid, mean, safe_sqrt, var_mean
+from .functions import clamp, logsigmoid
+from .indexing import gather, take
 from .ops import absolute, exp, log, where, xlogy
 from .random import Generator
-from .shapes import gather, pad, same_shape, stack, take
+from .reductions import log_softmax, mean, safe_sqrt, var_mean
+from .shapes import pad, same_shape, stack
 from .tensor import Tensor, wrap
 
 __all__ = [

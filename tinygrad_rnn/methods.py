@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functions, ops, shapes
+from . import functions, indexing, ops, products, reductions, shapes
 from .context import is_grad_enabled
 from .tensor import Tensor
 
@@ -20,24 +20,32 @@ BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "p
 COMPARE = {"eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_equal,
            "gt": ops.greater, "ge": ops.greater_equal}  # fmt: skip
 LOGIC = {"and": ops.logical_and, "or": ops.logical_or, "xor": ops.logical_xor}
-PRIMITIVE_METHODS = (
-    "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt exp "
-    "log expm1 log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil "
-    "trunc where matmul clone transfer logical_and logical_or logical_xor logical_not isnan "
-    "isinf isfinite equal not_equal less less_equal greater greater_equal"
-).split()
-FUNCTION_METHODS = (
-    "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all any "
-    "norm cumsum cumprod cummax softmax log_softmax square pow float_power reciprocal rsqrt "
-    "exp2 log2 log10 lerp clamp clip round softplus logsigmoid mm bmm mv dot addmm outer inner "
-    "tensordot"
-).split()
-SHAPE_METHODS = (
-    "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze squeeze "
-    "expand expand_as broadcast_to tile repeat flip roll narrow split split_with_sizes chunk "
-    "unbind unfold pad contiguous diagonal diag tril triu index_put take_along_dim gather "
-    "scatter_add scatter index_select select masked_select masked_fill argsort sort topk"
-).split()
+METHODS = {
+    ops: (
+        "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt "
+        "exp log expm1 log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign "
+        "floor ceil trunc where matmul clone transfer logical_and logical_or logical_xor "
+        "logical_not isnan isinf isfinite equal not_equal less less_equal greater greater_equal"
+    ),
+    reductions: (
+        "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all "
+        "any norm cumsum cumprod cummax softmax log_softmax"
+    ),
+    functions: (
+        "square pow float_power reciprocal rsqrt exp2 log2 log10 lerp clamp clip round softplus "
+        "logsigmoid"
+    ),
+    products: ("mm bmm mv dot addmm outer inner tensordot"),
+    shapes: (
+        "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze "
+        "squeeze expand expand_as broadcast_to tile repeat flip roll narrow split "
+        "split_with_sizes chunk unbind unfold pad contiguous diagonal diag tril triu"
+    ),
+    indexing: (
+        "index_put take_along_dim gather scatter_add scatter index_select select masked_select "
+        "masked_fill argsort sort topk"
+    ),
+}
 
 
 def reflected(function: Callable, name: str) -> Callable:
@@ -97,20 +105,17 @@ for _name, _function in COMPARE.items():
 for _name, _function in LOGIC.items():
     setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
-for _name in PRIMITIVE_METHODS:
-    setattr(Tensor, _name, getattr(ops, _name))
-for _name in FUNCTION_METHODS:
-    setattr(Tensor, _name, getattr(functions, _name))
-for _name in SHAPE_METHODS:
-    setattr(Tensor, _name, getattr(shapes, _name))
+for _module, _names in METHODS.items():
+    for _name in _names.split():
+        setattr(Tensor, _name, getattr(_module, _name))
 
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 Tensor.__neg__ = ops.neg  # type: ignore[attr-defined]
 Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
 Tensor.__abs__ = Tensor.abs = ops.absolute  # type: ignore[attr-defined]
 Tensor.__invert__ = ops.logical_not  # type: ignore[attr-defined]
-Tensor.__getitem__ = shapes.take  # type: ignore[attr-defined]
-Tensor.__setitem__ = shapes.set_items  # type: ignore[attr-defined]
+Tensor.__getitem__ = indexing.take  # type: ignore[attr-defined]
+Tensor.__setitem__ = indexing.set_items  # type: ignore[attr-defined]
 Tensor.astype = astype  # type: ignore[attr-defined]
 Tensor.float = lambda x: astype(x, np.float32)  # type: ignore[attr-defined]
 Tensor.double = lambda x: astype(x, np.float64)  # type: ignore[attr-defined]

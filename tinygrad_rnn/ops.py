@@ -3,7 +3,7 @@
 A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the result
 `y`. Rules are written with primitives and operators, so on arrays they compute and on Tensors they
 build a graph. They need not undo broadcasting: `autodiff` sums a gradient to its input's shape, or
-spreads it there. What is made of these, with no rule of its own, is in `functions.py`.
+spreads it there. What is made of these, with no rule of its own, is in `functions.py` and its neighbours.
 """
 
 from __future__ import annotations

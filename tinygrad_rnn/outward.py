@@ -113,7 +113,8 @@ class Outward:
     def to(self, target: Any) -> Tensor:
         """On another device (`"cuda"`, `"cpu"`) or with another dtype; gradients flow back."""
         if is_device(target):
-            return self if library(target).device == self.device else self.transfer(device=target)
+            there = library(target).device == self.device
+            return self if there else self.transfer(device=target)  # type: ignore[return-value]
         return self.astype(target)
 
     def cpu(self) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..functions import log_softmax
+from ..reductions import log_softmax
 from ..ops import sigmoid, tanh
 from ..shapes import cat
 from ..tensor import Tensor, scope, tensor

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
-from ..functions import softmax
+from ..reductions import softmax
 from ..init import generator_from
 from ..losses import dropout
 from ..random import Generator
