@@ -258,7 +258,7 @@ def _pinned_words(scene: Scene, high: float) -> list[str]:
         x += {"start": wide / 2, "end": -wide / 2}.get(anchor, 0.0)
         colour = scene.theme.faint if faint else scene.theme.ink
         lines.append(
-            f' t{i} [shape=plaintext style="" {_at(x, y - size * 0.35, high)} {_size(wide, size)}'
+            f' t{i} [shape=plaintext fixedsize=false margin=0 style="" {_at(x, y - size * 0.35, high)} {_size(wide, size)}'
             f' label={quoted(text)} fontsize={num(size)} fontcolor="{colour}"];'
         )
     return lines
