@@ -30,7 +30,8 @@ def index_of(x: Tensor, key: Any) -> tuple:
     """A user's index as a tuple of slices, integers, None, … and integer arrays of x's library."""
     keys = [_index_part(x, k) for k in (key if isinstance(key, tuple) else (key,))]
     widths = [0 if k is None or k is Ellipsis else k.ndim if _is_mask(k) else 1 for k in keys]
-    parts, axis = [], 0
+    parts: list[Any] = []
+    axis = 0
     for i, (k, width) in enumerate(zip(keys, widths)):
         axis = x.ndim - sum(widths[i:]) if k is Ellipsis else axis
         masked = x.shape[axis : axis + width]
