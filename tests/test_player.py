@@ -196,13 +196,13 @@ def test_graph_without_backward_or_steps_or_nodes_still_plays() -> None:
 
 
 def test_data_is_cut_to_the_limit_in_steps_that_are_told() -> None:
-    whole = player_module._fitted(model(lstm().graph), LIMIT)
+    whole, _ = player_module._fitted(model(lstm().graph), LIMIT)
     assert whole["v"]["sample"][0] and "min" in whole["v"]
     size = len(player_module._json(model_data(model(lstm().graph))))
-    bare = player_module._fitted(model(lstm().graph), size - 100)
+    bare, _ = player_module._fitted(model(lstm().graph), size - 100)
     assert "min" not in bare["v"]
     assert bare["notes"][-1].startswith("Only norms are kept")
-    folded = player_module._fitted(model(lstm(30).graph), 40_000)
+    folded, _ = player_module._fitted(model(lstm(30).graph), 40_000)
     assert folded["notes"][0] == "Folded to cells: the graph has 793 ops."
     assert len(folded["op"]) < 200
     with pytest.raises(PlayerError, match=r"33 ops; the player would need .* MB"):

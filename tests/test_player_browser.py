@@ -24,7 +24,8 @@ PICTURES = Path(__file__).parent.parent / "build" / "player"
 PANEL = """(() => models.map((m) => m.ids.map((id) => {
   app.pick(m, id);
   const read = (where) => $("panel").querySelector(where)?.textContent ?? null;
-  return [read("#value .number"), read("#grad").split(" ")[0] === "–" ? "–" : read("#grad .number")];
+  const absent = read("#grad").startsWith("–");
+  return [read("#value .number"), absent ? "–" : read("#grad .number")];
 })))()"""
 
 

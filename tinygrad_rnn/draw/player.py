@@ -86,7 +86,8 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
     """
     listed = [models] if isinstance(models, Model) else list(models)
     name = title or " · ".join(model.graph.title for model in listed) or "graph"
-    data = [_fitted(each, LIMIT // len(listed)) for each in listed]
+    fitted = [_fitted(each, LIMIT // len(listed)) for each in listed]
+    data, texts = [each for each, _ in fitted], [text for _, text in fitted]
     front = max(len(each["op"]) for each in data)
     back = max(len(each["order"]) for each in data)
     parts = {
@@ -102,7 +103,7 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
         "backward": str(min(1, back)),
         "end": str(front + back),
         "turn": f"{100 * front / max(1, front + back):.1f}",
-        "data": _embedded({"models": data}),
+        "data": '{"models":[' + ",".join(texts) + "]}",
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("player.html"))
 
@@ -132,37 +133,41 @@ def _text(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _embedded(data: Any) -> str:
-    """Return JSON that cannot end the script element it stands in."""
-    return _json(data).replace("<", "\\u003c")
-
-
 def _json(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Return JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
-def _fitted(model: Model, limit: int) -> dict[str, Any]:
-    """Return the model's data, with as many sampled values as the limit allows."""
+def _fitted(model: Model, limit: int) -> tuple[dict[str, Any], str]:
+    """Return the model's data and its JSON, with as many sampled values as the limit allows."""
     if LEAST * len(model.graph) > limit:
         return _coarser(model, limit, LEAST * len(model.graph))
     data = model_data(model)
-    room = limit - len(_json(data).encode())
-    if room < 0:
-        for key in ("v", "g"):
-            data[key] = {"norm": data[key]["norm"], "sample": []}
-        data["notes"].append("Only norms are kept: the graph is large.")
-        room = limit - len(_json(data).encode())
-    if room < 0 and data["cuts"]:
-        data["cuts"] = []
-        data["notes"].append("Truncated BPTT is left out: the graph is large.")
-        room = limit - len(_json(data).encode())
+    text = _json(data)
+    for leave_out in (_all_but_norms, _cuts):
+        if len(text.encode()) > limit:
+            leave_out(data)
+            text = _json(data)
+    room = limit - len(text.encode())
     if room < 0:
         return _coarser(model, limit, limit - room)
-    _add_samples(data, model.graph, room)
-    return data
+    return data, _json(data) if _add_samples(data, model.graph, room) else text
 
 
-def _coarser(model: Model, limit: int, need: int) -> dict[str, Any]:
+def _all_but_norms(data: dict[str, Any]) -> None:
+    for key in ("v", "g"):
+        data[key] = {"norm": data[key]["norm"], "sample": []}
+    data["notes"].append("Only norms are kept: the graph is large.")
+
+
+def _cuts(data: dict[str, Any]) -> None:
+    if data["cuts"]:
+        data["cuts"] = []
+        data["notes"].append("Truncated BPTT is left out: the graph is large.")
+
+
+def _coarser(model: Model, limit: int, need: int) -> tuple[dict[str, Any], str]:
     """Return the data of the graph folded to cells; a PlayerError when that is no smaller."""
     graph = model.graph
     folded = replace(to_cells(graph), members=[])
@@ -252,16 +257,17 @@ def _cut(cut: Cut, graph: Graph) -> dict[str, Any]:
     }
 
 
-def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> None:
-    """Add sampled values and gradients: the longest samples that fit into `room` bytes."""
+def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> bool:
+    """Add the longest samples of values and gradients that fit; False when none do."""
     if room < 20 * len(graph):
-        return
+        return False
     both = [[_sample(node.value) for node in graph.nodes], [_sample(n.grad) for n in graph.nodes]]
     sizes = [len(sample) for part in both for sample in part]
     most = next((n for n in SAMPLES if _bytes(sizes, n) < room - 6 * len(graph)), 0)
     for key, part in zip(("v", "g"), both, strict=True):
         cut = [[short(value, 4) for value in sample[:most]] for sample in part] if most else []
         data[key]["sample"] = [sample or 0 for sample in cut]
+    return most > 0
 
 
 def _bytes(sizes: list[int], most: int) -> int:

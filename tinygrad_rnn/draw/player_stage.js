@@ -158,7 +158,11 @@ class Stage {
 	/** Moves the window so that a node is in it; a parameter is shown where it is first used. */
 	reveal(id) {
 		const use = this.model.children[id].find(([n]) => this.home.has(n)), c = this.columns[this.home.get(id) ?? this.home.get(use?.[0])];
-		if (c && (c.x < this.goal || c.x + c.art.w > this.goal + this.wide)) this.app.pan(this, c.x + c.art.w / 2 - this.wide / 2);
+		if (!c) return;
+		const high = this.host.clientHeight / this.zoom, y = c.y + (c.art.B.find((box) => box[6].some((l) => c.ids[l] === id))?.[1] ?? 0);
+		if (y < this.y + 20 || y > this.y + high - 20) this.y = y - high / 2;
+		const out = c.x < this.goal || c.x + c.art.w > this.goal + this.wide;
+		this.app.pan(this, out ? c.x + c.art.w / 2 - this.wide / 2 : this.goal);
 	}
 	inside(x) {
 		const room = this.width - this.wide;
