@@ -18,7 +18,7 @@ the notes reads `v @ W.T`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -51,16 +51,33 @@ def run(cell: Cell, p: Params, x: Array, state: State) -> tuple[Array, State, li
     return np.stack(outputs), state, kept
 
 
+class Back(NamedTuple):
+    """Step t of the recursion: δ_t = ∂L/∂a_t, and what it passes on."""
+
+    t: int
+    delta: Array
+    dx: Array
+    before: State  # ∂L/∂s_{t−1}
+    dp: Params  # (∂⁺s_t/∂θ)ᵀ δ_t, this step's contribution to ∂L/∂θ
+
+
+def steps_back(cell: Cell, p: Params, kept: list, d_outputs: Array) -> Iterator[Back]:
+    """The recursion, from the last step to the first."""
+    dstate = tuple(np.zeros_like(d_outputs[0]) for _ in cell.state)
+    for t in reversed(range(len(kept))):
+        delta = dstate[0] + d_outputs[t]
+        dx, dstate, dp = cell.back(p, kept[t], (delta, *dstate[1:]))
+        yield Back(t, delta, dx, dstate, dp)
+
+
 def bptt(cell: Cell, p: Params, kept: list, d_outputs: Array) -> tuple[Array, State, Params]:
     """∂L/∂x (T, B, I), ∂L/∂s_0 and ∂L/∂θ, given each step's immediate ∂⁺L/∂a_t."""
     dp: Params = {}
     dx = [np.empty(0)] * len(kept)
-    dstate = tuple(np.zeros_like(d_outputs[0]) for _ in cell.state)
-    for t in reversed(range(len(kept))):
-        dstate = (dstate[0] + d_outputs[t], *dstate[1:])
-        dx[t], dstate, dp_t = cell.back(p, kept[t], dstate)
-        add_into(dp, dp_t)
-    return np.stack(dx), dstate, dp
+    for back in steps_back(cell, p, kept, d_outputs):
+        dx[back.t] = back.dx
+        add_into(dp, back.dp)
+    return np.stack(dx), back.before, dp
 
 
 def forward_backward(
