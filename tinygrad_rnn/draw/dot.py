@@ -19,7 +19,7 @@ from .svg import num
 GATHERED = 6
 HEAD = (
     "digraph {\n"
-    ' rankdir=LR; newrank=true; nodesep=.14; ranksep=.26; fontname="Helvetica"; fontsize=11;\n'
+    ' rankdir=LR; newrank=true; nodesep=.14; ranksep=.26; mclimit=.5; fontname="Helvetica"; fontsize=11;\n'
     ' node [shape=box style="filled,rounded" fontname="Helvetica" fontsize=10 height=.28'
     ' width=.4 margin="0.06,0.03" penwidth=.8];\n'
     ' edge [arrowsize=.55 fontname="Helvetica" fontsize=8];\n'
@@ -257,8 +257,9 @@ def _pinned_words(scene: Scene, high: float) -> list[str]:
         wide = 0.93 * labels.width(text, size)
         x += {"start": wide / 2, "end": -wide / 2}.get(anchor, 0.0)
         colour = scene.theme.faint if faint else scene.theme.ink
+        where = f"{_at(x, y - size * 0.35, high)} {_size(wide, size)}"
         lines.append(
-            f' t{i} [shape=plaintext fixedsize=false margin=0 style="" {_at(x, y - size * 0.35, high)} {_size(wide, size)}'
+            f' t{i} [shape=plaintext fixedsize=false margin=0 style="" {where}'
             f' label={quoted(text)} fontsize={num(size)} fontcolor="{colour}"];'
         )
     return lines
