@@ -1,4 +1,5 @@
-"""A compiled layer behaves like the layer: tape, parameters, shapes, options, and what cannot be."""
+"""A compiled layer behaves like the layer: tape, parameters, shapes, options, and what cannot
+be."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ assert native.load({SOURCE!r}, ("ANSWER=11",)).answer() == 11
 
 @needs_cc
 def test_an_error_of_the_compiler_is_shown(cache: Path) -> None:
-    with pytest.raises(native.Uncompilable, match="failed: .*error"):
+    with pytest.raises(native.Uncompilable, match=r"failed: .*error"):
         native.load("no C", ())
 
 
@@ -94,7 +94,8 @@ def test_the_vector_functions_are_exact_to_three_units(cache: Path) -> None:
     """e^x, σ and tanh against NumPy in higher precision, at the edges and through NaN too."""
     text = (Path(native.__file__).with_name("kernels.h")).read_text()
     for name in ("exp", "sigmoid", "tanh"):
-        text += f"\nvoid {name}s(long n, real *x) {{ for (long j = 0; j < n; j++) x[j] = {name}_of(x[j]); }}"
+        loop = f"for (long j = 0; j < n; j++) x[j] = {name}_of(x[j]);"
+        text += f"\nvoid {name}s(long n, real *x) {{ {loop} }}"
     exact = {
         "exp": np.exp, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     }  # fmt: skip

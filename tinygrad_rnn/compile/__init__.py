@@ -1,4 +1,5 @@
-"""The step compiler: a layer's time loop as NumPy calls, C or CUDA, found from one captured step."""
+"""The step compiler: a layer's time loop as NumPy calls, C or CUDA, found from one captured
+step."""
 
 from .layer import CompiledScan, NotCompiled, compile
 from .loss import sequence_loss

@@ -80,7 +80,8 @@ class CWorkspace:
                 self.table[slot] = address(whole)
 
     def begin(self) -> None:
-        """If the output is a state, its array becomes the result, new in every run: no copy then."""
+        """If the output is a state, its array becomes the result, new in every run: no copy
+        then."""
         p, k = self.loops.program, self.loops.program.home.get(self.loops.program.step.y)
         if k is not None:
             one = self.states[k][0].size

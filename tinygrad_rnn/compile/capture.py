@@ -22,12 +22,12 @@ from .draws import Draw, intercepted, undone
 from .ir import Instr, Step, Uncompilable, const, leaf
 
 _capturing: ContextVar[bool] = ContextVar("capturing", default=False)
-READS = ("__array__", "__bool__", "__float__", "__index__", "__int__", "item", "numpy", "tolist")
-READS += ("data",)
+READS = ("__array__", "__bool__", "__float__", "__index__", "__int__", "data", "item", "numpy",
+         "tolist")  # fmt: skip
 
 
-def capture(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params: Sequence[Tensor],
-            wants: Sequence[bool]) -> Step:  # fmt: skip
+def capture(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor],
+            params: Sequence[Tensor], wants: Sequence[bool]) -> Step:  # fmt: skip
     """The program of `y, news = step(xs, states)`; `xs` and `states` say shapes and dtypes.
 
     `params` are the Tensors read at call time. `wants` says for each input, state and parameter, in
@@ -79,7 +79,7 @@ def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params:
     lists["news"] = [to_instr(t) for t in news]
     for kind, tensors in (("dxs", [*ins_x, *drawn]), ("dolds", ins_s), ("dparams", params)):
         lists[kind] = [to_instr(grads.get(id(t))) for t in tensors]
-    return Step(to_instr(y), lists.pop("dy")[0], draws, **lists)
+    return Step(to_instr.of(y), lists.pop("dy")[0], draws, **lists)
 
 
 class _Reader:
@@ -104,10 +104,11 @@ class _Reader:
             return Instr("astype", (found,), {"dtype": array.dtype}, array)
         return found
 
-    def __call__(self, t: Tensor | None) -> Instr | None:
-        if t is None:
-            return None
+    def of(self, t: Tensor) -> Instr:
         return self.known.get(leaf_of(t)) or const(t._array)
+
+    def __call__(self, t: Tensor | None) -> Instr | None:
+        return None if t is None else self.of(t)
 
 
 def _random(t: Tensor, rng: np.random.Generator, wanted: bool) -> Tensor:
@@ -126,9 +127,8 @@ def _gradients(live: list[tuple[Tensor, Tensor]], asked: list[Tensor]) -> Sequen
 def _assert_states(news: Sequence[Tensor], states: Sequence[Tensor]) -> None:
     for k, (new, old) in enumerate(zip(news, states, strict=True)):
         if new.shape != old.shape or new.dtype != old.dtype:
-            raise Uncompilable(
-                f"state {k} is {old.shape} {old.dtype} before a step and {new.shape} {new.dtype} after it"
-            )
+            before, after = f"{old.shape} {old.dtype}", f"{new.shape} {new.dtype}"
+            raise Uncompilable(f"state {k} is {before} before a step and {after} after it")
 
 
 def _assert_repeatable(first: Step, second: Step) -> None:
@@ -179,5 +179,6 @@ def _refusing(name: str, method: Any) -> Any:
         return method.__get__(self)(*args, **options)
 
     if isinstance(method, property):
-        return property(lambda t: read(t) if _capturing.get() else method.fget(t), method.fset)
+        get: Any = method.fget
+        return property(lambda t: read(t) if _capturing.get() else get(t), method.fset)
     return read

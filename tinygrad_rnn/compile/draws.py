@@ -1,7 +1,9 @@
-"""Random numbers inside a step: drawn outside of the compiled loop, in the order of the unrolled one.
+"""Random numbers inside a step: drawn outside of the compiled loop, in the order of the unrolled
+one.
 
-While a step is captured, what its generators draw is noted and becomes an input of the step. A run then
-makes the same draws for every time step beforehand, so compiled dropout has the unrolled layer's masks.
+While a step is captured, what its generators draw is noted and becomes an input of the step. A run
+then makes the same draws for every time step beforehand, so compiled dropout has the unrolled
+layer's masks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The loops in C: one function per direction, with the element-wise work of a step fused.
 
-Rows of the batch do not depend on each other, so threads take some rows each through the whole of time.
+Rows of the batch do not depend on each other, so threads take some rows each through the whole of
+time.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ once per number of steps; running a loop is running that list. Nothing is alloca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -140,12 +140,9 @@ class NumpyWorkspace:
 
     def run(self, name: str) -> None:
         steps = range(self.steps) if name == "forward" else range(self.steps)[::-1]
-        if self.steps > BOUND_STEPS:
-            calls = (call for t in steps for call in self.bind(name, t))
-        else:
-            if name not in self.bound:
-                self.bound[name] = [call for t in steps for call in self.bind(name, t)]
-            calls = iter(self.bound[name])
+        calls: Iterable = (call for t in steps for call in self.bind(name, t))
+        if self.steps <= BOUND_STEPS:
+            calls = self.bound[name] = self.bound.get(name) or list(calls)
         for function, arrays in calls:
             function(*arrays)
 
@@ -158,9 +155,9 @@ class NumpyWorkspace:
             args = [self._at(a, t, at) for a in i.args]
             if not is_view(i):
                 calls += calls_of(i, args, self._at(i, t, at), loops.placed)
-        for k, i in loops.places.copies(name):
+        for k, new in loops.places.copies(name):
             to = self.states[k][t + 1] if name == "forward" else self.carry[k][t % 2]
-            calls.append((np.copyto, (to, 0 if i is None else self._at(i, t, at))))
+            calls.append((np.copyto, (to, 0 if new is None else self._at(new, t, at))))
         return calls
 
     def _at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
@@ -216,7 +213,8 @@ def calls_of(i: Instr, args: list, out: Any, placed: dict) -> list[tuple[Callabl
 
 
 def _as_array(a: Any, i: Instr, args: list) -> Any:
-    """Numbers as 0-d arrays of the operands' dtype: a third faster per call than as Python numbers."""
+    """Numbers as 0-d arrays of the operands' dtype: a third faster per call than as Python
+    numbers."""
     if isinstance(a, (int, float)) and i.op in UFUNCS:
         other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
         return np.asarray(a, other)

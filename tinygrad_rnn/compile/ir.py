@@ -1,9 +1,9 @@
 """The step program: one time step, forward and backward, as a list of small instructions.
 
-An `Instr` names a primitive, its operands and what it gave when it was captured. New instructions are
-made by `make`, which runs the primitive on its operands' captured values: shapes and dtypes need no
-rules of their own, and every rewrite can be compared with what it replaces. A `Step` holds the leaves
-and the results; what lies between is found by walking the operands.
+An `Instr` names a primitive, its operands and what it gave when it was captured. New instructions
+are made by `make`, which runs the primitive on its operands' captured values: shapes and dtypes
+need no rules of their own, and every rewrite can be compared with what it replaces. A `Step` holds
+the leaves and the results; what lies between is found by walking the operands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Uncompilable(Exception):
 
 
 class Instr:
-    """One instruction. `params` are the primitive's keyword arguments; a leaf has its number there."""
+    """One instruction. `params` are the primitive's keyword arguments; a leaf has its number
+    there."""
 
     __slots__ = ("args", "dtype", "gate", "op", "params", "shape", "value")
 

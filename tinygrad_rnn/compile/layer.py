@@ -1,8 +1,8 @@
 """`compile(layer)`: the layer's loop over time, exchanged for a compiled one.
 
 A `CompiledScan` stands in for `nn.recurrent.scan`. For each new combination of shapes, dtypes and
-wanted gradients it captures the cell's step, optimises it and emits loops; what it cannot compile it
-says once and runs unrolled. Parameters are read at every call.
+wanted gradients it captures the cell's step, optimises it and emits loops; what it cannot compile
+it says once and runs unrolled. Parameters are read at every call.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
             threads: int | None = None, checkpoint_every: int = 0) -> Any:  # fmt: skip
     """The layer with its loop over time compiled; a cell becomes a layer of that one cell.
 
-    The result shares the layer's parameters and is called like it. `backend` is "auto" (C if there is
-    a compiler, else NumPy), "c", "numpy" or "cuda"; `without` names passes to leave out. What cannot
-    be compiled runs unrolled after a warning that says why. `checkpoint_every=k` keeps the values of k
-    steps and computes the others again: memory for T/k + k steps instead of T.
+    The result shares the layer's parameters and is called like it. `backend` is "auto" (C if there
+    is a compiler, else NumPy), "c", "numpy" or "cuda"; `without` names passes to leave out. What
+    cannot be compiled runs unrolled after a warning that says why. `checkpoint_every=k` keeps the
+    values of k steps and computes the others again: memory for T/k + k steps instead of T.
     """
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     if not isinstance(layer, Recurrent):
@@ -99,8 +99,8 @@ class CompiledScan:
         return scan(cell, xs, state, mask, reverse)
 
     def _in_pieces(self, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool) -> tuple:
-        """The run cut into pieces, each computed again in the backward pass: only the states between
-        the pieces, and one piece's values, are in memory."""
+        """The run cut into pieces, each computed again in the backward pass: only the states
+        between the pieces, and one piece's values, are in memory."""
         cuts = range(0, len(xs), self.every)
         outputs, nested = [], isinstance(state, tuple)
         for at in reversed(cuts) if reverse else cuts:
@@ -305,7 +305,8 @@ PLAIN = (int, float, str, bool, type(None))
 
 
 def held_by(cell: Any) -> tuple[list[Tensor], list[Any]]:
-    """Every Tensor a cell holds, drawn masks and frozen parameters too, each once; and its options."""
+    """Every Tensor a cell holds, drawn masks and frozen parameters too, each once; and its
+    options."""
     tensors: dict[int, Tensor] = {}
     options: list[Any] = []
     stack = [cell]

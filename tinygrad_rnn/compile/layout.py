@@ -1,7 +1,8 @@
 """Memory of the native loops: which pointer, and how far behind it, holds the rows of each value.
 
-A value is found by the name of a buffer, by what of time selects in it, by a column and by the width of
-the buffer's rows. Values kept for all steps take over the columns of values that nobody reads any more.
+A value is found by the name of a buffer, by what of time selects in it, by a column and by the
+width of the buffer's rows. Values kept for all steps take over the columns of values that nobody
+reads any more.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Layout:
             return buffer, when, offset + at, wide
         if is_cut(i) and (i in p.varies or i.args[0].op != "const"):
             buffer, when, offset, wide = self.where(i.args[0])
-            return buffer, when, offset + columns(i, i.params["index"])[0], wide
+            start, _ = columns(i, i.params["index"]) or (0, 0)
+            return buffer, when, offset + start, wide
         if i not in p.varies:
             when = "now" if len(i.shape) == 2 and i.shape[0] == self.rows > 1 else "row"
             return self.buffer("fixed", i), when, 0, i.width
@@ -101,8 +103,9 @@ class Layout:
     def _reuse(self) -> None:
         """Values kept for all steps take the place of values that nobody reads any more.
 
-        A row loop reads all its operands of a column before it writes, so what it reads for the last
-        time can be overwritten: gates take the place of their pre-activations, gradients that of gates.
+        A row loop reads all its operands of a column before it writes, so what it reads for the
+        last time can be overwritten: gates take the place of their pre-activations, gradients that
+        of gates.
         """
         p = self.program
         self.reading: dict[Instr, list[Instr]] = {}

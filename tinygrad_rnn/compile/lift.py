@@ -1,8 +1,9 @@
 """From one step to all of them: how an instruction outside the loops works on T steps at once.
 
-A value that changes with time is an array (T, *shape). Element-wise operations and shapes carry over
-by moving axes, products become one product of T·B rows, and Σ_t aᵀ b is one product that contracts time
-and rows together. What is not known here runs step by step, so every primitive is right, if not fast.
+A value that changes with time is an array (T, *shape). Element-wise operations and shapes carry
+over by moving axes, products become one product of T·B rows, and Σ_t aᵀ b is one product that
+contracts time and rows together. What is not known here runs step by step, so every primitive is
+right, if not fast.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from .ir import Instr, compute
 
 # fmt: off
 UFUNCS: dict[str, np.ufunc] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative,
-    "power": np.power, "maximum": np.maximum, "minimum": np.minimum, "abs": np.abs, "sqrt": np.sqrt,
-    "exp": np.exp, "log": np.log, "expm1": np.expm1, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,
-    "tanh": np.tanh, "sign": np.sign, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
+    "neg": np.negative, "power": np.power, "maximum": np.maximum, "minimum": np.minimum, "abs": np.abs, "sqrt": np.sqrt,
+    "exp": np.exp, "log": np.log, "expm1": np.expm1, "log1p": np.log1p, "sin": np.sin,
+    "cos": np.cos, "tanh": np.tanh, "sign": np.sign, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
     "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not,
 }
@@ -50,14 +51,16 @@ def _plain(function: Callable) -> Lifted:
 
 
 def _summed(a: Any) -> Any:
-    """Σ over time; as a product with ones where that is a matrix, which is faster and rounds less."""
+    """Σ over time; as a product with ones where that is a matrix, which is faster and rounds
+    less."""
     if a.dtype.kind != "f" or not a.flags.c_contiguous:
         return a.sum(0)
     return (np.ones(len(a), a.dtype) @ a.reshape(len(a), -1)).reshape(a.shape[1:])
 
 
 def _elementwise(i: Instr, varies: tuple[bool, ...]) -> Lifted:
-    """Broadcasting aligns axes from the right, so T must stand further left than any step's axis."""
+    """Broadcasting aligns axes from the right, so T must stand further left than any step's
+    axis."""
     ndim = len(i.shape)
     short = [v and len(a.shape) < ndim for v, a in zip(varies, i.args)]
 

@@ -82,7 +82,8 @@ class _Rows:
 
 
 def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _Rows) -> Any:
-    """On arrays the gradients are there already; on Tensors the plain composite gives them a graph."""
+    """On arrays the gradients are there already; on Tensors the plain composite gives them a
+    graph."""
     if not isinstance(g, Tensor):
         return rows.gradients[k] * g
     parts = [

@@ -1,8 +1,8 @@
 """Building C source into a library, once per machine.
 
-The library lies in the user's cache folder under the hash of all that went into it, beside a hash of
-itself: what is damaged is built again. One process builds while the others wait; the file appears by an
-atomic rename. Where the cache cannot be written, a temporary folder serves.
+The library lies in the user's cache folder under the hash of all that went into it, beside a hash
+of itself: what is damaged is built again. One process builds while the others wait; the file
+appears by an atomic rename. Where the cache cannot be written, a temporary folder serves.
 """
 
 from __future__ import annotations

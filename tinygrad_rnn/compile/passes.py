@@ -1,9 +1,9 @@
 """The rewrites that make a step program cheap, each one function from Step to Step.
 
 They are the known hand optimisations of recurrent kernels, found by the machine for any cell. Every
-rewrite builds its replacement with `make`, and `rebuild` compares the values, so a pass cannot change
-what a program computes. To add a pass, write one function and put it into `PASSES`. When something
-runs (in the time loops or outside of them) is decided afterwards, in `phases.py`.
+rewrite builds its replacement with `make`, and `rebuild` compares the values, so a pass cannot
+change what a program computes. To add a pass, write one function and put it into `PASSES`. When
+something runs (in the time loops or outside of them) is decided afterwards, in `phases.py`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def gather(step: Step) -> Step:
     for i in step.order():
         if i.op in ("add", "put") and i not in inner:
             pieces = [(columns(t, t.params["index"]), t) for t in terms(i) if t.op == "put"]
-            if pieces and all(c for c, _ in pieces) and not _overlap([c for c, _ in pieces]):
+            cuts = [c for c, _ in pieces if c]
+            if pieces and len(cuts) == len(pieces) and not _overlap(cuts):
                 rest = [t for t in terms(i) if t.op != "put"]
                 if all(t.shape == i.shape for t in rest):
                     new[i] = total([_laid_out(pieces, i), *rest])
@@ -86,8 +87,8 @@ def _laid_out(pieces: list[tuple], like: Instr) -> Instr:
 
 
 def split(step: Step) -> Step:
-    """A product with a concatenation is a sum of products, and a slice of a product is a product with
-    a slice: the part that belongs to the input then need not wait for the state."""
+    """A product with a concatenation is a sum of products, and a slice of a product is a product
+    with a slice: the part that belongs to the input then need not wait for the state."""
     kinds = depends(step)
 
     def rule(i: Instr) -> Instr | None:
@@ -117,11 +118,11 @@ def _split_gradients(step: Step) -> Step:
     for i, readers in consumers(step.order()).items():
         sliced = [columns(r, r.params.get("index", ())) for r in readers if r.op == "getitem"]
         apart = len({r in carried for r in readers}) == 2
-        if i.op == "matmul" and apart and len(sliced) == len(readers) and all(sliced):
-            if not kinds[i.args[1]]:
-                for (a, b), r in zip(sliced, readers):
-                    index = (slice(None), slice(a, b))
-                    new[r] = make("matmul", i.args[0], make("getitem", i.args[1], index=index))
+        only = i.op == "matmul" and len(sliced) == len(readers) and not kinds[i.args[1]]
+        if only and apart and all(sliced):
+            for cut, r in zip(sliced, readers):
+                index = (slice(None), slice(*(cut or ())))
+                new[r] = make("matmul", i.args[0], make("getitem", i.args[1], index=index))
     return substitute(step, new)
 
 

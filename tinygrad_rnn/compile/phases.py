@@ -1,9 +1,9 @@
 """When an instruction runs: the `hoist` and `defer` decisions.
 
 A training step has two time loops, and five places outside of them where one call does the work of
-all T steps. What does not depend on the state moves before the forward loop, what the next step does
-not need moves after it, and likewise around the backward loop. Cheap row-wise work stays inside where
-an emitter fuses it (`light`), everything else goes out as far as it may.
+all T steps. What does not depend on the state moves before the forward loop, what the next step
+does not need moves after it, and likewise around the backward loop. Cheap row-wise work stays
+inside where an emitter fuses it (`light`), everything else goes out as far as it may.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ LEAF_PHASE = {"x": BEFORE, "state": FORWARD, "dy": READY, "dstate": BACKWARD}
 
 def place(step: Step, light: Callable[[Instr], bool] = lambda i: False,
           hoist: bool = True) -> dict[Instr, str]:  # fmt: skip
-    """The phase of every instruction. With `hoist=False` all that changes with time is in a loop."""
+    """The phase of every instruction. With `hoist=False` all that changes with time is in a
+    loop."""
     order, forward = step.order(), step.forward()
     stay = light if hoist else (lambda i: i.op != "accumulate")
     early = _earliest(order, forward)

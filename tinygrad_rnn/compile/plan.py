@@ -1,7 +1,7 @@
 """Where values live: the part of buffer planning that all emitters share.
 
-A value of the loops is either a row of an array kept for all steps, or a state, or a carried adjoint,
-or a piece of a concatenation, or it lives for one step only, in scratch memory.
+A value of the loops is either a row of an array kept for all steps, or a state, or a carried
+adjoint, or a piece of a concatenation, or it lives for one step only, in scratch memory.
 """
 
 from __future__ import annotations

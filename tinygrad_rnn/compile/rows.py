@@ -1,7 +1,8 @@
 """Row-wise work: what a loop over the columns of a row computes, and the order it comes in.
 
-The native emitters (C, CUDA) see a step as stages: products with weights, and between them row stages,
-in which each row of the batch goes through a few loops over its columns with all values in registers.
+The native emitters (C, CUDA) see a step as stages: products with weights, and between them row
+stages, in which each row of the batch goes through a few loops over its columns with all values in
+registers.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ FORMULA = {
     "log": "LOG({0})", "expm1": "EXPM1({0})", "log1p": "LOG1P({0})", "sin": "SIN({0})",
     "cos": "COS({0})", "erf": "ERF({0})", "power": "POW({0}, {1})", "abs": "ABS({0})",
     "sign": "({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0)", "relu": "{0} < 0 ? 0 : {0}",
-    "maximum": "{0} > {1} || {0} != {0} ? {0} : {1}", "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}",
+    "maximum": "{0} > {1} || {0} != {0} ? {0} : {1}",
+    "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}",
     "where": "{0} ? {1} : {2}", "equal": "{0} == {1}", "not_equal": "{0} != {1}",
     "less": "{0} < {1}", "less_equal": "{0} <= {1}", "greater": "{0} > {1}",
     "greater_equal": "{0} >= {1}", "logical_and": "{0} && {1}", "logical_or": "{0} || {1}",
@@ -46,26 +48,27 @@ def prepare(step: Step) -> Step:
         kinds = depends(step)
         sliced = {i for i, by in readers.items() if kinds[i] and by and all(map(is_cut, by))}
 
-        def rule(i: Instr) -> Instr | None:
-            source = i.args[0] if i.op == "getitem" else None
-            if source is None or not is_cut(i) or source not in sliced or source.op not in FORMULA:
-                return None
-            wide = source.shape[-1]
-            index = (Ellipsis, slice(*columns(i, i.params["index"])))
-            parts = [
-                make("getitem", a, index=index) if a.width == wide > 1 else a for a in source.args
-            ]
-            if source.op in ("broadcast_to", "astype", "clamp"):
-                return None
-            return make(source.op, *parts, gate=i.gate)
+        def rule(i: Instr, sliced: set[Instr] = sliced) -> Instr | None:
+            return _sunk(i) if is_cut(i) and i.args[0] in sliced else None
 
         before, step = step, rebuild(step, rule)
         if step.order() == before.order():
             return step
 
 
+def _sunk(i: Instr) -> Instr | None:
+    """f(a, b)[:, c] = f(a[:, c], b[:, c])."""
+    source, cut = i.args[0], columns(i, i.params["index"])
+    if cut is None or source.op not in FORMULA or source.op in ("broadcast_to", "astype"):
+        return None
+    wide, index = source.width, (Ellipsis, slice(*cut))
+    parts = [make("getitem", a, index=index) if a.width == wide > 1 else a for a in source.args]
+    return make(source.op, *parts, gate=i.gate)
+
+
 def _added_to(step: Step) -> Step:
-    """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other one."""
+    """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other
+    one."""
     readers, new = consumers(step.order()), {}
     kinds, forward = depends(step), step.forward()
     for i in readers:
@@ -160,7 +163,8 @@ def groups(stage: list[Instr]) -> list[list[Instr]]:
     todo, done, found = list(stage), set(), []
     mine = set(stage)
     while todo:
-        wide, group = width(todo[0]), []
+        wide = width(todo[0])
+        group: list[Instr] = []
         whole = todo[0].op == "concatenate"
         for i in todo:
             sources = [a.args[0] if is_cut(a) else a for a in i.args]

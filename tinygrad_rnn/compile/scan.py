@@ -1,8 +1,8 @@
 """Running a compiled loop: one node on the tape, from inputs, states and parameters to all results.
 
-The node's value is one flat array, `y` followed by the last states; `unpack` shows its parts. Its rule
-runs the compiled backward loop on arrays. On Tensors (`create_graph=True`) it unrolls the cell instead,
-so gradients of any order exist.
+The node's value is one flat array, `y` followed by the last states; `unpack` shows its parts. Its
+rule runs the compiled backward loop on arrays. On Tensors (`create_graph=True`) it unrolls the
+cell instead, so gradients of any order exist.
 """
 
 from __future__ import annotations
