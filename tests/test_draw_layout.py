@@ -260,3 +260,15 @@ def test_a_hundred_steps_at_op_level_take_less_than_a_second():
     text = svg(finish(unrolled(graph)))
     assert time.process_time() - start < 1.0
     assert text.count('class="node') > 3_000
+
+
+def test_a_value_made_before_the_steps_may_feed_two_parts_of_one():
+    """A slice of the input, read by both directions, enters the first step by two lanes."""
+    nodes = [GraphNode(0, name="x"), GraphNode(1, "getitem", (0,))]
+    for step in (1, 2):
+        for way in ("fwd", "rev"):
+            labels = {"step": step, "dir": way, "layer": 0}
+            nodes.append(GraphNode(len(nodes), "tanh", (1,), labels=labels))
+    scene = unrolled(Graph(nodes), Options())
+    assert sum(box.node == 1 for box in scene.boxes) >= 1
+    assert not overlapping(scene.boxes)

@@ -226,7 +226,8 @@ def _absorb(made: Block, part: Block) -> None:
     made.places |= part.places
     made.wires |= part.wires
     made.frames += part.frames
-    made.entries |= part.entries
+    for key, (lane, paths) in part.entries.items():  # two parts may use one source
+        made.entries.setdefault(key, (lane, {}))[1].update(paths)
     made.exits |= part.exits
 
 

@@ -198,8 +198,8 @@ class _Stamper:
         known = -1 - child if child in self.plan.gathers else parent
         source: Key = (-1 - shape.outer[known],)  # type: ignore[index]
         edge: Edge = (source, local, slot)
-        lane, paths = made.block.entries[source]
-        return [(x + place.x, y + place.y) for x, y in paths[edge]], lane + place.y, index
+        path = [(x + place.x, y + place.y) for x, y in made.block.entries[source][1][edge]]
+        return path, path[0][1], index
 
     def _exit(self, node: int) -> tuple[list[Point], float]:
         index = self.plan.where[node]
