@@ -9,6 +9,8 @@ from collections import defaultdict
 import pytest
 from draw_graphs import Maker, lstm, rnn
 
+from tinygrad_rnn import Generator, nn
+from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.backward import backward_graph
 from tinygrad_rnn.draw.fold import LEVELS, fold_sums
 from tinygrad_rnn.draw.graph import Graph, GraphNode
@@ -264,11 +266,6 @@ def test_a_hundred_steps_at_op_level_take_less_than_a_second():
 
 def test_a_value_made_before_the_steps_may_feed_two_parts_of_one():
     """A slice of the input, read by both directions, enters the first step by two lanes."""
-    nodes = [GraphNode(0, name="x"), GraphNode(1, "getitem", (0,))]
-    for step in (1, 2):
-        for way in ("fwd", "rev"):
-            labels = {"step": step, "dir": way, "layer": 0}
-            nodes.append(GraphNode(len(nodes), "tanh", (1,), labels=labels))
-    scene = unrolled(Graph(nodes), Options())
-    assert sum(box.node == 1 for box in scene.boxes) >= 1
-    assert not overlapping(scene.boxes)
+    xs = Generator(seed=0).normal((4, 2, 3))
+    layer = nn.RNN(3, 2, bidirectional=True, seed=0)
+    assert not overlapping(draw(lambda: layer(xs[:3])[0].sum()).scene.boxes)
