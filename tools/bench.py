@@ -81,7 +81,7 @@ def race(options: argparse.Namespace) -> list[dict]:
     for threads in map(int, options.threads.split(",")):
         say(f"{options.suite}, {threads} thread(s)")
         timed = in_process(job | {"measure": "time", "contestants": names}, problems, threads)
-        if not options.no_memory:
+        if not options.no_memory and not rows:  # it does not depend on the threads
             for row in timed:
                 add_memory(row, job, threads)
         rows += timed

@@ -93,12 +93,11 @@ def users_cell(problem: Problem, device: str) -> Any:
                 setattr(self, name, tg.tensor(array, device=device, requires_grad=True))
 
         def start(self, batch: int, like: Any) -> tuple:
-            return self.blank(batch, self.hidden_size, like), self.blank(
-                batch, self.hidden_size, like
-            )
+            blank = self.blank(batch, self.hidden_size, like)
+            return blank, blank
 
         def step(self, x: Any, state: tuple) -> tuple:
-            new = CELLS[problem.cell].step(v, x @ self.W, state, vars(self))
+            new = CELLS[problem.cell].step(v, x @ vars(self)["W"], state, vars(self))
             return new[0], new
 
     return UsersCell()
