@@ -24,6 +24,7 @@ from .cell import Cell, State, each
 from .cells import RNNCell
 from .layers import Linear
 from .module import Module
+from .record import Run
 from .recurrent import Recurrent
 from .scan import scan
 from .summary import spectral_radius as radius_of
@@ -136,13 +137,21 @@ def echo_state_test(
     """
     draw, blank = generator_from(seed), cell.start(x.shape[1], cell.like(x))
     random = lambda s: draw.normal(s.shape, scale, dtype=s.dtype, device=s.device)
-    pair = [each(random, blank) for _ in range(2)]
-    distances = [_distance(*pair)]
+    first, second = (_path(cell, x, each(random, blank)) for _ in range(2))
+    return np.sqrt(((first - second) ** 2).sum((1, 2)))
+
+
+def _path(cell: Cell, x: Tensor, state: State) -> np.ndarray:
+    """Every state (T + 1, B, S) of a run, its parts side by side."""
+    run = Run("echo", 0, 0, cell)
     with no_grad():
-        for t in range(x.shape[0]):
-            pair = [cell.step(x[t], state)[1] for state in pair]
-            distances.append(_distance(*pair))
-    return np.array(distances)
+        scan(cell, x, state, run=run)
+        parts = state if isinstance(state, tuple) else (state,)
+        later = run.close().states.values() if x.shape[0] else ()
+    whole = np.concatenate([_host(p)[None] for p in parts], -1)
+    return np.concatenate(
+        [whole, *([np.concatenate([_host(s) for s in later], -1)] if later else [])]
+    )
 
 
 def memory_capacity(
@@ -166,7 +175,7 @@ def memory_capacity(
     with no_grad():
         xs = tensor(u, device=cell.device)
         outputs, _ = scan(cell, xs, cell.start(1, xs))
-    A = move(stack(list(outputs), 0)._array, "cpu")[:, 0].astype(np.float64)
+    A = _host(stack(list(outputs), 0))[:, 0]
     A = np.hstack([np.ones((len(A), 1)), A])[max(washout, longest) :]
     Y = np.stack(
         [u[max(washout, longest) - d : len(u) - d, 0, 0] for d in range(1, longest + 1)], 1
@@ -183,10 +192,9 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _rows(x: Tensor, keep: tuple) -> np.ndarray:
-    whole = move(x.detach()._array, "cpu")[keep]
-    return whole.reshape(-1, whole.shape[-1]).astype(np.float64)
+    whole = _host(x)[keep]
+    return whole.reshape(-1, whole.shape[-1])
 
 
-def _distance(a: State, b: State) -> float:
-    parts = zip(*(s if isinstance(s, tuple) else (s,) for s in (a, b)))
-    return float(np.sqrt(sum(((p - q) ** 2).sum().item() for p, q in parts)))
+def _host(x: Tensor) -> np.ndarray:
+    return move(x.detach()._array, "cpu").astype(np.float64)
