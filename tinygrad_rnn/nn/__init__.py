@@ -6,7 +6,8 @@ from .gates import Gate, Gated
 from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Sequential
 from .masks import pad_sequence, unpad_sequence
 from .module import Module
-from .recurrent import GRU, LSTM, MGU, RNN, Readout, Recurrent, scan
+from .readout import Readout
+from .recurrent import GRU, LSTM, MGU, RNN, Recurrent
 from .remedies import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -16,6 +17,7 @@ from .remedies import (
     vanishing_penalty,
 )
 from .reservoir import EchoState, echo_state_test, memory_capacity
+from .scan import scan
 from .zoneout import Zoneout
 
 __all__ = [

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
-from ..reductions import softmax
 from ..init import generator_from
 from ..losses import dropout
 from ..random import Generator
@@ -15,8 +14,7 @@ from ..shapes import cat, stack
 from ..tensor import Tensor, scope, tensor
 from .cell import Cell, State, check_input, each
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
-from .gates import Gated, activation, rate
-from .layers import Linear
+from .gates import Gated, rate
 from .masks import time_mask
 from .module import Module
 from .record import Run, Traced
@@ -331,36 +329,3 @@ class MGU(GRU):
     """Layers of MGUCell."""
 
     label, cell_class = "mgu", MGUCell
-
-
-class Readout(Module):
-    """ŷ_t = g2(W_ya a_t + b_y) on top of a recurrent layer; g2 "softmax", "sigmoid", … or None.
-
-    Losses that take logits want None. Behind a bidirectional layer a_t is [a→_t, a←_t].
-    """
-
-    def __init__(
-        self,
-        layer: Recurrent,
-        out_features: int,
-        activation: str | Callable | None = None,
-        *,
-        seed: int | Generator | None = None,
-        **options: Any,
-    ):
-        self.layer = layer
-        seed = layer.generator if seed is None else seed
-        self.linear = Linear(layer.output_size, out_features, seed=seed, **options)
-        self.g2 = output_function(activation)
-
-    def forward(
-        self, x: Tensor, state: State | None = None, **options: Any
-    ) -> tuple[Tensor, State]:
-        a, state = self.layer(x, state, **options)
-        with scope("readout", head="y"):
-            return self.g2(self.linear(a)), state
-
-
-def output_function(what: str | Callable | None) -> Callable:
-    """An activation by name; "softmax" is taken over the last axis."""
-    return softmax if what == "softmax" else activation(what)
