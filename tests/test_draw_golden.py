@@ -65,15 +65,22 @@ def pictures():
 def close(line, recorded):
     """Return whether two lines say the same, coordinates within 2 px."""
     ours, theirs = line.replace(",", " ").split(), recorded.replace(",", " ").split()
-    return len(ours) == len(theirs) and all(
-        a == b or _number(a) is not None and _number(b) is not None and abs(_number(a) - _number(b)) <= 2
-        for a, b in zip(ours, theirs)
-    )  # fmt: skip
+    return len(ours) == len(theirs) and all(map(same_word, ours, theirs))
+
+
+def same_word(a, b):
+    if a == b:
+        return True
+    numbers = [_number(part) for part in (*a.split("×"), *b.split("×"))]
+    half = len(numbers) // 2
+    if None in numbers or a.count("×") != b.count("×"):
+        return False
+    return all(abs(x - y) <= 2 for x, y in zip(numbers[:half], numbers[half:]))
 
 
 def _number(text):
     try:
-        return float(text.split("×")[0])
+        return float(text)
     except ValueError:
         return None
 

@@ -19,7 +19,8 @@ from .svg import num
 GATHERED = 6
 HEAD = (
     "digraph {\n"
-    ' rankdir=LR; newrank=true; nodesep=.14; ranksep=.26; mclimit=.5; fontname="Helvetica"; fontsize=11;\n'
+    " rankdir=LR; newrank=true; nodesep=.14; ranksep=.26; mclimit=.5;"
+    ' fontname="Helvetica"; fontsize=11;\n'
     ' node [shape=box style="filled,rounded" fontname="Helvetica" fontsize=10 height=.28'
     ' width=.4 margin="0.06,0.03" penwidth=.8];\n'
     ' edge [arrowsize=.55 fontname="Helvetica" fontsize=8];\n'
