@@ -239,6 +239,7 @@ def test_formulas_read_like_the_book() -> None:
     assert read("c⟨2⟩") == "Γf ∘ c⟨1⟩ + Γu ∘ c̃"
     assert read("a⟨2⟩") == "Γo ∘ tanh(c⟨2⟩)"
     assert read("Γf") == "σ([a,x] @ Wf + bf)"
+    assert read("[a,x]") == "[a⟨3⟩, x⟨4⟩]"
 
 
 def test_constants_are_found_from_the_numbers() -> None:

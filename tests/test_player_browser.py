@@ -12,6 +12,7 @@ from player_browser import Page, find_chromium
 from player_graphs import Recorded, recorded
 
 from tinygrad_rnn.draw.graph import Graph, GraphNode
+from tinygrad_rnn.draw.notebook import Frame
 from tinygrad_rnn.draw.player import model, model_data, player
 
 pytestmark = [
@@ -411,6 +412,26 @@ def test_nothing_was_requested_and_nothing_complained(page: Page, files: Any) ->
     page.press("Home", " ", "p", "/", "Escape")
     assert page.requests() == []
     assert page.problems() == []
+
+
+def test_it_plays_inside_a_notebook_cell(page: Page, files: Any) -> None:
+    cell = files("4").with_name("cell.html")
+    cell.write_text(Frame(player(model(lstm().graph)), 500)._repr_html_(), encoding="utf-8")
+    page.open(cell)
+    inner = "document.querySelector('iframe').contentDocument"
+    page.wait(f"{inner}?.getElementById('phase')?.textContent.startsWith('backward')")
+    page.run(f"{inner}.querySelector('[data-key=\",\"]').click()")
+    page.wait(f"{inner}.querySelector('.n.active')")
+    assert page.problems() == []
+
+
+def test_opening_the_table_keeps_the_picture_whole(page: Page, files: Any) -> None:
+    page.open(files("4"))
+    before = page.run("stages[0].zoom")
+    page.run("$('table').open = true")
+    page.wait(f"stages[0].zoom < {before} && stages[0].host.clientHeight >= 100")
+    page.run("$('table').open = false")
+    page.wait(f"stages[0].zoom === {before}")
 
 
 def test_data_in_the_page_is_the_models(page: Page, files: Any) -> None:

@@ -1,4 +1,3 @@
-"use strict";
 // The state of the player and its controls. `app.refresh` shows a moment everywhere.
 
 const F = Math.max(...models.map((m) => m.ids.length)), B = Math.max(...models.map((m) => m.order.length)), END = F + B;
@@ -235,5 +234,5 @@ $("theme").onclick = () => {
 	strips(true);
 };
 addEventListener("hashchange", load);
-addEventListener("resize", () => app.layout(true));
 load();
+new ResizeObserver(() => app.sized ? app.layout(true) : (app.sized = true)).observe($("stages"));

@@ -1,4 +1,3 @@
-"use strict";
 // The panel: the moment in words and numbers. Every function returns HTML; texts stand in player.html.
 
 const fill = (id, values = {}) => $(id).innerHTML.replace(/\[\[(\w+)\]\]/g, (_, key) => values[key] ?? "");
@@ -52,7 +51,7 @@ function explain(m, id) {
 	const why = m.full.g[id] === null ? "t-never" : m.alt.g[id] === null ? "t-cut" : "t-later";
 	return fill("t-node", { name, kind: esc(m.kind(id)), shape: m.shape(id).join("×") || "scalar", dtype: esc(m.dtypes[m.dtype_of[id]]), where: esc(m.where(id)),
 		formula: m.opOf(id) && (m.names[id] ? `${name} = ` : "") + esc(m.words(id, 0)), value: id < f && m.v.norm[id] !== null ? numbers(m, "v", id) : "–",
-		grad: g === null ? fill(why) : m.alt.k ? `‖·‖ = ${bold(g)}` : numbers(m, "g", id), rest: meeting(m, id, q) + sending(m, id, q) });
+		grad: g === null ? fill(why) : m.alt.k ? `‖·‖ = ${bold(g)}` : numbers(m, "g", id), rest: q ? meeting(m, id, q) + sending(m, id, q) : "" });
 }
 
 function overview(m) {

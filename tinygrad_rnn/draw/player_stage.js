@@ -1,4 +1,3 @@
-"use strict";
 // The drawing of one model. Only columns in sight are in the document: T = 1000 costs what T = 10 does.
 
 function draw(parent, tag, attributes = {}, text = "") {

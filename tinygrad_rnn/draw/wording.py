@@ -43,8 +43,8 @@ WORDS: dict[str, tuple[int, str, tuple[str, ...]]] = {
     "getitem":      (9, "a[…]",           ("ĝ into the picked places, 0 elsewhere",)),
     "reshape":      (9, "reshape(a)",     ("ĝ in the old shape",)),
     "broadcast_to": (9, "copies of a",    ("ĝ, summed over the copies",)),
-    "concatenate":  (9, "[…]",            ("the slice of ĝ that came from here",)),
-    "stack":        (9, "stack(…)",       ("the slice of ĝ that came from here",)),
+    "concatenate":  (9, "[*]",            ("the slice of ĝ that came from here",)),
+    "stack":        (9, "stack(*)",       ("the slice of ĝ that came from here",)),
     "astype":       (9, "a",              ("ĝ",)),
     "clone":        (9, "a",              ("ĝ",)),
 }
