@@ -2,7 +2,7 @@
 
 const F = Math.max(...models.map((m) => m.ids.length)), B = Math.max(...models.map((m) => m.order.length)), END = F + B;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const log = (g) => (typeof g === "number" && g > 0 ? Math.log10(g) : null);
+const log = (g) => (g > 0 ? Math.log10(g) : NaN);
 const say = (text) => ($("live").textContent = text);
 
 const app = {
@@ -17,14 +17,14 @@ const app = {
 	// Colour and width: six shades over at most six decades below the largest gradient, for all models.
 	rescale() {
 		const here = (m) => m.e.filter((_, id) => m.step[id] === m.step[this.moment(m).active ?? 0]);
-		const logs = models.flatMap((m) => ($("scale").value ? here(m) : m.e).flat()).map(log).filter((x) => x !== null).sort((a, b) => a - b);
+		const logs = models.flatMap((m) => ($("scale").value ? here(m) : m.e).flat()).map(log).filter(Number.isFinite).sort((a, b) => a - b);
 		const low = logs[0] ?? 0, high = logs.at(-1) ?? 0;
 		this.range = [clip(low, high - 6, high - 0.5), high];
 		[$("low").textContent, $("high").textContent] = this.range.map((x) => fmt(+(10 ** x).toPrecision(1)));
 	},
-	part(g) { return log(g) === null ? 0 : (log(g) - this.range[0]) / (this.range[1] - this.range[0]); },
-	shade(g) { return log(g) === null ? (g === 0 ? "z" : "n") : this.part(g) < -1e-9 ? "0 tiny" : Math.min(5, Math.floor(this.part(g) * 6)); },
-	thick(g) { return 0.8 + 2.4 * clip(this.part(g), 0, 1); },
+	part(g) { return (log(g) - this.range[0]) / (this.range[1] - this.range[0]); },
+	shade(g) { return !(g > 0) ? (g === 0 ? "z" : "n") : this.part(g) < -1e-9 ? "0 tiny" : Math.min(5, Math.floor(this.part(g) * 6)); },
+	thick(g) { return 0.8 + 2.4 * clip(this.part(g) || 0, 0, 1); },
 
 	go(p) {
 		Object.assign(this, { p: clip(p, 0, END), sel: null, overview: false, question: null });
@@ -71,7 +71,7 @@ const app = {
 		for (const m of models) m.cut(k);
 		$("cut").value = k;
 		this.layout();
-		say(`✂ ${k}`);
+		say(`BPTT: ${$("cut").selectedOptions[0]?.text}`);
 	},
 	cutAt(m, child) { // the cut nearest below the clicked wire; a second click heals it
 		const k = m.cuts.findLast((c) => c.k <= m.last - m.step[child] + 1)?.k ?? m.cuts[0].k;
@@ -126,7 +126,7 @@ const lines = [...$("strips").children].map((line) => {
 	return { s, canvas, view, ids: s.model.rows[j].ids, ratio: line.lastElementChild };
 });
 function strips(repaint) {
-	const css = repaint && getComputedStyle(document.body), tone = repaint && Object.fromEntries([..."012345zn"].map((c) => [c, css.getPropertyValue(`--s${c}`)]));
+	const css = getComputedStyle(document.body), tones = {};
 	for (const { s, canvas, view, ids, ratio } of lines) {
 		const share = (x) => `${100 * clip(x / s.width, 0, 1)}%`;
 		view.style.left = share(s.x);
@@ -136,7 +136,8 @@ function strips(repaint) {
 		const at = (i) => Math.round((i * width) / ids.length), grads = ids.map((id) => s.model.grad(id, q)), [a, b] = [grads[0], grads.at(-1)];
 		grads.forEach((g, i) => {
 			if (g === null) return;
-			pen.fillStyle = tone[`${app.shade(g)}`[0]];
+			const tone = `--s${app.shade(g)}`.slice(0, 4);
+			pen.fillStyle = tones[tone] ??= css.getPropertyValue(tone);
 			pen.fillRect(at(i), 0, Math.max(1, at(i + 1) - at(i) - (width > 6 * ids.length)), canvas.height);
 		});
 		ratio.textContent = a === null || !b ? "" : `first/last ${fmt(+(a / b).toPrecision(2))}`;
