@@ -20,33 +20,10 @@ from .program import LOOPS, Program
 from .rows import PRODUCTS, REDUCE, follows, formula, groups, is_cut, light, literal, prepare
 
 
-class CLoops(Layout):
-    """The two loops as one C library."""
+class RowText(Layout):
+    """What the text of the loops is in C and in CUDA alike."""
 
-    name = "c"
-
-    def __init__(self, program: Program, threads: int | None = None):
-        super().__init__(program)
-        self.code = "\n".join(self._function(name) for name in LOOPS)
-        single = self.real == np.float32
-        defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}")
-        kernels = Path(__file__).with_name("kernels.h").read_text()
-        self.library = native.load(kernels + self.code, defines)
-        size, pointer = ctypes.c_long, ctypes.c_void_p
-        self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
-        for name in LOOPS:
-            getattr(self.library, name).argtypes = [size, size, size, size, pointer]
-        wanted = threads or min(processors(), self.rows // 4)
-        self.threads = max(1, min(wanted, self.rows))
-
-    def _function(self, name: str) -> str:
-        body = [line for stage in self.stages[name] for line in self._stage(name, stage)]
-        body += self._copies(name)
-        order = "t = 0; t < T; t++" if name == "forward" else "t = T - 1; t >= 0; t--"
-        used = [b for b in self.buffers.items() if any(b[1] in line for line in body)]
-        heads = [f"  {self._type(k)} *{b} = p[{self._index(b)}];" for k, b in used]
-        lines = [f"void {name}(long T, long B, long first, long last, void **p) {{", *heads]
-        return "\n".join([*lines, f"  for (long {order}) {{", *body, "  }", "}"])
+    code = ""
 
     def _index(self, name: str) -> int:
         return list(self.buffers.values()).index(name)
@@ -54,25 +31,6 @@ class CLoops(Layout):
     def _type(self, key: tuple[str, Instr | int]) -> str:
         boolean = isinstance(key[1], Instr) and key[1].dtype == np.bool_
         return "unsigned char" if boolean else "real"
-
-    def _stage(self, name: str, stage: list[Instr]) -> list[str]:
-        if stage[0].op in PRODUCTS:
-            return [line for i in stage for line in self._product(i)]
-        needed = self._stored(name, stage)
-        lines = ["    for (long b = first; b < last; b++) {"]
-        pointers: dict[Place, str] = {}
-        for group in groups(stage):
-            one = Group(self, group, needed, stage, pointers)
-            lines += ["      " + line for line in one.lines()]
-        return [*lines, "    }"]
-
-    def _product(self, i: Instr) -> list[str]:
-        a, w = i.args[-2:]
-        left, to = (self.pointer(self.where(v), "first") for v in (a, i))
-        sizes = f"last - first, {i.width}, {a.width}"
-        packed = self.buffer("packed", w)
-        step = f"{left}, {self.where(a)[3]}, {packed}, {to}, {self.where(i)[3]}, {len(i.args) - 2}"
-        return [f"    product({sizes}, {step}); /* {self.names[i]} */"]
 
     def _stored(self, name: str, stage: list[Instr]) -> set[Instr]:
         """What must be in memory: read by another stage or outside the loop, or part of a whole."""
@@ -108,6 +66,54 @@ class CLoops(Layout):
     def source(self) -> str:
         return self.code
 
+
+class CLoops(RowText):
+    """The two loops as one C library."""
+
+    name = "c"
+
+    def __init__(self, program: Program, threads: int | None = None):
+        super().__init__(program)
+        self.code = "\n".join(self._function(name) for name in LOOPS)
+        single = self.real == np.float32
+        defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}")
+        kernels = Path(__file__).with_name("kernels.h").read_text()
+        self.library = native.load(kernels + self.code, defines)
+        size, pointer = ctypes.c_long, ctypes.c_void_p
+        self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
+        for name in LOOPS:
+            getattr(self.library, name).argtypes = [size, size, size, size, pointer]
+        wanted = threads or min(processors(), self.rows // 4)
+        self.threads = max(1, min(wanted, self.rows))
+
+    def _function(self, name: str) -> str:
+        body = [line for stage in self.stages[name] for line in self._stage(name, stage)]
+        body += self._copies(name)
+        order = "t = 0; t < T; t++" if name == "forward" else "t = T - 1; t >= 0; t--"
+        used = [b for b in self.buffers.items() if any(b[1] in line for line in body)]
+        heads = [f"  {self._type(k)} *{b} = p[{self._index(b)}];" for k, b in used]
+        lines = [f"void {name}(long T, long B, long first, long last, void **p) {{", *heads]
+        return "\n".join([*lines, f"  for (long {order}) {{", *body, "  }", "}"])
+
+    def _stage(self, name: str, stage: list[Instr]) -> list[str]:
+        if stage[0].op in PRODUCTS:
+            return [line for i in stage for line in self._product(i)]
+        needed = self._stored(name, stage)
+        lines = ["    for (long b = first; b < last; b++) {"]
+        pointers: dict[Place, str] = {}
+        for group in groups(stage):
+            one = Group(self, group, needed, stage, pointers)
+            lines += ["      " + line for line in one.lines()]
+        return [*lines, "    }"]
+
+    def _product(self, i: Instr) -> list[str]:
+        a, w = i.args[-2:]
+        left, to = (self.pointer(self.where(v), "first") for v in (a, i))
+        sizes = f"last - first, {i.width}, {a.width}"
+        packed = self.buffer("packed", w)
+        step = f"{left}, {self.where(a)[3]}, {packed}, {to}, {self.where(i)[3]}, {len(i.args) - 2}"
+        return [f"    product({sizes}, {step}); /* {self.names[i]} */"]
+
     def workspace(self, steps: int) -> CWorkspace:
         return CWorkspace(self, steps)
 
@@ -124,7 +130,7 @@ def processors() -> int:
 class Group:
     """One loop over columns: instructions of one width, their values in registers."""
 
-    def __init__(self, loops: CLoops, group: list[Instr], needed: set[Instr], stage: list[Instr],
+    def __init__(self, loops: RowText, group: list[Instr], needed: set[Instr], stage: list[Instr],
                  pointers: dict[Place, str]):  # fmt: skip
         self.loops, self.group, self.needed, self.stage = loops, group, needed, set(stage)
         self.inside = set(group)

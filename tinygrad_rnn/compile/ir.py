@@ -141,7 +141,7 @@ def rebuild(step: Step, rule: Callable[[Instr], Instr | None]) -> Step:
         same = all(a is b for a, b in zip(args, old.args))
         instr = old if same else Instr(old.op, args, old.params, old.value, old.gate)
         found = rule(instr)
-        if found is not None:
+        if found is not None and found is not instr:
             assert_same(found, old)
         new[old] = instr if found is None else found
     return step.replaced(new)

@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from ..autodiff import grad
+from ..backend import move
 from ..calculus import checkpoint
 from ..nn.cell import Cell, each
 from ..nn.module import Module
@@ -26,8 +25,9 @@ from ..nn.scan import scan
 from ..ops import clone, where
 from ..shapes import cat
 from ..tensor import Tensor, is_grad_enabled, wrap
-from . import emit_c, emit_numpy
+from . import emit_c, emit_cuda, emit_numpy
 from .capture import capture
+from .drawing import dot
 from .draws import drawn_for, intercepted, undone
 from .ir import Step, Uncompilable
 from .passes import PASSES, optimise
@@ -36,7 +36,7 @@ from .program import Program
 from .scan import Kernel, Run, run_scan, unpack
 
 KEPT_KERNELS = 16
-EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy}
+EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy, "cuda": emit_cuda}
 
 
 def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
@@ -60,6 +60,7 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
     fast.scan = CompiledScan(backend, without, threads, checkpoint_every)
     fast.source = fast.scan.source
     fast.explain = fast.scan.explain
+    fast.drawing = fast.scan.drawing
     return fast
 
 
@@ -130,18 +131,21 @@ class CompiledScan:
     def _compiled(self, call: _Call) -> Kernel | Uncompilable:
         began = time.perf_counter()
         try:
-            step = capture(call.step, call.first_xs(), call.states, call.params, call.wants)
+            step = call.captured()
             step, history = optimise(step, self.without)
-            loops = self._emitted(step)
+            loops = self._emitted(step, call.xs.device)
         except Uncompilable as reason:
             self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
             return reason
         seconds = time.perf_counter() - began
         return Kernel(loops.program, loops, Unrolled(call), history, seconds)
 
-    def _emitted(self, step: Step) -> Any:
+    def _emitted(self, step: Step, device: str) -> Any:
         """The loops of the first emitter that can make them; what another could not is noted."""
         names = ["c", "numpy"] if self.backend in ("auto", "c") else [self.backend]
+        names = ["cuda"] if device == "cuda" and self.backend == "auto" else names
+        if (names[0] == "cuda") != (device == "cuda"):
+            raise Uncompilable(f"the arrays are on {device!r}, the loops for {self.backend}")
         for name in names:
             emitter = EMITTERS[name]
             try:
@@ -172,6 +176,10 @@ class CompiledScan:
             "\n".join([*(report(k) for k in found[-1:]), *self.notes]) or "nothing was called yet"
         )
 
+    def drawing(self, after: str = "defer") -> str:
+        """DOT text of the program as it was after a pass ("captured" for before all of them)."""
+        return dot(dict(self._latest().history)[after], after)
+
     def _latest(self) -> Kernel:
         found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
         if not found:
@@ -200,8 +208,25 @@ class _Call:
         """Equal keys can use the same kernel."""
         arrays = [t._array for t in self.states] + [t._array for t in self.params]
         shapes = [(a.shape, a.dtype.num) for a in arrays]
-        return (id(self.cell), self.xs.shape[1:], self.xs.dtype.num, self.mask is None,
-                *self.options, *shapes, *self.wants)  # fmt: skip
+        x = self.xs._array
+        return (id(self.cell), type(x), x.shape[1:], x.dtype.num, self.mask is None, *self.options, *shapes, *self.wants)  # fmt: skip
+
+    def captured(self) -> Step:
+        """The program of a step, captured with NumPy's arrays wherever the cell's are."""
+        inputs = [*self.first_xs(), *self.states, *self.params]
+        there = [t._array for t in inputs]
+        try:
+            for t in inputs:
+                t._array = move(t._array, "cpu")
+            return capture(self.step, inputs[: self.count], self.states, self.params, self.wants)
+        finally:
+            for t, array in zip(inputs, there):
+                t._array = array
+
+    @property
+    def count(self) -> int:
+        """Inputs of a step: x, and the mask if there is one."""
+        return 1 + (self.mask is not None)
 
     def first_xs(self) -> list[Tensor]:
         first = [wrap(self.xs._array[0], None)]
@@ -210,7 +235,7 @@ class _Call:
         return first
 
     def _mask_column(self, mask: Any) -> Any:
-        return np.ascontiguousarray(mask)[..., None]
+        return self.xs.xp.ascontiguousarray(self.xs.xp.asarray(mask))[..., None]
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One step in the form that is captured: flat lists in and out."""
@@ -245,7 +270,7 @@ class Unrolled:
     """The gradients of a compiled call as a graph: the cell's steps run again, on Tensors."""
 
     def __init__(self, call: _Call):
-        self.step, self.params, self.count = call.step, call.params, len(call.first_xs())
+        self.step, self.params, self.count = call.step, call.params, call.count
         self.states = len(call.states)
 
     def __call__(self, inputs: Sequence[Any], g: Tensor) -> list[Any]:

@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import library_of
 from .ir import Instr, compute
 
 # fmt: off
 UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
-    "neg": np.negative, "power": np.power, "maximum": np.maximum, "minimum": np.minimum, "abs": np.abs, "sqrt": np.sqrt,
-    "exp": np.exp, "log": np.log, "expm1": np.expm1, "log1p": np.log1p, "sin": np.sin,
-    "cos": np.cos, "tanh": np.tanh, "sign": np.sign, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
-    "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal,
-    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not,
+    "neg": np.negative, "power": np.power, "maximum": np.maximum, "minimum": np.minimum,
+    "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "expm1": np.expm1,
+    "log1p": np.log1p, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "sign": np.sign,
+    "equal": np.equal, "not_equal": np.not_equal, "less": np.less, "less_equal": np.less_equal,
+    "greater": np.greater, "greater_equal": np.greater_equal, "logical_and": np.logical_and,
+    "logical_or": np.logical_or, "logical_not": np.logical_not,
 }
 # fmt: on
 ELEMENTWISE = {*UFUNCS, "sigmoid", "relu", "where", "clamp", "astype", "clone", "erf"}
@@ -55,7 +57,8 @@ def _summed(a: Any) -> Any:
     less."""
     if a.dtype.kind != "f" or not a.flags.c_contiguous:
         return a.sum(0)
-    return (np.ones(len(a), a.dtype) @ a.reshape(len(a), -1)).reshape(a.shape[1:])
+    ones = library_of(a).xp.ones(len(a), a.dtype)
+    return (ones @ a.reshape(len(a), -1)).reshape(a.shape[1:])
 
 
 def _elementwise(i: Instr, varies: tuple[bool, ...]) -> Lifted:

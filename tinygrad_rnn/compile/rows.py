@@ -37,12 +37,13 @@ REDUCE = {
 PRODUCTS = ("matmul", "product_add")
 
 
-def prepare(step: Step) -> Step:
+def prepare(step: Step, add_to: bool = True) -> Step:
     """Nothing is spread out or kept only to be sliced: that needs memory.
 
     Slices of element-wise results become results of slices; what is broadcast is read as it is.
     """
-    step = _added_to(rebuild(step, _unspread))
+    step = rebuild(step, _unspread)
+    step = _added_to(step) if add_to else step
     while True:
         readers = consumers(step.order())
         kinds = depends(step)

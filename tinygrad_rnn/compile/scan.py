@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import library_of
 from ..ops import put, zero
 from ..tensor import PRIMITIVES, Tensor, primitive
 from .ir import Instr
@@ -153,7 +154,7 @@ class Run:
         while is_view(source):
             source = source.args[0]
         borrowed = source in self.space.all or not source.args or source in p.home
-        return np.array(array) if borrowed or steps == 0 else array
+        return array.copy() if borrowed or steps == 0 else array
 
 
 def scan_rule(k: int, g: Any, y: Any, *inputs: Any, run: Run) -> Any:
@@ -172,7 +173,7 @@ def parts_rule(g: Any, y: Any, a: Any, start: int, shape: tuple) -> Any:
     stop = start + math.prod(shape)
     if isinstance(g, Tensor):
         return put(g.reshape(-1), index=(slice(start, stop),), shape=a.shape, dtype=a.dtype)
-    whole = np.empty(a.shape, a.dtype)
+    whole = library_of(g).xp.empty(a.shape, a.dtype)
     whole[:start] = 0
     whole[start:stop] = g.reshape(-1)
     whole[stop:] = 0

@@ -1,0 +1,101 @@
+"""The generated CUDA: nvcc accepts it, and read as C, thread by thread, it gives the right numbers.
+
+No GPU is needed: the emulation runs every block with one thread. That proves the text, the order of
+the stages and the memory plan, not what only a device can show.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from test_compile_loops import CELLS, assert_same, layer_of
+from tinygrad_rnn import tensor
+from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer, native
+
+pytestmark = pytest.mark.compiler
+needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
+AS_C = """
+#include <tgmath.h>
+#define __global__
+#define __device__ static
+#define __shared__ static
+#define __syncthreads()
+struct { long x; } blockIdx, threadIdx, blockDim = {1};
+void set_block(long b) { blockIdx.x = b; }
+"""
+
+
+class Emulated:
+    """A device that runs the kernels on the CPU, block after block."""
+
+    xp = np
+
+    def __init__(self, code: str):
+        self.library = native.load(AS_C + code, ())
+
+    def kernel(self, name: str) -> Callable:
+        function = getattr(self.library, name)
+        size = ctypes.c_long
+
+        def launch(grid: tuple, block: tuple, args: tuple) -> None:
+            t, rows, table = args
+            for b in range(grid[0]):
+                self.library.set_block(size(b))
+                function(size(t), size(rows), ctypes.c_void_p(table.ctypes.data))
+
+        return launch
+
+    def recorded(self, issue: Callable) -> Callable:
+        return issue
+
+
+class EmulatedLoops(emit_cuda.CudaLoops):
+    def __init__(self, program: Any, threads: int | None = None):
+        super().__init__(program, threads, SimpleNamespace(xp=np))
+        self.device = Emulated(self.code)
+
+
+@pytest.fixture
+def emulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {k: getattr(emit_cuda, k) for k in ("prepare", "light", "follows")}
+    monkeypatch.setitem(layer.EMITTERS, "emulated", SimpleNamespace(Loops=EmulatedLoops, **parts))
+
+
+@needs_cc
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "lstm normalised", "lstm peephole full"])
+def test_the_kernels_compute_what_the_cell_does(name: str, emulation: None) -> None:
+    x = np.random.default_rng(0).standard_normal((4, 3, 3))
+    plain = layer_of(name, 3, 4, np.float64)
+    fast = compile(plain, "emulated")
+    for _ in range(3):  # issued, recorded, launched
+        assert_same(plain, fast, x)
+    assert_same(plain, fast, x, lengths=[4, 2, 1])
+    assert fast.scan.notes == []
+
+
+@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler (nvcc)")
+@pytest.mark.parametrize("name", ["lstm", "lstm normalised"])
+def test_nvcc_accepts_the_source(name: str, emulation: None, tmp_path: Path) -> None:
+    assert name in CELLS
+    fast = compile(layer_of(name, 3, 4, np.float32), "emulated")
+    fast(tensor(np.zeros((2, 2, 3), np.float32), requires_grad=True))
+    text = tmp_path / "kernels.cu"
+    text.write_text(fast.source())
+    command = ["nvcc", "-cubin", str(text), "-o", str(tmp_path / "kernels.cubin")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_arrays_on_the_cpu_are_not_for_cuda() -> None:
+    fast = compile(layer_of("rnn", 3, 4, np.float32), "cuda")
+    with pytest.warns(NotCompiled, match="the arrays are on 'cpu'"):
+        fast(tensor(np.zeros((2, 2, 3), np.float32)))
