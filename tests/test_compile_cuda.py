@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from test_compile_loops import CELLS, assert_same, layer_of
+
 from tinygrad_rnn import tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer, native
 

@@ -111,6 +111,15 @@ def test_dropout_has_the_unrolled_masks(options: dict) -> None:
     assert np.allclose(a.grad._array, b.grad._array, atol=1e-12)
 
 
+def test_train_and_eval_are_shared_with_the_layer() -> None:
+    layer = LSTM(3, 4, num_layers=2, dropout=0.5, seed=1)
+    fast, x = layer.compile("numpy"), tensor(inputs(4, 2, 3, dtype=np.float32))
+    layer.eval()
+    assert np.allclose(fast(x)[0]._array, layer(x)[0]._array, atol=1e-6)
+    fast.train()
+    assert layer.training and layer.cells[0][0].training
+
+
 @pytest.mark.parametrize("every", [1, 3, 4, 9])
 def test_checkpointing_changes_nothing_but_memory(every: int) -> None:
     layer = layer_of("lstm", 3, 4, np.float64, bidirectional=True)

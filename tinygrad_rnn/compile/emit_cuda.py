@@ -1,8 +1,9 @@
 """The loops in CUDA: row stages as fused kernels, products by cuBLAS, the whole loop as one graph.
 
-The stages and the memory plan are those of the C loops. A block of threads computes one row of
-the batch; its threads share the columns. The first run of a loop issues its kernels one by one, the second
-records them as a CUDA graph, later ones launch the graph.
+The stages and the memory plan are those of the C loops. A block of threads computes one row of the
+batch; its threads share the columns. The first run of a loop issues its kernels one by one, the
+second records them as a CUDA graph, later ones launch the graph. Without a GPU only the text and
+its logic are tested (compiled by nvcc, and emulated); it has not yet run on a device.
 """
 
 from __future__ import annotations

@@ -57,11 +57,21 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
     if unknown:
         raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
     fast = copy.copy(layer)
+    fast.__class__ = type(type(layer).__name__, (type(layer),), {"training": SHARED})
+    vars(fast).pop("training", None)
+    fast._plain = layer
     fast.scan = CompiledScan(backend, without, threads, checkpoint_every)
     fast.source = fast.scan.source
     fast.explain = fast.scan.explain
     fast.drawing = fast.scan.drawing
     return fast
+
+
+# train() and eval() of the layer and of its compiled twin mean both
+SHARED = property(
+    lambda self: self._plain.training,
+    lambda self, value: setattr(self._plain, "training", value),
+)
 
 
 class NotCompiled(UserWarning):
@@ -209,7 +219,8 @@ class _Call:
         arrays = [t._array for t in self.states] + [t._array for t in self.params]
         shapes = [(a.shape, a.dtype.num) for a in arrays]
         x = self.xs._array
-        return (id(self.cell), type(x), x.shape[1:], x.dtype.num, self.mask is None, *self.options, *shapes, *self.wants)  # fmt: skip
+        kind = (type(x), x.shape[1:], x.dtype.num, self.mask is None)
+        return (id(self.cell), *kind, *self.options, *shapes, *self.wants)
 
     def captured(self) -> Step:
         """The program of a step, captured with NumPy's arrays wherever the cell's are."""

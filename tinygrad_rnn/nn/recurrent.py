@@ -125,6 +125,12 @@ class Recurrent(Module):
         else:
             super().__setattr__(name, value)
 
+    def compile(self, backend: str = "auto", **options: Any) -> Any:
+        """This layer with its time loop compiled; see `tinygrad_rnn.compile.compile`."""
+        from ..compile import compile as compiled
+
+        return compiled(self, backend, **options)
+
     # The run
     def forward(
         self,
