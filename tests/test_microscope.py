@@ -210,4 +210,5 @@ def test_every_plot_draws():
     lags = microscope.lags(model.cells[0][0], data(T, I))
     assert len(lags.plot().lines) == 2
     assert len(lags.plot_matrix(plt.figure().add_subplot()).images) == 1
+    assert len(microscope.heat_map(np.tril(np.ones((3, 3)))).images) == 1
     plt.close("all")

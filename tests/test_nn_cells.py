@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -328,6 +330,9 @@ def test_zoneout_keeps_old_values_at_its_rate_and_their_mean_in_evaluation():
             r"proj_size must be in \[0, hidden_size=4\), got 4",
         ),
         (lambda: nn.LSTMCell(I, H, bias="triple"), 'bias True, "double", "single" or False'),
+        (lambda: nn.MGUCell(I, H, layer_norm=True), "MGUCell has no layer_norm"),
+        (lambda: nn.GRUCell(I, H, reset="before", layer_norm=True), "layer_norm needs reset"),
+        (lambda: nn.LSTMCell(I, H, relevance=True, proj_size=2), "relevance does not go together"),
         (lambda: nn.RNNCell(I, 0), "hidden_size must be a positive integer, got 0"),
         (lambda: nn.RNNCell(I, H, leak=0), r"leak must be in \(0, 1\], got 0"),
         (lambda: nn.RNNCell(I, H, recurrent_dropout=1.5), "between 0 and 1, but got 1.5"),
@@ -360,3 +365,8 @@ def test_the_jacobian_of_a_forget_gate_held_open_is_the_identity():
     x, h = tensor(np.zeros((1, I))), tensor(np.zeros((1, H)))
     j = jacobian(lambda c: cell.step(x, (h, c))[1][1], tensor(np.ones((1, H))))
     np.testing.assert_allclose(j.numpy().reshape(H, H), np.eye(H), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [nn.RNNCell, nn.GRUCell, nn.MGUCell, nn.LSTMCell])
+def test_a_step_fits_in_fifteen_lines(kind):
+    assert len(inspect.getsource(kind.step).splitlines()) <= 15

@@ -222,6 +222,11 @@ def test_sequential_takes_functions_and_names_modules_by_position():
     assert model(x).item() == model[2](tanh(model[0](x))).item() and len(model) == 3
 
 
+def test_a_module_shows_its_sizes():
+    assert repr(nn.Linear(2, 3, seed=0)) == "<Linear(in_features=2, out_features=3), 9 parameters>"
+    assert "LSTM(batch_first=False" in repr(nn.LSTM(2, 3, seed=0))
+
+
 def test_a_module_without_forward_says_so():
     with pytest.raises(NotImplementedError, match="Empty has no forward"):
         type("Empty", (nn.Module,), {})()()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -277,6 +279,9 @@ def test_parameters_have_torchs_names_and_can_be_reached_by_them():
             r"Expected hidden\[0\] size \(1, 2, 4\), got \[1, 3, 4\]",
         ),
         (lambda m: m(data(T, B, I), data(1, B, H)), ValueError, "the state has 2 parts, got 1"),
+        (lambda m: m(np.zeros((T, B, I))), TypeError, "floats or whole numbers, got ndarray"),
+        (lambda m: m(tensor(np.ones((T, B), bool))), TypeError, "got a Tensor of bool"),
+        (lambda m: nn.Recurrent(nn.GRUCell), ValueError, "input_size must be a positive integer"),
         (lambda m: nn.LSTM(I, H, 0), ValueError, "num_layers must be at least 1, got 0"),
         (lambda m: nn.LSTM(I, H, merge="max"), ValueError, 'merge must be "concat" or "sum"'),
         (lambda m: nn.GRU(I, H, dropout=-1), ValueError, "between 0 and 1, but got -1"),
@@ -285,6 +290,24 @@ def test_parameters_have_torchs_names_and_can_be_reached_by_them():
 def test_mistakes_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call(nn.LSTM(I, H, dtype=np.float64, seed=0))
+
+
+def test_a_state_splits_by_layer_and_direction():
+    layer = nn.LSTM(I, H, 2, bidirectional=True, dtype=np.float64, seed=0)
+    output, (h, c) = layer(data(T, B, I))
+    split = layer.split_state((h, c))
+    assert [len(pair) for pair in split] == [2, 2]
+    close(split[1][0][0], output[-1, :, :H])
+    close(split[1][1][0], output[0, :, H:])
+    close(split[0][1][1], c[1])
+
+
+def test_a_layer_can_be_copied_deeply():
+    layer = nn.LSTM(I, H, 2, bidirectional=True, zoneout=0.1, dtype=np.float64, seed=0).eval()
+    twin = copy.deepcopy(layer)
+    close(twin(data(T, B, I))[0], layer(data(T, B, I))[0])
+    twin.weight_hh_l0.data = twin.weight_hh_l0.data * 0
+    assert layer.weight_hh_l0.detach().numpy().any()
 
 
 def test_a_step_that_raises_leaves_the_layer_as_it_was():

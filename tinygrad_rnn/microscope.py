@@ -127,6 +127,14 @@ def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:
     return np.array([[size(g) for g in row] for row in rows])
 
 
+def heat_map(matrix: np.ndarray, axes: Any = None) -> Any:
+    """log₁₀ of a matrix of norms (of `loss_lags`, say); zeros stay blank."""
+    axes = _axes(axes, "t", "s") if axes is None else axes
+    logs = np.log10(matrix, out=np.full(matrix.shape, np.nan), where=matrix > 0)
+    axes.imshow(logs, cmap="cividis")
+    return axes
+
+
 # The product of Jacobians
 class Lags:
     """`matrix[t, k]` = ‖∂s_t/∂s_k‖₂ for k ≤ t (0 above), s_0 being the first state.
@@ -169,10 +177,7 @@ class Lags:
 
     def plot_matrix(self, axes: Any = None) -> Any:
         """The triangle log₁₀ ‖∂s_t/∂s_k‖ as a heat map."""
-        axes = _axes(axes, "k", "t")
-        with np.errstate(divide="ignore"):
-            axes.imshow(np.log10(np.where(self.matrix > 0, self.matrix, np.nan)), cmap="cividis")
-        return axes
+        return heat_map(self.matrix, _axes(axes, "k", "t"))
 
 
 def lags(cell: Cell, x: Tensor, state: State | None = None) -> Lags:

@@ -86,6 +86,7 @@ class Cell(Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> State:
         """The next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
+        check_kind(x)
         check_input(x, self.input_size)
         alone = x.ndim == (1 if x.dtype.kind == "f" else 0)
         x = x.unsqueeze(0) if alone else x
@@ -102,6 +103,13 @@ def each(function: Callable, *states: State) -> State:
     if isinstance(states[0], tuple):
         return tuple(function(*parts) for parts in zip(*states, strict=True))
     return function(*states)
+
+
+def check_kind(x: Any) -> None:
+    """TypeError unless x is a Tensor of floats or whole numbers."""
+    if not isinstance(x, Tensor) or x.dtype.kind not in "fiu":
+        got = f"a Tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"the input must be a Tensor of floats or whole numbers, got {got}")
 
 
 def check_input(x: Tensor, input_size: int) -> None:

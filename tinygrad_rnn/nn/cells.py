@@ -104,6 +104,7 @@ class MGUCell(Gated):
     """
 
     gate_names = ("f", "n")
+    one_product = False
     roles: ClassVar = {"f": "forget", "n": "candidate"}
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:

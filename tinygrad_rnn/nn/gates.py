@@ -50,6 +50,7 @@ class Gated(Cell):
     """
 
     roles: ClassVar[dict[str, str]] = {}
+    one_product: ClassVar[bool] = True  # all gates see the same h, so W x and U h are whole
     weight: Tensor  # form "stacked"
     bias: Tensor
     weight_ih: Tensor  # form "separate"
@@ -79,6 +80,8 @@ class Gated(Cell):
         if form not in ("separate", "stacked") or bias not in BIASES:
             options = 'form "separate" or "stacked"; bias True, "double", "single" or False'
             raise ValueError(f"need {options}; got form={form!r}, bias={bias!r}")
+        if layer_norm and not self.one_product:
+            raise ValueError(f"{type(self).__name__} has no layer_norm: its gates see different h")
         if layer_norm and form == "stacked":
             raise ValueError('layer_norm normalises W x and U h apart: it needs form="separate"')
         self.form, self.biases = form, BIASES[bias]

@@ -135,6 +135,12 @@ class Module:
     def float(self) -> Module:
         return self.to(dtype=np.float32)
 
+    def __repr__(self) -> str:
+        sizes = {k: v for k, v in vars(self).items() if k[0] != "_" and type(v) in (int, str, bool)}
+        told = ", ".join(f"{k}={v!r}" for k, v in sizes.items() if k != "training")
+        count = sum(p._array.size for p in self.parameters())
+        return f"<{type(self).__name__}({told}), {count} parameters>"
+
     def summary(self) -> str:
         """A table: shape, count and norm of each parameter, spectral radius of each square gate."""
         from .summary import summary

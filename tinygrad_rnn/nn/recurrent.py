@@ -12,7 +12,7 @@ from ..losses import dropout
 from ..random import Generator
 from ..shapes import cat, stack
 from ..tensor import Tensor, scope, tensor
-from .cell import Cell, State, check_input, each
+from .cell import Cell, State, check_input, check_kind, each
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
 from .gates import Gated, rate
 from .masks import time_mask
@@ -146,6 +146,7 @@ class Recurrent(Module):
         lengths (B,) or mask (T, B) mark what is real. With trace=True the pair returned also has
         `.h`, `.c`, `.gate("f")`, … of every step.
         """
+        check_kind(x)
         xs, alone = self._time_major(x)
         real = time_mask(xs.shape[:2], lengths, mask, self.batch_first and not alone)
         xs = clean(xs, real)
@@ -232,6 +233,12 @@ class Recurrent(Module):
         if len({tuple(p.shape for p in state) for state in parts}) > 1:
             return last
         return each(lambda *cells: stack(list(cells), 0), *last)
+
+    def split_state(self, state: State) -> list[list[State]]:
+        """[layer][direction] → that cell's own state, from h_n or (h_n, c_n)."""
+        sides = len(self.cells[0])
+        alone = [each(lambda s, k=k: s[k], state) for k in range(sides * self.num_layers)]
+        return [alone[k : k + sides] for k in range(0, len(alone), sides)]
 
     def reset_state(self, rows: Any = None) -> None:
         """Forget the kept state (stateful=True), of all sequences or of some rows of the batch."""
