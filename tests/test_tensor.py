@@ -183,6 +183,20 @@ def test_in_place_on_what_was_computed_makes_a_new_value():
     assert w.grad.tolist() == [2, 2]
 
 
+def test_logic_operators_are_for_booleans():
+    b, c = tensor([True, False]), tensor([True, True])
+    assert ((b & c).tolist(), (b | c).tolist(), (b ^ c).tolist()) == ([1, 0], [1, 1], [0, 1])
+    assert (~b).tolist() == [False, True] and (True & b).tolist() == [True, False]
+    for call in (
+        lambda: ~tensor([1]),
+        lambda: tensor([6]) & tensor([3]),
+        lambda: b | 1,
+        lambda: 2 ^ b,
+    ):
+        with pytest.raises(TypeError, match=r"is for booleans, not int.*logical_"):
+            call()
+
+
 # Devices
 def test_moving_there_and_back(library):
     x = tensor(np.arange(3.0), requires_grad=True)

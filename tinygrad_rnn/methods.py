@@ -96,6 +96,20 @@ def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
     return ops.where(condition, x, other)
 
 
+def of_booleans(function: Callable, name: str) -> Callable:
+    """`function` as the operator & | ^ or ~: numbers are refused, whose bits one would expect."""
+
+    def apply(*inputs: Any) -> Any:
+        for x in inputs:
+            if np.dtype(getattr(x, "dtype", type(x) if type(x) is bool else "O")).kind != "b":
+                told = f"{name} is for booleans, not {getattr(x, 'dtype', type(x).__name__)}"
+                raise TypeError(f"{told}; use logical_{name.strip('_')}() or compare first")
+        return function(*inputs)
+
+    apply.__name__ = apply.__qualname__ = name
+    return apply
+
+
 for _name, _function in BINARY.items():
     setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
@@ -103,6 +117,7 @@ for _name, _function in BINARY.items():
 for _name, _function in COMPARE.items():
     setattr(Tensor, f"__{_name}__", _function)
 for _name, _function in LOGIC.items():
+    _function = of_booleans(_function, f"__{_name}__")
     setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
 for _module, _names in METHODS.items():
@@ -113,7 +128,7 @@ Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 Tensor.__neg__ = ops.neg  # type: ignore[attr-defined]
 Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
 Tensor.__abs__ = Tensor.abs = ops.absolute  # type: ignore[attr-defined]
-Tensor.__invert__ = ops.logical_not  # type: ignore[attr-defined]
+Tensor.__invert__ = of_booleans(ops.logical_not, "__not__")  # type: ignore[attr-defined]
 Tensor.__getitem__ = indexing.take  # type: ignore[attr-defined]
 Tensor.__setitem__ = indexing.set_items  # type: ignore[attr-defined]
 Tensor.astype = astype  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
 from .postponed import Piece, Product, add_at
 from .tensor import Tensor, primitive, wrap
 
+NUMBERS = (int, float, np.generic)
 SQRT_PI = float(np.sqrt(np.pi))
 
 
@@ -141,8 +142,8 @@ mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambd
 div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats)
 neg = primitive("neg",  np.negative,     lambda g, y, a: -g)
 power = primitive("power", np.power,
-    lambda g, y, a, b: g * where(equal(b, 0), 0.0, b * power(a, b - 1)),
-    lambda g, y, a, b: g * where(logical_and(equal(a, 0), greater_equal(b, 0)), 0.0, y * log(a)), keeps="yab", casts=promoted)
+    lambda g, y, a, b: g * power_slope(a, b),
+    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=promoted)
 maximum = primitive("maximum", np.maximum,
     lambda g, y, a, b: g * first_wins(a, b, y),   lambda g, y, a, b: g * first_wins(b, a, y), keeps="yab", casts=promoted)
 minimum = primitive("minimum", np.minimum,
@@ -155,7 +156,7 @@ hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambd
 logaddexp = primitive("logaddexp", np.logaddexp,
                                          lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats)
 xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
-    lambda g, y, a, b: g * where(logical_and(equal(a, 0), less_equal(b, 0)), 0.0, log(b)),
+    lambda g, y, a, b: g * log(where(logical_and(equal(a, 0), less_equal(b, 0)), 1.0, b)),
     lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats)
 
 absolute = primitive("abs",       np.abs,     lambda g, y, a: g * sign(a), keeps="a")
@@ -234,6 +235,21 @@ argmax = primitive("argmax", lambda a, axis: np.argmax(a, axis=axis))
 argmin = primitive("argmin", lambda a, axis: np.argmin(a, axis=axis))
 argsort = primitive("argsort", lambda a, axis: np.argsort(a, axis=axis, kind="stable"))
 # fmt: on
+
+
+def power_slope(a: Any, b: Any) -> Any:
+    """b aᵇ⁻¹, and 0 where b is 0, even if a is too."""
+    if isinstance(b, NUMBERS):
+        return b * power(a, b - 1) if b else zero(a)
+    none = equal(b, 0)
+    return where(none, 0.0, b * power(a, where(none, 1.0, b - 1)))
+
+
+def power_log(a: Any, b: Any) -> Any:
+    """log a, and 0 where a is 0 and b is not negative: there aᵇ does not change with b."""
+    if isinstance(a, NUMBERS) and a > 0:
+        return math.log(a)
+    return log(where(logical_and(equal(a, 0), greater_equal(b, 0)), 1.0, a))
 
 
 def first_wins(a: Any, b: Any, y: Any) -> Any:

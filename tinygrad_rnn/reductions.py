@@ -188,12 +188,14 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: i
     return y if not (keepdims or keepdim) or axis is None else y.unsqueeze(axis)
 
 
-def all(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None) -> Tensor:
-    return ops.all_of(x, axis=_axes(x, axis, dim), keepdims=keepdims)
+def all(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Tensor:  # fmt: skip
+    return ops.all_of(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
 
 
-def any(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None) -> Tensor:
-    return ops.any_of(x, axis=_axes(x, axis, dim), keepdims=keepdims)
+def any(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Tensor:  # fmt: skip
+    return ops.any_of(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
 
 
 def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
