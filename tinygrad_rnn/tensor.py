@@ -23,6 +23,7 @@ from .errors import explained, line_of_user, watch
 from .outward import Hook, Outward
 
 age = itertools.count().__next__  # a creation number, larger than any before
+NO_PARAMS: dict[str, Any] = {}  # one for all nodes that have none; never written to
 NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
 
 
@@ -212,6 +213,8 @@ class Tensor(Outward):
         """`hook(gradient)` runs when this tensor's gradient is complete; it may return another."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not callable(hook):
+            raise TypeError(f"register_hook: expected a function, got {type(hook).__name__}")
         node = leaf_of(self)
         node.hooks = node.hooks or {}
         return Hook(node.hooks, hook)
@@ -248,7 +251,7 @@ def wrap(array: Array, node: Node | None) -> Tensor:
 def leaf_of(x: Tensor) -> Node:
     """The node of a Tensor, made now if it had none because nothing was recorded so far."""
     if x.node is None:
-        x.node = Node(None, (), None, {}, x._array.shape, x._array.dtype, False)
+        x.node = Node(None, (), None, NO_PARAMS, x._array.shape, x._array.dtype, False)
     return x.node
 
 
@@ -364,7 +367,7 @@ def remembered(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arra
     else:
         saved = (y if op.keeps_y else None, *parents)
     needs = needs and mode.grad and bool(op.rules)
-    node = Node(op, parents, saved, params, y.shape, y.dtype, needs)
+    node = Node(op, parents, saved, params or NO_PARAMS, y.shape, y.dtype, needs)
     if not mode.plain:
         node.inputs = tuple(arrays)
         look(mode, node, inputs, y)
