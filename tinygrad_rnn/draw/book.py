@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..reductions import log_softmax
 from ..ops import sigmoid, tanh
+from ..reductions import log_softmax
 from ..shapes import cat
 from ..tensor import Tensor, scope, tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .graph import Graph
+from .graph import Graph, GraphNode
 
 Row = tuple[object, object]  # layer, direction
 Step = tuple[str, int]  # phase, time step
@@ -42,7 +42,7 @@ class Cells:
 
 def cells_of(graph: Graph) -> Cells:
     """Return the nodes of a graph by cell; without cell labels a whole step is the cell."""
-    labelled = any("cell" in node.labels for node in graph.nodes)
+    labelled = {_phase(node) for node in graph.nodes if "cell" in node.labels}
     made = Cells(graph, through=_between_cells(graph) if labelled else set())
     rows: dict[Row, None] = {}
     steps: dict[Step, None] = {}
@@ -51,13 +51,13 @@ def cells_of(graph: Graph) -> Cells:
             if node.op:
                 made.ends.append(node.id)
             continue
-        step = (str(node.labels.get("phase", "")), node.step)
+        step = (_phase(node), node.step)
         steps[step] = None
-        if node.op and ("cell" in node.labels or not labelled):
+        if node.op and ("cell" in node.labels or step[0] not in labelled):
             row = (node.labels.get("layer"), node.labels.get("dir"))
             rows[row] = None
             made.home[node.id] = (row, step)
-            made.names[row] = str(node.labels.get("cell", "cell"))
+            made.names.setdefault(row, str(node.labels.get("cell", step[0] or "cell")))
         elif node.id in made.through:
             continue
         elif node.op and any(p in made.home or in_step(made.heads, step, p) for p in node.parents):
@@ -69,6 +69,10 @@ def cells_of(graph: Graph) -> Cells:
     made.steps = sorted(steps, key=lambda s: (phases.index(s[0]), s[1]))
     made.rows = sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
     return made
+
+
+def _phase(node: GraphNode) -> str:
+    return str(node.labels.get("phase", ""))
 
 
 def _between_cells(graph: Graph) -> set[int]:

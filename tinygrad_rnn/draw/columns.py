@@ -87,10 +87,15 @@ def _columns(graph: Graph, loose: set[int]) -> list[Column]:
             steps[(phase(node), node.step)].append(node.id)
     if not steps:
         return [Column(None, [node.id for node in unplaced])] if unplaced else []
-    before, after = _ends(graph, unplaced, steps)
+    early, after = _ends(graph, unplaced, steps)
+    before, between = _between(graph, early)
     phases = list(dict.fromkeys(key[0] for key in steps))
     keys = sorted(steps, key=lambda key: (phases.index(key[0]), key[1]))
     made = [Column(_step_label(*key), sorted(steps[key]), key[1], key[0]) for key in keys]
+    for name in phases:
+        if between.get(name):
+            last = max(i for i, column in enumerate(made) if column.phase == name)
+            made.insert(last + 1, Column("between", between[name], phase=name))
     made = [Column("before", before), *made] if before else made
     return [*made, Column("after", after)] if after else made
 
@@ -119,6 +124,22 @@ def _ends(
     return sorted(before), sorted(after)
 
 
+def _between(graph: Graph, early: list[int]) -> tuple[list[int], dict[str, list[int]]]:
+    """Return what comes before all steps, and what stands between two phases, by the first."""
+    source: dict[int, str] = {}
+    for node in graph.nodes:
+        for parent in node.parents:
+            if parent is not None and graph.nodes[parent].step is not None:
+                source[node.id] = phase(graph.nodes[parent])
+            elif parent is not None and parent in source:
+                source.setdefault(node.id, source[parent])
+    between: dict[str, list[int]] = defaultdict(list)
+    for i in early:
+        if i in source:
+            between[source[i]].append(i)
+    return [i for i in early if i not in source], between
+
+
 def _sort_edges(made: Plan) -> None:
     """Put each edge that is not inside one column among chips, states or gathers."""
     far: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -129,12 +150,23 @@ def _sort_edges(made: Plan) -> None:
         edge = (child.id, slot)
         home = made.where.get(parent.id)
         if home is None:
+            outer = {0, len(made.columns) - 1} | _first_steps(made)
             lone = parent.role == "state" and len(users[parent.id]) == 1
-            (made.states if lone else made.chips).add(edge)
+            ends = made.where[child.id] in outer
+            (made.states if lone and ends else made.chips).add(edge)
         elif home != made.where[child.id]:
             far[child.id].append(edge)
     for child_id, edges in far.items():
         _sort_far(made, child_id, edges)
+
+
+def _first_steps(made: Plan) -> set[int]:
+    """Return the first and the last column that is a step: beside them there is room."""
+    steps = [i for i, column in enumerate(made.columns) if column.step is not None]
+    if not steps:
+        return set()
+    last = steps[-1] == len(made.columns) - 1 or made.columns[-1].label == "after"
+    return {steps[0]} | ({steps[-1]} if last else set())
 
 
 def _sort_far(made: Plan, child: int, edges: list[tuple[int, int]]) -> None:

@@ -1,19 +1,21 @@
 """`draw(x)`: a drawing of whatever x is, that shows itself in a notebook and saves itself.
 
-x is a Tensor (or several), a function that returns one, or a Graph. Nothing is computed again and
-no `.grad` changes, except for a function, which is run once with its backward pass.
+x is a Tensor (or several), a function that returns one, or a Graph. No `.grad` changes. A
+function is run once, with its backward pass; of a Tensor whose backward pass was not recorded
+(`backward(record="norm")`), gradients are shown as absent.
 """
 
 from __future__ import annotations
 
 import html as markup
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..tensor import Tensor
+from ..tensor import Node, Tensor
 from . import dot, labels, raster, texts
 from .capture import FREED, Run, check_result, convert, graph_of, named, run
 from .errors import TOO_LARGE, USER_CODE, DrawError
@@ -250,10 +252,23 @@ def graph_of_run(
     if made.error is not None:
         return failure(made, names, title), made.error
     found = check_result(made.result, title)
-    flow = None
-    if backward and len(found) == 1 and not found[0].shape and found[0].requires_grad:
-        flow = backward_of(found[0])
-    return graph_of(found, names, title, flow), None
+    scalar = len(found) == 1 and not found[0].shape and found[0].requires_grad
+    with _own_gradients(made.nodes):
+        flow = backward_of(found[0]) if backward and scalar else None
+        return graph_of(found, names, title, flow), None
+
+
+@contextmanager
+def _own_gradients(nodes: Sequence[Node]) -> Iterator[None]:
+    """Let a backward pass of ours start from nothing, and give the reader's `.grad` back after."""
+    kept = [(node, node.grad) for node in nodes if node.op is None]
+    for node, _ in kept:
+        node.grad = None
+    try:
+        yield
+    finally:
+        for node, grad in kept:
+            node.grad = grad
 
 
 def backward_of(loss: Tensor) -> Any:

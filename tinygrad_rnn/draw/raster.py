@@ -85,8 +85,10 @@ def by_pygraphviz(dot: str, format: str, timeout: float = 30.0, positions: bool 
 
 
 def _piped(command: list[str], text: str, timeout: float) -> bytes:
+    fixed = os.environ | {"SOURCE_DATE_EPOCH": "0"}  # no date inside: the same bytes every time
+    data = text.encode("utf-8", "replace")
     try:
-        done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=timeout)
+        done = subprocess.run(command, input=data, capture_output=True, timeout=timeout, env=fixed)
     except subprocess.TimeoutExpired as error:
         raise TookTooLong from error
     if done.returncode != 0 or not done.stdout:

@@ -72,7 +72,7 @@ class _Stamper:
         self.bus: dict[int, float] = {}
 
     def _steps(self) -> list[int]:
-        return [i for i, c in enumerate(self.plan.columns) if c.label not in ("before", "after")]
+        return [i for i, c in enumerate(self.plan.columns) if c.step is not None or c.label is None]
 
     def scene(self) -> Scene:
         """Return the finished scene; edges of hidden steps are in `folded`."""

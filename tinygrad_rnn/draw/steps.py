@@ -11,11 +11,12 @@ from collections import Counter
 
 from .graph import Graph
 
-LAZY = ("transpose", "reshape", "getitem", "astype", "broadcast_to")
+PHASES = ("encoder", "decoder")
 
 
 def assign_steps(graph: Graph) -> Graph:
     """Return the graph, changed in place, with a `step` label wherever one is known."""
+    _name_phases(graph)
     if not graph.steps():
         infer_steps(graph)
     else:
@@ -23,6 +24,14 @@ def assign_steps(graph: Graph) -> Graph:
     _join_users(graph)
     _join_makers(graph)
     return graph
+
+
+def _name_phases(graph: Graph) -> None:
+    """Let the steps of an encoder and of a decoder count apart, where scopes have these names."""
+    for node in graph.nodes:
+        found = next((part for part in node.path if part.lower() in PHASES), None)
+        if found and "phase" not in node.labels and node.role != "param":
+            node.labels["phase"] = found.lower()
 
 
 def infer_steps(graph: Graph) -> None:
@@ -76,10 +85,11 @@ def _marks(graph: Graph) -> dict[int, int]:
 
 
 def _number_from_one(graph: Graph) -> None:
-    if min(graph.steps()) == 0:
-        for node in graph.nodes:
-            if node.step is not None:
-                node.labels["step"] = node.step + 1
+    """Count steps from 1, as the books do, in each phase whose first step is 0."""
+    zero = {node.labels.get("phase") for node in graph.nodes if node.step == 0}
+    for node in graph.nodes:
+        if node.step is not None and node.labels.get("phase") in zero:
+            node.labels["step"] = node.step + 1
 
 
 def _join_users(graph: Graph) -> None:

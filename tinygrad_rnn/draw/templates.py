@@ -226,4 +226,4 @@ def _sources(plan: Plan) -> list[tuple[tuple[int, int], int]]:
 
 
 def column_title(column: Column) -> str:
-    return "" if column.label in (None, "before", "after") else str(column.label)
+    return "" if column.label in (None, "before", "between", "after") else str(column.label)

@@ -27,7 +27,7 @@ from .strips import flow_view, params_view
 
 VIEWS = ("arch", "rolled", "cell", "gate", "op", "flow", "params", "backward", "diff", "table")
 OP_LIMIT, GATE_LIMIT = 300, 3_000
-ELEMENTS, MOST_OPS, PLAIN_OPS = 6_000, 12_000, 4_000
+ELEMENTS, MOST_OPS, PLAIN_OPS = 6_000, 5_000, 4_000
 CELL_COLUMNS = 40
 BYTES_PER_ELEMENT = 125
 
