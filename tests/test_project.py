@@ -122,7 +122,7 @@ def test_the_commands_of_the_readme_exist():
 
 
 def test_links_to_files_resolve():
-    for document in ROOT.glob("*.md"):
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("t*/**/*.md")]:
         targets = re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))
-        lacking = [t for t in targets if not (ROOT / t).exists()]
+        lacking = [t for t in targets if not (document.parent / t).exists()]
         assert not lacking, f"{document.name} points to {lacking}"
