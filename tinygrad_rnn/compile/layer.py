@@ -33,6 +33,7 @@ from .ir import Step, Uncompilable
 from .passes import PASSES, optimise
 from .phases import PHASES
 from .program import Program
+from .rows import PRODUCTS
 from .scan import Kernel, Run, run_scan, unpack
 
 KEPT_KERNELS = 16
@@ -328,12 +329,13 @@ def report(kernel: Kernel) -> str:
     lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
     for name, step in kernel.history:
         order = [i for i in step.order() if i.args]
-        products = sum(i.op == "matmul" for i in order)
+        products = sum(i.op in PRODUCTS for i in order)
         lines.append(f"  {name:10s}{len(order):4d} instructions, {products} products")
     p = kernel.program
     for name in PHASES:
         ops = [i.op for i in p.order if i.args and p.phase[i] == name]
-        lines.append(f"  {name:10s}{len(ops):4d} of them, {ops.count('matmul')} products")
+        products = sum(op in PRODUCTS for op in ops)
+        lines.append(f"  {name:10s}{len(ops):4d} of them, {products} products")
     return "\n".join(lines)
 
 
