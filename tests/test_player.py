@@ -242,6 +242,15 @@ def test_formulas_read_like_the_book() -> None:
     assert read("[a,x]") == "[a⟨3⟩, x⟨4⟩]"
 
 
+def test_words_written_once_are_those_of_every_node() -> None:
+    graph = fold_sums(lstm(20).graph)
+    data = model_data(model(lstm(20).graph))
+    for node in graph.nodes:
+        if node.op:
+            told = data["wording"][data["words_of"][node.id]]
+            assert list(told) == [formula(graph, node), *rules(graph, node)]
+
+
 def test_constants_are_found_from_the_numbers() -> None:
     x = tensor(np.array([0.25, 0.5]), requires_grad=True, name="x")
     from tinygrad_rnn.draw.capture import convert, run

@@ -21,6 +21,7 @@ from . import wording
 from .fold import fold_sums, to_cells
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
+from .player_excerpt import Excerpt, excerpt
 from .player_levels import levels
 from .truncation import Cut, truncations
 
@@ -189,7 +190,8 @@ def model_data(model: Model) -> dict[str, Any]:
     shapes, shape_of = _numbered([node.shape for node in nodes])
     dtypes, dtype_of = _numbered([node.dtype for node in nodes])
     labels, label_of = _numbered([_labels(node) for node in nodes])
-    words, words_of = _numbered([_words(graph, node) for node in nodes])
+    short_form = excerpt(graph)
+    words, words_of = _numbered(_all_words(graph, short_form))
     data |= {"ops": ops, "op": op_of, "shapes": shapes, "shape_of": shape_of}
     data |= {"dtypes": dtypes, "dtype_of": dtype_of, "labels": labels, "label_of": label_of}
     data |= {"wording": words, "words_of": words_of}
@@ -203,7 +205,7 @@ def model_data(model: Model) -> dict[str, Any]:
     data["order"] = graph.order
     data["last"] = max(graph.steps(), default=0)
     data["rows"] = state_rows(graph)
-    data["levels"] = levels(graph)
+    data["levels"] = levels(short_form)
     data["cuts"] = [_cut(cut, graph) for cut in model.cuts]
     return data
 
@@ -221,24 +223,44 @@ def _labels(node: GraphNode) -> tuple[str, ...]:
     return (clean(" / ".join(node.path), 60), *(clean(label) for label in labels))
 
 
-def _words(graph: Graph, node: GraphNode) -> tuple[str, ...]:
-    return (wording.formula(graph, node), *wording.rules(graph, node)) if node.op else ("",)
+def _all_words(graph: Graph, short_form: Excerpt) -> list[tuple[str, ...]]:
+    """Return formula and rules of every node, written once for steps that are alike."""
+    twins = short_form.models()
+    made: list[tuple[str, ...]] = [("",)] * len(graph)
+    for node in sorted(graph.nodes, key=lambda node: node.id in twins):
+        twin = twins.get(node.id)
+        if twin is not None and _reads_like(node, graph.nodes[twin], graph, made):
+            made[node.id] = made[twin]
+        elif node.op:
+            made[node.id] = (wording.formula(graph, node), *wording.rules(graph, node))
+    return made
 
 
-def short(value: float | None, digits: int = 5) -> float | str | None:
+def _reads_like(a: GraphNode, b: GraphNode, graph: Graph, made: Sequence[tuple[str, ...]]) -> bool:
+    """True if all that two nodes refer to is equally far away, and itself reads alike."""
+    for p, q in zip(a.parents, b.parents, strict=True):
+        if p is None or q is None:
+            return False
+        fixed = graph.nodes[p].role in ("param", "const")
+        if made[p] != made[q] or (p != q if fixed else p - a.id != q - b.id):
+            return False
+    return True
+
+
+def short(value: float | None, form: str = "%.5g") -> float | str | None:
     """Return a number with few digits; what JSON cannot hold becomes a word."""
     if value is None or isinstance(value, str):
         return value
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
-    rounded = float(f"{value:.{digits}g}")
-    return int(rounded) if rounded == int(rounded) and abs(rounded) < 1e5 else rounded
+    rounded = float(form % value)
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e5 else rounded
 
 
 def _columns(stats: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     columns: dict[str, Any] = {
-        key: [short(each.get(key), digits) if each else None for each in stats]
-        for key, digits in (("norm", 5), ("min", 3), ("max", 3), ("mean", 3))
+        key: [short(each.get(key), form) if each else None for each in stats]
+        for key, form in (("norm", "%.5g"), ("min", "%.3g"), ("max", "%.3g"), ("mean", "%.3g"))
     }
     return columns | {"sample": []}
 
@@ -251,9 +273,9 @@ def _cut(cut: Cut, graph: Graph) -> dict[str, Any]:
     return {
         "k": cut.k,
         "edges": cut.detached,
-        "g": [short(cut.nodes.get(node.id), 4) for node in graph.nodes],
+        "g": [short(cut.nodes.get(node.id), "%.4g") for node in graph.nodes],
         "e": [_edges(cut.edges, node) for node in graph.nodes],
-        "cos": {str(key): short(value, 4) for key, value in cut.cosines.items()},
+        "cos": {str(key): short(value, "%.4g") for key, value in cut.cosines.items()},
     }
 
 
@@ -265,7 +287,7 @@ def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> bool:
     sizes = [len(sample) for part in both for sample in part]
     most = next((n for n in SAMPLES if _bytes(sizes, n) < room - 6 * len(graph)), 0)
     for key, part in zip(("v", "g"), both, strict=True):
-        cut = [[short(value, 4) for value in sample[:most]] for sample in part] if most else []
+        cut = [[short(value, "%.4g") for value in sample[:most]] for sample in part] if most else []
         data[key]["sample"] = [sample or 0 for sample in cut]
     return most > 0
 

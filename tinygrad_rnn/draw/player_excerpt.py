@@ -27,6 +27,14 @@ class Excerpt:
     ids: list[int]
     like: list[int]  # column of base → the kept column of base that looks like it
 
+    def models(self) -> dict[int, int]:
+        """Return node → the node at its place in the column that looks the same."""
+        columns, same = self.drawn.columns, {}
+        for index, model in enumerate(self.like):
+            if model != index:
+                same |= dict(zip(columns[index].ids, columns[model].ids, strict=True))
+        return same
+
     def twins(self, column: int) -> dict[int, int]:
         """Return, for the nodes that the twin of a column shows, what this column has instead."""
         columns, nodes = self.drawn.columns, self.base.nodes

@@ -14,7 +14,7 @@ from typing import Any
 from .fold import LEVELS
 from .graph import Graph
 from .labels import clean
-from .player_excerpt import Excerpt, excerpt
+from .player_excerpt import Excerpt
 from .scene import Box, Frame, Scene, Wire
 from .stamp import Options, unrolled
 
@@ -22,9 +22,8 @@ MARGIN = 8.0
 COARSE = ("cell", "gate")
 
 
-def levels(graph: Graph) -> dict[str, Any]:
+def levels(short: Excerpt) -> dict[str, Any]:
     """Return a picture book per level of detail, the coarsest first; only those that differ."""
-    short = excerpt(graph)
     made = {}
     for name in COARSE:
         folded = LEVELS[name](short.graph)
