@@ -256,3 +256,23 @@ def test_names_of_public_things():
 
     for name in package.__all__:
         assert getattr(package, name) is not None
+
+
+def test_the_compilers_passes_are_graphs_like_any_other():
+    from tinygrad_rnn import nn
+    from tinygrad_rnn.compile import PASSES, compile
+    from tinygrad_rnn.draw import compiled_graphs
+
+    fast = compile(nn.LSTM(3, 4, seed=0), backend="numpy")
+    with pytest.raises(DrawError, match="nothing is compiled yet"):
+        compiled_graphs(fast)
+    x = tg.tensor(np.random.default_rng(0).normal(size=(3, 2, 3)).astype(np.float32))
+    fast(x)[0].sum().backward()
+    graphs = compiled_graphs(fast)
+    assert list(graphs) == ["captured", *PASSES]
+    assert len(graphs["share"]) < len(graphs["captured"])
+    scene = draw(fast).scene
+    assert [f.label for f in scene.frames if f.kind == "band"] == ["backward", "forward"]
+    assert any(box.lines[0] == "∂L/∂W0" for box in scene.boxes)
+    changes = draw(graphs["captured"], view="diff", against=graphs["merge"]).svg
+    assert "◧ only in" in changes and "◨ only in" in changes

@@ -9,5 +9,6 @@ from __future__ import annotations
 from .drawing import Drawing, draw
 from .errors import DrawError
 from .graph import Graph, GraphError, GraphNode
+from .programs import compiled_graphs
 
-__all__ = ["DrawError", "Drawing", "Graph", "GraphError", "GraphNode", "draw"]
+__all__ = ["DrawError", "Drawing", "Graph", "GraphError", "GraphNode", "compiled_graphs", "draw"]

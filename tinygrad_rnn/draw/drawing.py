@@ -21,6 +21,7 @@ from .capture import FREED, Run, check_result, convert, graph_of, named, run
 from .errors import TOO_LARGE, USER_CODE, DrawError
 from .failing import failure
 from .graph import Graph
+from .programs import compiled_graphs, is_compiled
 from .scene import Scene
 from .svg import svg
 from .views import Settings, prepared, scene_of, view_of
@@ -238,6 +239,8 @@ def draw(x: Any, view: str = "auto", against: Any = None, **wishes: Any) -> Draw
 def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, Exception | None]:
     if isinstance(x, Graph):
         return x, None
+    if is_compiled(x):
+        return list(compiled_graphs(x).values())[-1], None
     if callable(x) and not isinstance(x, Tensor):
         title = getattr(x, "__name__", type(x).__name__)
         return graph_of_run(run(x), str(title), names)

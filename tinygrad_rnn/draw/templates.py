@@ -193,7 +193,7 @@ class _Builder:
 def _band_label(name: tuple[object, object], deep: bool, both: bool) -> str:
     layer, way = name
     words = {"fwd": "forward →", "rev": "reverse ←"}.get(str(way), "") if both else ""
-    text = f"layer {layer + 1 if isinstance(layer, int) else layer}" if deep else ""
+    text = layer if isinstance(layer, str) else f"layer {layer + 1}" if deep else ""  # type: ignore[operator]
     return labels.clean(", ".join(filter(None, (text, words))))
 
 
