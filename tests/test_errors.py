@@ -178,6 +178,17 @@ wrong(lambda: tg.linspace(0, 1, -2), ValueError, "non-negative", "-2")
 wrong(lambda: tg.set_default_dtype(np.int32), TypeError, "floating-point", "int32")
 wrong(lambda: tg.set_default_dtype("complex64"), TypeError, "floating-point", "complex64")
 
+wrong(lambda: real(2).astype("complex64"), TypeError, "astype", "complex64")
+wrong(lambda: real(2).to(object), TypeError, "astype", "object")
+wrong(lambda: real(6).reshape(3.5, 2), TypeError, "float")
+wrong(lambda: tg.where(real(2), 1.0, 0.0), TypeError, "where", "booleans", "float64")
+wrong(lambda: tg.masked_fill(real(2), tensor([0, 1]), 0.0), TypeError, "booleans", "int64")
+wrong(lambda: ~tensor([1, 2]), TypeError, "booleans", "int64", "logical_not")
+wrong(lambda: real(2).register_hook(3), TypeError, "function", "int")
+wrong(lambda: tg.Generator(0).bernoulli((2,), 1.5), ValueError, "between 0 and 1", "1.5")
+wrong(lambda: tg.Generator(0).permutation(-1), ValueError, "-1")
+wrong(lambda: tg.conv2d(real(1, 1, 4, 4), real(1, 1, 3, 3), padding="same"), ValueError, "'same'")
+
 # Losses
 LOSSES = (
     "mse_loss",

@@ -197,6 +197,20 @@ def test_logic_operators_are_for_booleans():
             call()
 
 
+def test_comparing_with_what_is_no_number_is_python_s_answer():
+    x = tensor([1.0, 2.0])
+    assert (x == None) is False and (x != "a") is True  # noqa: E711
+    assert x in (None, x) and (x == np.array([1.0, 3.0])).tolist() == [True, False]
+
+
+def test_whole_numbers_carry_no_gradient():
+    x = tensor([1.5, 2.5], requires_grad=True)
+    for dtype in (np.int64, bool):
+        assert not x.astype(dtype).requires_grad
+    (x * x.astype(np.int64)).sum().backward()
+    assert x.grad.tolist() == [1, 2]
+
+
 # Devices
 def test_moving_there_and_back(library):
     x = tensor(np.arange(3.0), requires_grad=True)

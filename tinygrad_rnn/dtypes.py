@@ -52,6 +52,9 @@ def typed_floats(arrays: list) -> list:
 def branches(arrays: list) -> list:
     """The inputs of `where`: a condition, and two values that come to one dtype."""
     condition, a, b = arrays
+    kind = getattr(condition, "dtype", np.dtype(type(condition)))
+    if kind.kind != "b":
+        raise TypeError(f"expected a condition of booleans, got {kind}; compare first")
     if {type(a), type(b)} in ({float}, {float, int}):
         return [condition, _cast(a, get_default_dtype()), _cast(b, get_default_dtype())]
     return (

@@ -258,6 +258,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 
 def _pair(value: Any) -> tuple[int, int]:
+    if isinstance(value, str):
+        raise ValueError(f"expected a number or a pair of numbers, not {value!r}")
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 
 

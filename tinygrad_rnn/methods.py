@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import functions, indexing, ops, products, reductions, shapes
+from .backend import is_array
 from .context import is_grad_enabled
 from .tensor import Tensor
 
@@ -79,7 +80,12 @@ def in_place(function: Callable, name: str) -> Callable:
 
 def astype(x: Tensor, dtype: Any) -> Tensor:
     """The values in another dtype, gradients in the old one."""
-    return x if x.dtype == np.dtype(dtype) else ops.astype(x, dtype=np.dtype(dtype))
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"astype: a tensor holds real numbers or booleans, not {dtype}")
+    if dtype.kind != "f":
+        x = x.detach()  # whole numbers have no slope
+    return x if x.dtype == dtype else ops.astype(x, dtype=dtype)
 
 
 def matrix_t(x: Tensor) -> Tensor:
@@ -94,6 +100,16 @@ def reversed_axes(x: Tensor) -> Tensor:
 
 def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
     return ops.where(condition, x, other)
+
+
+def of_numbers(function: Callable) -> Callable:
+    """== and !=, which Python answers itself for what is no number: `x == None` is False."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        fits = isinstance(b, (Tensor, int, float, np.generic)) or is_array(b)
+        return function(a, b) if fits else NotImplemented
+
+    return apply
 
 
 def of_booleans(function: Callable, name: str) -> Callable:
@@ -115,7 +131,7 @@ for _name, _function in BINARY.items():
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
     setattr(Tensor, f"__i{_name}__", in_place(_function, f"__i{_name}__"))
 for _name, _function in COMPARE.items():
-    setattr(Tensor, f"__{_name}__", _function)
+    setattr(Tensor, f"__{_name}__", _function if _name[0] in "lg" else of_numbers(_function))
 for _name, _function in LOGIC.items():
     _function = of_booleans(_function, f"__{_name}__")
     setattr(Tensor, f"__{_name}__", _function)

@@ -54,6 +54,8 @@ class Generator:
     def bernoulli(self, shape: Sequence[int], p: float, dtype: Any = None,
                   device: str | None = None) -> Tensor:  # fmt: skip
         """1 with probability p, else 0."""
+        if not 0 <= p <= 1:
+            raise ValueError(f"bernoulli: p must be between 0 and 1, got {p}")
         return self._draw(self._note().random(tuple(shape)) < p, dtype, device)
 
     def integers(self, low: int, high: int, shape: Sequence[int] = ()) -> Tensor:
@@ -61,4 +63,6 @@ class Generator:
         return self._draw(self._note().integers(low, high, tuple(shape)), np.int64)
 
     def permutation(self, n: int) -> Tensor:
+        if n < 0:
+            raise ValueError(f"permutation: n must not be negative, got {n}")
         return self._draw(self._note().permutation(n), np.int64)

@@ -6,6 +6,7 @@ kin return a new Tensor.
 
 from __future__ import annotations
 
+import operator
 from builtins import all as all_true
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -35,7 +36,7 @@ def axis_of(x: Any, axis: int, extra: int = 0) -> int:
 
 def _sizes(shape: tuple) -> tuple[int, ...]:
     nested = len(shape) == 1 and isinstance(shape[0], (tuple, list))
-    return tuple(int(n) for n in (shape[0] if nested else shape))
+    return tuple(operator.index(n) for n in (shape[0] if nested else shape))
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
