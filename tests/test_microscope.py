@@ -212,3 +212,16 @@ def test_every_plot_draws():
     assert len(lags.plot_matrix(plt.figure().add_subplot()).images) == 1
     assert len(microscope.heat_map(np.tril(np.ones((3, 3)))).images) == 1
     plt.close("all")
+
+
+def test_the_microscope_works_on_every_array_library(library):
+    model = nn.LSTM(I, H, dtype=np.float64, device=library.device, seed=0)
+    x = library.tensor(data(T, B, I).numpy())
+    report = microscope.bptt(model(x)[0].sum(), model)
+    total = report.per_step("weight_hh_l0").sum(0)
+    np.testing.assert_allclose(total, library.numpy(model.weight_hh_l0.grad), atol=1e-12)
+    assert report.norms("c").shape == (T,)
+    cell = nn.LSTMCell(I, H, dtype=np.float64, seed=0)
+    here = microscope.lags(model.cells[0][0], x[:, 0])
+    there = microscope.lags(cell, data(T, B, I)[:, 0])
+    np.testing.assert_allclose(here.matrix, there.matrix, atol=1e-12)

@@ -153,3 +153,18 @@ def test_a_delay_line_remembers_exactly_its_length():
     assert (capacity[5:] < 0.05).all()
     with pytest.raises(ValueError, match="measured with one input, the cell has 2"):
         memory_capacity(nn.RNNCell(2, 3), 5)
+
+
+def test_networks_run_on_every_array_library(library):
+    x, y = one_step_ahead(150)
+    here = EchoState(1, 20, 1, leak=0.3, dtype=np.float64, device=library.device, seed=0)
+    there = EchoState(1, 20, 1, leak=0.3, dtype=np.float64, seed=0)
+    a, b = (library.tensor(v.numpy()) for v in (x, y))
+    got = here.fit(a, b, washout=20)(a)[0]
+    want = there.fit(x, y, washout=20)(x)[0]
+    np.testing.assert_allclose(library.numpy(got), want.detach().numpy(), atol=1e-6)
+    assert library.numpy(here.generate(a[:1], 3)).shape == (3, 1, 1)
+    cells = here.layer.cells[0][0], there.layer.cells[0][0]
+    distances = [echo_state_test(c, v) for c, v in zip(cells, (a, x), strict=True)]
+    np.testing.assert_allclose(*distances, atol=1e-12)
+    np.testing.assert_allclose(*(memory_capacity(c, 3, steps=100) for c in cells), atol=1e-9)

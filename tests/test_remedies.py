@@ -357,3 +357,18 @@ def test_losses_may_be_missing_and_windows_must_fit():
     for k1, k2 in ((0, 1), (3, 2)):
         with pytest.raises(ValueError, match=f"need 1 <= k1 <= k2, got k1={k1}, k2={k2}"):
             nn.tbptt(layer, [x], lambda out, t: None, k1, k2)
+
+
+def test_windows_and_penalties_run_on_every_array_library(library):
+    layer = nn.LSTM(2, 3, dtype=np.float64, device=library.device, seed=0)
+    x = library.tensor(np.random.default_rng(0).normal(size=(4, 2, 2)))
+    total, _ = nn.tbptt(layer, [x[t : t + 1] for t in range(4)], lambda out, t: out.sum(), 1, 2)
+    assert layer.weight_hh_l0.grad.device == library.device
+    assert total == pytest.approx(layer(x)[0].sum().item())
+    states = []
+    for t in range(4):
+        states.append(layer.cells[0][0](x[t], states[-1] if states else None))
+    hidden = [h for h, _ in states]
+    omega = nn.vanishing_penalty((hidden[-1] * hidden[-1]).sum(), hidden)
+    omega.backward()
+    assert omega.item() >= 0 and omega.device == library.device

@@ -61,17 +61,22 @@ class Recurrent(Module):
         self._observers: list[Callable] = []
         if isinstance(cell, Cell) or not callable(cell):
             layers: Any = cell if isinstance(cell, (list, tuple)) else [cell]
-            cells = [c if isinstance(c, (list, tuple)) else [c] for c in layers]
+            cells = [list(c) if isinstance(c, (list, tuple)) else [c] for c in layers]
         else:
-            cells, size = [], input_size
             options |= {"seed": self.generator} if takes_seed(cell) else {}
-            for _ in range(num_layers):
-                directions = range(2 if bidirectional else 1)
-                cells.append([cell(size, hidden_size, **options) for _ in directions])
-                size = self._width(cells[-1])
+            make = lambda size: cell(size, hidden_size, **options)
+            cells = self._built(make, input_size, num_layers, 2 if bidirectional else 1)
         if zoneout:
             cells = [[Zoneout(c, zoneout, seed=self.generator) for c in pair] for pair in cells]
-        self.cells: list[list[Cell]] = [list(pair) for pair in cells]
+        self.cells: list[list[Cell]] = cells
+
+    def _built(self, make: Callable, size: Any, layers: int, sides: int) -> list[list[Cell]]:
+        """[layer][direction] of new cells, each as wide as what the layer below gives."""
+        cells: list[list[Cell]] = []
+        for _ in range(layers):
+            cells.append([make(size) for _ in range(sides)])
+            size = self._width(cells[-1])
+        return cells
 
     # Shape of the stack
     @property
