@@ -62,9 +62,9 @@ bench: $(DEV_READY)
 	@$(PY) tools/bench.py $(ARGS)
 
 pictures: $(RUN_READY)
-	@mkdir -p pictures
-	@$(foreach p,$(PICTURES),echo "picture  pictures/$(p).svg" && \
-	  $(PY) tools/draw_graph.py $($(p)_IS) --engine builtin -o pictures/$(p).svg && ) true
+	@mkdir -p tutorials/pictures
+	@$(foreach p,$(PICTURES),echo "picture  tutorials/pictures/$(p).svg" && \
+	  $(PY) tools/draw_graph.py $($(p)_IS) --engine builtin -o tutorials/pictures/$(p).svg && ) true
 
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
