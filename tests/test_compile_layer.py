@@ -79,6 +79,25 @@ def test_second_derivatives_unroll_by_themselves() -> None:
         assert np.allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+def test_second_derivatives_see_the_masks_that_were_drawn() -> None:
+    found = []
+    for compiled in (False, True):
+        layer = LSTM(2, 3, seed=7, recurrent_dropout=0.5, zoneout=0.3).double()
+        run, x = layer.compile("numpy") if compiled else layer, tensor(inputs(3, 2, 2))
+        x.requires_grad_()
+        (g,) = grad((run(x)[0] ** 2).sum(), x, create_graph=True)
+        found.append(grad((g**2).sum(), x)[0]._array)
+    assert np.allclose(*found, atol=1e-12)
+
+
+def test_a_function_exchanged_for_another_is_noticed() -> None:
+    layer = layer_of("rnn", 2, 3, np.float64)
+    fast, x = compile(layer, "numpy"), tensor(inputs(3, 2, 2))
+    fast(x)
+    layer.cells[0][0].nonlinearity = lambda a: a * 0.5
+    assert np.allclose(fast(x)[0]._array, layer(x)[0]._array, atol=1e-12)
+
+
 def test_without_gradients_nothing_is_recorded() -> None:
     layer = layer_of("lstm", 3, 4, np.float64)
     fast, x = compile(layer, "numpy"), tensor(inputs(4, 2, 3))

@@ -1,9 +1,11 @@
-"""A step program as a picture: DOT text, grouped by when each instruction runs."""
+"""A step program for people: DOT text grouped by when things run, and a table of counts."""
 
 from __future__ import annotations
 
 from .ir import LEAVES, Instr, Step, names_of
 from .phases import PHASES, place
+from .rows import PRODUCTS
+from .scan import Kernel
 
 HEAVY = ("matmul", "product_add", "accumulate")
 
@@ -28,3 +30,18 @@ def _look(i: Instr, names: dict[Instr, str]) -> str:
     label = names[i] if i.op in LEAVES else i.op
     sizes = "×".join(map(str, i.shape))
     return f'label="{label}\\n{sizes}", shape={shape}' + (", style=bold" if i.op in HEAVY else "")
+
+
+def report(kernel: Kernel) -> str:
+    """Instructions and matrix products after each pass, and where they run."""
+    lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
+    for name, step in kernel.history:
+        order = [i for i in step.order() if i.args]
+        products = sum(i.op in PRODUCTS for i in order)
+        lines.append(f"  {name:10s}{len(order):4d} instructions, {products} products")
+    p = kernel.program
+    for name in PHASES:
+        ops = [i.op for i in p.order if i.args and p.phase[i] == name]
+        products = sum(op in PRODUCTS for op in ops)
+        lines.append(f"  {name:10s}{len(ops):4d} of them, {products} products")
+    return "\n".join(lines)

@@ -26,10 +26,8 @@ SPARE = 4  # so many unused workspaces are kept for the next calls
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
 
-    def __init__(
-        self, program: Program, loops: Any, unrolled: Callable, history: list, seconds: float
-    ):
-        self.program, self.loops, self.unrolled = program, loops, unrolled
+    def __init__(self, program: Program, loops: Any, history: list, seconds: float):
+        self.program, self.loops = program, loops
         self.history, self.seconds = history, seconds
         self.spare: list[Any] = []
 
@@ -46,8 +44,8 @@ class Kernel:
 class Run:
     """One call: it owns a workspace from the forward loop until nobody can ask for gradients."""
 
-    def __init__(self, kernel: Kernel):
-        self.kernel = kernel
+    def __init__(self, kernel: Kernel, unrolled: Callable):
+        self.kernel, self.unrolled = kernel, unrolled
         self.space: Any = None
         self.fresh = False  # the forward loop's values are there, not yet overwritten
         self.gradients: tuple[Any, dict[int, Any]] = (None, {})
@@ -162,7 +160,7 @@ def scan_rule(k: int, g: Any, y: Any, *inputs: Any, run: Run) -> Any:
     asked, found = run.gradients
     if asked is not g or k not in found:
         again = isinstance(g, Tensor)
-        found = dict(enumerate(run.kernel.unrolled(inputs, g) if again else run.backward(g)))
+        found = dict(enumerate(run.unrolled(inputs, g) if again else run.backward(g)))
         run.gradients = (g, found)
     share = found.pop(k)
     return zero(g) if share is None else share
