@@ -147,7 +147,7 @@ class LSTMCell(Gated):
         **shared: Any,
     ):
         _one_of("peephole", peephole, (None, "diagonal", "full"))
-        if not 0 <= proj_size < hidden_size:
+        if not 0 <= proj_size < max(hidden_size, 1):
             raise ValueError(
                 f"proj_size must be in [0, hidden_size={hidden_size}), got {proj_size}"
             )
