@@ -15,11 +15,11 @@ from player_graphs import Recorded, recorded
 
 from tinygrad_rnn import scope, tanh, tensor
 from tinygrad_rnn.draw import book, player_excerpt
-from tinygrad_rnn.draw import player as player_module
 from tinygrad_rnn.draw.capture import graph_of
 from tinygrad_rnn.draw.fold import fold_sums
 from tinygrad_rnn.draw.graph import Graph, GraphNode
-from tinygrad_rnn.draw.player import LIMIT, PlayerError, model, model_data, player, short
+from tinygrad_rnn.draw.player import PlayerError, model, player
+from tinygrad_rnn.draw.player_data import LIMIT, fitted, json_text, model_data, short
 from tinygrad_rnn.draw.truncation import state_edges, truncations
 from tinygrad_rnn.draw.wording import WORDS, formula, rule, rules
 
@@ -196,17 +196,17 @@ def test_graph_without_backward_or_steps_or_nodes_still_plays() -> None:
 
 
 def test_data_is_cut_to_the_limit_in_steps_that_are_told() -> None:
-    whole, _ = player_module._fitted(model(lstm().graph), LIMIT)
+    whole, _ = fitted(model(lstm().graph), LIMIT)
     assert whole["v"]["sample"][0] and "min" in whole["v"]
-    size = len(player_module._json(model_data(model(lstm().graph))))
-    bare, _ = player_module._fitted(model(lstm().graph), size - 100)
+    size = len(json_text(model_data(model(lstm().graph))))
+    bare, _ = fitted(model(lstm().graph), size - 100)
     assert "min" not in bare["v"]
     assert bare["notes"][-1].startswith("Only norms are kept")
-    folded, _ = player_module._fitted(model(lstm(30).graph), 40_000)
+    folded, _ = fitted(model(lstm(30).graph), 40_000)
     assert folded["notes"][0] == "Folded to cells: the graph has 793 ops."
     assert len(folded["op"]) < 200
     with pytest.raises(PlayerError, match=r"33 ops; the player would need .* MB"):
-        player_module._fitted(model(lstm(5).graph), 1000)
+        fitted(model(lstm(5).graph), 1000)
 
 
 def test_pictures_do_not_grow_with_the_number_of_steps() -> None:

@@ -13,7 +13,8 @@ from player_graphs import Recorded, recorded
 
 from tinygrad_rnn.draw.graph import Graph, GraphNode
 from tinygrad_rnn.draw.notebook import Frame
-from tinygrad_rnn.draw.player import model, model_data, player
+from tinygrad_rnn.draw.player import model, player
+from tinygrad_rnn.draw.player_data import model_data
 
 pytestmark = [
     pytest.mark.browser,

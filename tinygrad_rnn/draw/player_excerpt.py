@@ -29,7 +29,8 @@ class Excerpt:
 
     def models(self) -> dict[int, int]:
         """Return node → the node at its place in the column that looks the same."""
-        columns, same = self.drawn.columns, {}
+        columns = self.drawn.columns
+        same: dict[int, int] = {}
         for index, model in enumerate(self.like):
             if model != index:
                 same |= dict(zip(columns[index].ids, columns[model].ids, strict=True))
