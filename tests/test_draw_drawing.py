@@ -276,3 +276,61 @@ def test_the_compilers_passes_are_graphs_like_any_other():
     assert any(box.lines[0] == "∂L/∂W0" for box in scene.boxes)
     changes = draw(graphs["captured"], view="diff", against=graphs["merge"]).svg
     assert "◧ only in" in changes and "◨ only in" in changes
+
+
+def test_a_layer_is_drawn_over_random_data():
+    from tinygrad_rnn import nn
+
+    graph = draw(nn.GRU(2, 3, seed=0)).graph
+    assert graph.steps() == [1, 2, 3] and graph.has_gradients
+    assert draw(nn.LSTMCell(2, 3, seed=0)).graph.steps() == [1, 2, 3]
+
+
+def test_a_function_that_ran_backward_itself_is_drawn_without_gradients():
+    w = tg.tensor([2.0], requires_grad=True)
+
+    def train():
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    graph = draw(train).graph
+    assert graph.notes == [
+        "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
+    ]
+    assert not graph.has_gradients and len(graph) == 3
+
+
+def test_backward_without_record_is_told():
+    loss, _ = loss_of()
+    loss.backward()
+    assert any('without record="norm"' in note for note in draw(loss).graph.notes)
+
+
+def test_drawing_a_function_gives_its_gradients_back():
+    loss, w = loss_of()
+
+    def again():
+        return (w * 2).sum()
+
+    loss.backward()
+    before = w.grad.numpy()
+    graph = draw(again).graph
+    np.testing.assert_array_equal(w.grad.numpy(), before)
+    assert graph.has_gradients and not graph.notes
+
+
+def test_full_values_are_small_heat_maps():
+    loss, _ = loss_of()
+
+    def mine():
+        return loss_of()[0]
+
+    scene = draw(mine, values="full").scene
+    hidden = [b for b in scene.boxes if b.lines[0] == "tanh"]
+    assert len(hidden) == 3 and all(b.lift > 0 for b in hidden)
+    inside = [
+        p for p in scene.above for b in hidden if abs(p.x - b.x) < b.w and abs(p.y - b.y) < b.h
+    ]
+    assert len(inside) >= 2 * len(hidden)
+    assert not draw(mine).scene.above

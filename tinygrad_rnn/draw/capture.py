@@ -25,7 +25,8 @@ from .names import name_nodes
 from .steps import assign_steps
 
 SAMPLE = 64
-FREED = "the graph was freed by backward(); call backward(keep_graph=True) or draw first."
+FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
+NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
 
 
 @dataclass(slots=True)
@@ -143,7 +144,8 @@ def convert(
     name_nodes(graph)
     _uses(graph, flow, nodes)
     if not graph.has_gradients:
-        graph.notes.append(NOT_RUN)
+        ran = any(node.op is None and node.grad is not None for node in nodes)
+        graph.notes.append(NOT_KEPT if ran else NOT_RUN)
     return graph.validate()
 
 

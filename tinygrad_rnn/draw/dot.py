@@ -13,7 +13,7 @@ from . import labels
 from .columns import Plan, plan
 from .graph import Graph, GraphNode
 from .palette import THEMES, Scale, Theme
-from .scene import Box, Point, Scene
+from .scene import Box, Patch, Point, Scene
 from .svg import num
 
 GATHERED = 6
@@ -204,6 +204,7 @@ def dot_scene(scene: Scene) -> str:
     ]
     lines += _backgrounds(scene, high)
     lines += [_pinned_box(i, box, scene, high) for i, box in enumerate(scene.boxes)]
+    lines += [_pinned_patch(f"a{i}", patch, high) for i, patch in enumerate(scene.above)]
     lines += _pinned_words(scene, high)
     lines += _pinned_wires(scene, high)
     return "\n".join([*lines, "}"]) + "\n"
@@ -220,13 +221,15 @@ def _backgrounds(scene: Scene, high: float) -> list[str]:
             f' {_size(frame.w, frame.h)} style="{style}" fillcolor="{fill}"'
             f' color="{scene.theme.edge}"];'
         )
-    for i, patch in enumerate(scene.patches):
-        lines.append(
-            f" p{i} [shape=box {_at(patch.x + patch.w / 2, patch.y + patch.h / 2, high)}"
-            f' {_size(patch.w, patch.h)} color="{patch.fill}" fillcolor="{patch.fill}"'
-            " penwidth=0];"
-        )
+    lines += [_pinned_patch(f"p{i}", patch, high) for i, patch in enumerate(scene.patches)]
     return lines
+
+
+def _pinned_patch(name: str, patch: Patch, high: float) -> str:
+    return (
+        f" {name} [shape=box {_at(patch.x + patch.w / 2, patch.y + patch.h / 2, high)}"
+        f' {_size(patch.w, patch.h)} color="{patch.fill}" fillcolor="{patch.fill}" penwidth=0];'
+    )
 
 
 def _pinned_box(i: int, box: Box, scene: Scene, high: float) -> str:
@@ -235,6 +238,7 @@ def _pinned_box(i: int, box: Box, scene: Scene, high: float) -> str:
     edge = scene.theme.param_edge if box.role == "param" else scene.theme.ink
     shape = "circle" if box.shape == "circle" else "box"
     text = "\n".join([*box.lines, *([box.mark] if box.mark else [])])
+    text += "\n " if box.lift else ""  # room for the heat map below the text
     return (
         f' b{i} [shape={shape} {_at(box.x, box.y, high)} {_size(box.w, box.h)} style="{style}"'
         f' fillcolor="{fill}" color="{edge}" penwidth={1.6 if box.bold else 0.8}'

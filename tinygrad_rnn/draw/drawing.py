@@ -15,6 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..nn import Cell, Recurrent
 from ..tensor import Node, Tensor
 from . import dot, labels, raster, texts
 from .capture import FREED, Run, check_result, convert, graph_of, named, run
@@ -241,6 +242,10 @@ def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, Exception | None]:
         return x, None
     if is_compiled(x):
         return list(compiled_graphs(x).values())[-1], None
+    if isinstance(x, (Cell, Recurrent)):
+        from .sources import layer_graph
+
+        return layer_graph(x, type(x).__name__)
     if callable(x) and not isinstance(x, Tensor):
         title = getattr(x, "__name__", type(x).__name__)
         return graph_of_run(run(x), str(title), names)
@@ -257,7 +262,12 @@ def graph_of_run(
     found = check_result(made.result, title)
     scalar = len(found) == 1 and not found[0].shape and found[0].requires_grad
     with _own_gradients(made.nodes):
-        flow = backward_of(found[0]) if backward and scalar else None
+        try:
+            flow = backward_of(found[0]) if backward and scalar else None
+        except DrawError as error:  # the function ran backward itself: drawn without gradients
+            graph = graph_of(found, names, title)
+            graph.notes = [str(error)]
+            return graph, None
         return graph_of(found, names, title, flow), None
 
 

@@ -35,6 +35,7 @@ PLAIN = {
 # fmt: on
 LONGEST = 28
 CHIP = 8.0
+HEAT = 7.0  # height of the mini heat map
 TEXT = 10.0
 
 
@@ -111,13 +112,21 @@ def face(node: GraphNode, values: str = "shape") -> Face:
     lines = [clean(node.name)] if node.name else []
     lines += [sign] if sign and sign != (lines or [""])[0] else []
     lines = lines or [node.role]
-    if values == "stats" and node.value:
+    if values in ("stats", "full") and node.value:
         lines.append(f"‖v‖ {number(node.value.get('norm'))}")
     if len(lines) == 1 and sign in ROUND and not node.name:
         return Face((sign,), "circle", 22.0, 22.0)
     wide = max(width(line) for line in lines) + 12.0
+    if values in ("stats", "full"):  # the same room in every step, whatever the number is
+        wide = max(wide, width("‖v‖ 0.000e-0") + 8.0)
     shape = "square" if node.role in ("param", "const") else "round"
-    return Face(tuple(lines), shape, max(30.0, wide), 8.0 + 12.0 * len(lines))
+    room = HEAT + 3.0 if values == "full" and heat(node) else 0.0
+    return Face(tuple(lines), shape, max(30.0, wide), 8.0 + 12.0 * len(lines) + room)
+
+
+def heat(node: GraphNode) -> list[float]:
+    """Return the numbers of a node's mini heat map, at most sixteen."""
+    return list((node.value or {}).get("sample", ()))[:16]
 
 
 def chip(node: GraphNode) -> Face:

@@ -138,6 +138,16 @@ class Scale:
         return Stroke(self.colour(norm), width, "7 3" if tiny else "")
 
 
+def signed(value: float, largest: float) -> str:
+    """Return the colour of a value in a heat map: blue above 0, orange below, pale near 0."""
+    if not math.isfinite(value):
+        return BROKEN
+    part = min(1.0, abs(value) / largest) if largest else 0.0
+    full = (0, 82, 155) if value > 0 else (200, 82, 0)
+    mixed = (round(244 + (channel - 244) * part) for channel in full)
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
 def contrast(one: str, other: str) -> float:
     """Return the WCAG contrast ratio of two #rrggbb colours, 1 … 21."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)

@@ -180,9 +180,13 @@ def _paint_wires(axes: object, scene: Scene) -> None:
 
 
 def _paint_boxes(axes: object, scene: Scene) -> None:
-    from matplotlib.patches import Circle, FancyBboxPatch
+    from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
     theme = scene.theme
+    for p in scene.above:
+        axes.add_patch(  # type: ignore[attr-defined]
+            Rectangle((p.x, p.y), p.w, p.h, fc=p.fill, ec="none", zorder=3)
+        )
     for b in scene.boxes:
         fill = b.fill or theme.fills.get(b.role, theme.paper)
         edge = theme.param_edge if b.role == "param" else theme.ink
@@ -196,7 +200,7 @@ def _paint_boxes(axes: object, scene: Scene) -> None:
             corner = (b.x - b.w / 2, b.y - b.h / 2)
             patch = FancyBboxPatch(corner, b.w, b.h, style, ls=dash, **look)
         axes.add_patch(patch)  # type: ignore[attr-defined]
-        first = b.y + b.size * 0.35 - (len(b.lines) - 1) * b.size * 0.6
+        first = b.y - b.lift + b.size * 0.35 - (len(b.lines) - 1) * b.size * 0.6
         for i, line in enumerate(b.lines):
             _write(axes, b.x, first + i * b.size * 1.2, line, b.size, "middle", theme.ink)
 

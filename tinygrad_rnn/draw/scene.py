@@ -31,6 +31,7 @@ class Box:
     bold: bool = False
     mark: str = ""
     fill: str | None = None
+    lift: float = 0.0  # how much higher than the middle the text stands
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ class Scene:
     frames: list[Frame] = field(default_factory=list)
     words: list[Words] = field(default_factory=list)
     patches: list[Patch] = field(default_factory=list)
+    above: list[Patch] = field(default_factory=list)  # drawn over the boxes
     folded: set[tuple[int, int]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     description: str = ""
@@ -111,7 +113,7 @@ class Scene:
             wire.points = [(x + dx, y + dy) for x, y in wire.points]
         for words in self.words:
             words.x, words.y = words.x + dx, words.y + dy
-        for patch in self.patches:
+        for patch in (*self.patches, *self.above):
             patch.x, patch.y = patch.x + dx, patch.y + dy
         for frame in self.frames:
             frame.x, frame.y = frame.x + dx, frame.y + dy

@@ -124,7 +124,7 @@ def _of(thing: Any, name: str, sizes: Sizes, names: dict[Any, str]) -> Found:
     if isinstance(thing, Tensor):
         return graph_of(check_result(thing, name), names, name), None
     if _is_layer(thing):
-        return _of_layer(thing, name, sizes)
+        return layer_graph(thing, name, sizes)
     if not callable(thing):
         check_result(thing, name)  # raises, saying what it is
     made = run(_call(thing, sizes))
@@ -168,10 +168,11 @@ def _is_layer(thing: Any) -> bool:
     return isinstance(thing, kinds) or (isinstance(thing, type) and issubclass(thing, kinds))
 
 
-def _of_layer(thing: Any, name: str, sizes: Sizes) -> Found:
+def layer_graph(thing: Any, name: str, sizes: Sizes | None = None) -> Found:
     """Return the graph of a layer or cell of the library, or derived from one, over random data."""
     from ..nn import Cell, Recurrent
 
+    sizes = sizes or Sizes()
     layer = thing(sizes.input, sizes.hidden, seed=sizes.seed) if isinstance(thing, type) else thing
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     random = np.random.default_rng(sizes.seed)

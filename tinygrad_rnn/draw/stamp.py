@@ -7,6 +7,7 @@ vertical pieces between two steps each get an x of their own.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ from . import labels
 from .blocks import Edge, Key
 from .columns import Plan, plan
 from .graph import Graph, GraphNode
-from .palette import THEMES, Scale
-from .scene import Box, Frame, Point, Scene, Wire, Words
+from .palette import THEMES, Scale, signed
+from .scene import Box, Frame, Patch, Point, Scene, Wire, Words
 from .templates import Shape, Template, column_title, templates
 from .wires import Piece, arrives, drawn, spread
 
@@ -175,6 +176,21 @@ class _Stamper:
         box.bold = node.role == "loss" and len(key) == 1
         box.mark = "✖" if _broken(node) and len(key) == 1 else ""
         self.out.boxes.append(box)
+        if self.options.values == "full" and face.shape not in ("circle", "dashed"):
+            self._heat(box, labels.heat(node))
+
+    def _heat(self, box: Box, values: list[float]) -> None:
+        """Draw the first values of a node as small cells in its box, the text above them."""
+        if not values:
+            return
+        box.lift = (labels.HEAT + 3.0) / 2
+        cell = (box.w - 10.0) / len(values)
+        largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+        top = box.y + box.h / 2 - labels.HEAT - 3.0
+        for i, value in enumerate(values):
+            fill = signed(value, largest)
+            x = box.x - box.w / 2 + 5.0 + i * cell
+            self.out.above.append(Patch(x, top, cell, labels.HEAT, fill, labels.number(value)))
 
     # -- wires between columns
 

@@ -37,6 +37,7 @@ def svg(scene: Scene) -> str:
     body += [_patch(patch) for patch in scene.patches]
     body += [_wire(wire, scene) for wire in scene.wires]
     body += [_box(box, scene) for box in scene.boxes]
+    body += [_patch(patch) for patch in scene.above]
     body += [_words(words, scene) for words in scene.words]
     return "\n".join([*head, *body, "</svg>"]) + "\n"
 
@@ -139,7 +140,7 @@ def _box(box: Box, scene: Scene) -> str:
 
 def _lines(box: Box) -> list[str]:
     step = box.size * 1.2
-    first = box.y + box.size * 0.35 - (len(box.lines) - 1) * step / 2
+    first = box.y - box.lift + box.size * 0.35 - (len(box.lines) - 1) * step / 2
     return [
         _text(box.x, first + i * step, line, box.size, "middle")
         for i, line in enumerate(box.lines)

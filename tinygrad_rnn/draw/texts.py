@@ -96,6 +96,9 @@ def tikz(scene: Scene) -> str:
         lines.append(f"\\fill[{colours[p.fill]}] {box};")
     lines += [_tikz_wire(scene, wire, colours) for wire in scene.wires]
     lines += [_tikz_box(scene, box, colours) for box in scene.boxes]
+    for p in scene.above:
+        corner = f"({p.x:.1f},{high - p.y - p.h:.1f})"
+        lines.append(f"\\fill[{colours[p.fill]}] {corner} rectangle ++({p.w:.2f},{p.h:.2f});")
     for w in scene.words:
         anchor = {"start": "base west", "middle": "base", "end": "base east"}[w.anchor]
         at = f"({w.x:.1f},{high - w.y:.1f})"
@@ -111,7 +114,7 @@ def _colours(scene: Scene) -> dict[str, str]:
     """Return each colour of a scene with a name for TeX."""
     theme = scene.theme
     used = [theme.paper, theme.panel, theme.inner, theme.edge, theme.ink, theme.param_edge]
-    used += [*theme.fills.values(), *(p.fill for p in scene.patches)]
+    used += [*theme.fills.values(), *(p.fill for p in (*scene.patches, *scene.above))]
     used += [box.fill for box in scene.boxes if box.fill]
     used += [scene.scale.stroke(wire.norm).colour for wire in scene.wires]
     return {code: f"c{i}" for i, code in enumerate(dict.fromkeys(used))}
