@@ -126,9 +126,20 @@ def test_random_layers_in_c(block: int) -> None:
         assert fast.scan.notes == []
 
 
-@pytest.mark.parametrize("without", ["share", "gather", "split", "merge", "hoist", "defer"])
+@pytest.mark.parametrize("without", ["share", "gather", "split", "merge", "hoist", "defer", "plan"])
 def test_every_pass_can_be_left_out(without: str) -> None:
     x = np.random.default_rng(3).standard_normal((4, 2, 3))
     for name in ("lstm stacked", "gru of the notes", "lstm normalised"):
         layer = layer_of(name, 3, 4, np.float64)
         assert_same(layer, compile(layer, "numpy", without=[without]), x)
+
+
+@pytest.mark.compiler
+@needs_cc
+@pytest.mark.parametrize("without", ["merge", "fuse", "plan"])
+def test_passes_can_be_left_out_of_c(without: str) -> None:
+    x = np.random.default_rng(3).standard_normal((4, 2, 3))
+    layer = layer_of("lstm normalised", 3, 4, np.float64)
+    fast = compile(layer, "c", without=[without])
+    assert_same(layer, fast, x)
+    assert fast.scan.notes == []

@@ -35,7 +35,7 @@ class RowText(Layout):
     def _stored(self, name: str, stage: list[Instr]) -> set[Instr]:
         """What must be in memory: read by another stage or outside the loop, or part of a whole."""
         p = self.program
-        inside = {i: k for k, group in enumerate(groups(stage)) for i in group}
+        inside = {i: k for k, group in enumerate(groups(stage, self.fuse)) for i in group}
         keep = {i for i in stage if i in p.kept or i in p.home or i in self.places.carried}
         keep |= {i for i in stage if i in self.places.placed}
         keep |= {self.places.owner(i) for _, i in self.places.copies(name) if i is not None}
@@ -101,7 +101,7 @@ class CLoops(RowText):
         needed = self._stored(name, stage)
         lines = ["    for (long b = first; b < last; b++) {"]
         pointers: dict[Place, str] = {}
-        for group in groups(stage):
+        for group in groups(stage, self.fuse):
             one = Group(self, group, needed, stage, pointers)
             lines += ["      " + line for line in one.lines()]
         return [*lines, "    }"]

@@ -95,7 +95,7 @@ class CudaLoops(RowText):
         needed = self._stored(name, stage)
         pointers: dict[Place, str] = {}
         lines = []
-        for group in groups(stage):
+        for group in groups(stage, self.fuse):
             lines += [*CudaGroup(self, group, needed, stage, pointers).lines(), "__syncthreads();"]
         return lines[:-1]
 

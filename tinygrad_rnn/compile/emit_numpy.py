@@ -78,7 +78,7 @@ class NumpyLoops:
                 self._release(dead, free)
 
     def _release(self, dead: list[Instr], free: dict) -> None:
-        for i in dead:
+        for i in dead if "plan" not in self.program.without else ():
             free.setdefault((i.shape, i.dtype), []).append(self.slot[i])
 
     def workspace(self, steps: int) -> NumpyWorkspace:

@@ -153,8 +153,8 @@ class CompiledScan:
         for name in names:
             emitter = EMITTERS[name]
             try:
-                ready, hoist = emitter.prepare(step), "hoist" not in self.without
-                program = Program(ready, emitter.light, hoist, emitter.follows)
+                ready = emitter.prepare(step)
+                program = Program(ready, emitter.light, emitter.follows, self.without)
                 return emitter.Loops(program, self.threads)
             except Uncompilable as reason:
                 if name == names[-1]:

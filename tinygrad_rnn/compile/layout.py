@@ -33,6 +33,7 @@ class Layout:
         self.place: dict[Instr, Place] = {}
         self.alias: dict[Instr, tuple[Instr, int]] = {}  # values that took over another's memory
         self._check()
+        self.fuse = "fuse" not in program.without
         self.stages = {name: stages(program, program.loop(name)) for name in LOOPS}
         self._reuse()
         self.overwrites = any(program.phase[i] == "backward" for i in self.alias)
@@ -116,9 +117,11 @@ class Layout:
         self.gone = {i.args[0] for i in sums}
         for i in sums:
             self._take(i, i.args[0], 0)
+        if "plan" in p.without:
+            return
         for name in LOOPS:
             for stage in self.stages[name]:
-                for group in groups(stage) if stage[0].op not in PRODUCTS else ():
+                for group in groups(stage, self.fuse) if stage[0].op not in PRODUCTS else ():
                     self._reuse_in(name, group)
 
     def _take(self, i: Instr, memory: Instr, at: int) -> None:

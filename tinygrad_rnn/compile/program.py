@@ -7,7 +7,7 @@ what somebody needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .ir import Instr, Step
@@ -25,11 +25,13 @@ class Program:
     `kept` are the other values that one phase makes for another; each gets an array for all steps.
     """
 
-    def __init__(self, step: Step, light: Callable[[Instr], bool], hoist: bool = True,
-                 follows: Callable[[Instr], bool] = lambda i: False):  # fmt: skip
+    def __init__(self, step: Step, light: Callable[[Instr], bool],
+                 follows: Callable[[Instr], bool] = lambda i: False,
+                 without: Sequence[str] = ()):  # fmt: skip
         self.follows = follows  # views of what does not change that the emitter reads by itself
+        self.without = frozenset(without)
         self.step, self.order = step, step.order()
-        self.phase = place(step, light, hoist)
+        self.phase = place(step, light, "hoist" not in self.without)
         self.varies: set[Instr] = set()
         for i in self.order:
             moves = i.op in ("x", "state", "dy", "dstate") or any(a in self.varies for a in i.args)

@@ -97,6 +97,13 @@ def is_cut(i: Instr) -> bool:
     return i.op == "getitem" and columns(i, i.params["index"]) is not None
 
 
+def uncut(i: Instr) -> Instr:
+    """What `i` takes columns of, or `i`."""
+    while is_cut(i):
+        i = i.args[0]
+    return i
+
+
 def follows(i: Instr) -> bool:
     """Columns of biases and the like are found by their offset."""
     return i.op == "getitem" and i.args[0].op != "const" and len(i.args[0].shape) < 3 and is_cut(i)
@@ -158,8 +165,13 @@ def stages(program: Program, loop: list[Instr]) -> list[list[Instr]]:
     return found
 
 
-def groups(stage: list[Instr]) -> list[list[Instr]]:
-    """A row stage as loops over columns: equal widths together, as far as the order allows."""
+def groups(stage: list[Instr], fuse: bool = True) -> list[list[Instr]]:
+    """A row stage as loops over columns: equal widths together, as far as the order allows.
+
+    This is the pass `fuse`; without it every instruction has a loop of its own.
+    """
+    if not fuse:
+        return [[i] for i in stage]
     width = lambda i: i.args[0].width if i.op in REDUCE else i.width
     todo, done, found = list(stage), set(), []
     mine = set(stage)
@@ -168,7 +180,7 @@ def groups(stage: list[Instr]) -> list[list[Instr]]:
         group: list[Instr] = []
         whole = todo[0].op == "concatenate"
         for i in todo:
-            sources = [a.args[0] if is_cut(a) else a for a in i.args]
+            sources = [uncut(a) for a in i.args]
             usable = [s for s in sources if s in mine and s not in done]
             fits = width(i) == wide and (i.op == "concatenate") == whole
             if fits and all(s in group and s.op not in REDUCE for s in usable):
