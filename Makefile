@@ -13,7 +13,7 @@ DEV_READY := .venv/.ready-to-test
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST  := $(THREADS) $(PY) -m pytest -n auto --maxprocesses 4
 
-PICTURES  := op cell gate rolled flow params arch
+PICTURES  := op cell gate rolled flow params arch backward diff
 op_IS     := --cell lstm --steps 3 --view op
 cell_IS   := --cell gru --steps 4 --view cell
 gate_IS   := --cell lstm --steps 2 --view gate
@@ -21,6 +21,8 @@ rolled_IS := --cell lstm --view rolled
 flow_IS   := --cell lstm --against rnn --steps 30 --loss last --view flow
 params_IS := --cell rnn --steps 5 --view params
 arch_IS   := --arch encoder-decoder
+backward_IS := --cell rnn --steps 3 --view backward
+diff_IS   := --cell lstm --against peephole --steps 2 --view diff
 
 .PHONY: help demo test format-check lint types unit slow format bench pictures clean
 .DEFAULT_GOAL := help
