@@ -182,6 +182,22 @@ def test_rows_of_the_minimap_are_the_states() -> None:
         assert [data["step"][i] for i in row["ids"]] == [1, 2, 3, 4]
 
 
+def test_each_layer_and_direction_has_a_row_with_every_step() -> None:
+    for cell, labels in (("deep", ["a[1]⟨t⟩", "a[2]⟨t⟩"]), ("brnn", ["a→⟨t⟩", "a←⟨t⟩"])):
+        rows = model_data(model(recorded(cell, 3).graph))["rows"]
+        assert [row["label"] for row in rows] == labels
+        assert [len(row["ids"]) for row in rows] == [3, 3]
+
+
+def test_levels_go_from_coarse_to_fine() -> None:
+    levels = model_data(model(lstm().graph))["levels"]
+    assert list(levels) == ["arch", "cell", "gate", "op"]
+    boxes = [sum(nodes_drawn(level).values()) for level in levels.values()]
+    drawn = [sum(len(level["T"][c[1]]["B"]) for c in level["S"]) for level in levels.values()]
+    assert drawn == sorted(drawn) and drawn[0] < drawn[-1] / 5
+    assert boxes[0] == boxes[-1], "folded boxes stand for all nodes"
+
+
 def test_graph_without_backward_or_steps_or_nodes_still_plays() -> None:
     x = tensor(np.ones(3), requires_grad=True, name="x")
     data = data_of(player(model(graph_of([tanh(x).sum()]))))["models"][0]
@@ -202,7 +218,7 @@ def test_data_is_cut_to_the_limit_in_steps_that_are_told() -> None:
     bare, _ = fitted(model(lstm().graph), size - 100)
     assert "min" not in bare["v"]
     assert bare["notes"][-1].startswith("Only norms are kept")
-    folded, _ = fitted(model(lstm(30).graph), 40_000)
+    folded, _ = fitted(model(lstm(30).graph), 64_000)
     assert folded["notes"][0] == "Folded to cells: the graph has 793 ops."
     assert len(folded["op"]) < 200
     with pytest.raises(PlayerError, match=r"33 ops; the player would need .* MB"):

@@ -23,6 +23,7 @@ from .truncation import Cut
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 LEAST = 80  # bytes a node needs when only norms are kept
+PLACES = ("phase", "layer", "dir", "cell")  # labels that tell one state from another
 SAMPLES = (64, 32, 16, 8, 4)
 
 
@@ -211,8 +212,7 @@ def state_rows(graph: Graph) -> list[dict[str, Any]]:
         if parent.step is None or child.step is None or parent.step == child.step:
             continue
         if parent.op is not None and parent.role == "op" and parent.shape:
-            key = (_family(parent), *sorted((k, str(v)) for k, v in _placed(parent)))
-            rows.setdefault(key, {})[parent.step] = parent.id
+            rows.setdefault(_state(parent), {})[parent.step] = parent.id
     _add_last(graph, rows)
     return [
         {"label": _row_label(graph.nodes[max(ids.values())]), "ids": [ids[t] for t in sorted(ids)]}
@@ -221,24 +221,20 @@ def state_rows(graph: Graph) -> list[dict[str, Any]]:
     ]
 
 
-def _family(node: GraphNode) -> str:
-    return re.sub(r"\d+", "#", node.name) if node.name else f"{node.op} of {' / '.join(node.path)}"
-
-
-def _placed(node: GraphNode) -> list[tuple[str, Any]]:
-    return [(key, value) for key, value in node.labels.items() if key in ("layer", "dir")]
+def _state(node: GraphNode) -> tuple[Any, ...]:
+    """Return what the nodes of one state have in common, whatever their step."""
+    name = re.sub(r"\d+", "#", node.name) if node.name else f"{node.op} {' / '.join(node.path)}"
+    return (name, *(str(node.labels.get(key)) for key in PLACES))
 
 
 def _add_last(graph: Graph, rows: dict[tuple[Any, ...], dict[int, int]]) -> None:
     """Add the state of the last step, which no later step uses."""
-    named = {key[0]: key for key in rows if "#" in key[0]}
     for node in graph.nodes:
-        key = named.get(_family(node)) if node.name and node.step is not None else None
-        if key is not None and key[1:] == tuple(sorted((k, str(v)) for k, v in _placed(node))):
-            rows[key].setdefault(node.step, node.id)  # type: ignore[arg-type]
+        if node.name and node.step is not None and _state(node) in rows:
+            rows[_state(node)].setdefault(node.step, node.id)
 
 
 def _row_label(node: GraphNode) -> str:
     if node.name:
         return clean(node.name).replace(f"⟨{node.step}⟩", "⟨t⟩")
-    return " ".join([glyph(node.op), *(f"{key} {value}" for key, value in _placed(node))])
+    return " ".join([glyph(node.op), *(f"{k} {v}" for k, v in node.labels.items() if k in PLACES)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from .fold import LEVELS
@@ -19,17 +20,32 @@ from .scene import Box, Frame, Scene, Wire
 from .stamp import Options, unrolled
 
 MARGIN = 8.0
-COARSE = ("cell", "gate")
+COARSE = {"arch": "step", "cell": "cell", "gate": "gate"}  # level of the player → way to fold
 
 
 def levels(short: Excerpt) -> dict[str, Any]:
     """Return a picture book per level of detail, the coarsest first; only those that differ."""
-    made = {}
-    for name in COARSE:
-        folded = LEVELS[name](short.graph)
-        if len(folded) < len(short.graph):
-            made[name] = pack(short, folded)
+    made: dict[str, Any] = {}
+    size = 0
+    for name, way in COARSE.items():
+        folded = LEVELS[way](short.graph)
+        if name == "arch":
+            folded = _without_parameters(folded)
+        if size < len(folded) < len(short.graph):
+            made[name], size = pack(short, folded), len(folded)
     return made | {"op": pack(short, short.graph)}
+
+
+def _without_parameters(graph: Graph) -> Graph:
+    """Return the graph that shows where states go and nothing else."""
+    kept = [node for node in graph.nodes if node.role != "param"]
+    number = {node.id: i for i, node in enumerate(kept)}
+    nodes = [
+        replace(node, id=number[node.id], parents=tuple(map(number.get, node.parents)))  # type: ignore[arg-type]
+        for node in kept
+    ]
+    members = graph.members or [[node.id] for node in graph.nodes]
+    return Graph(nodes, graph.title, members=[members[node.id] for node in kept])
 
 
 def pack(short: Excerpt, graph: Graph) -> dict[str, Any]:
