@@ -22,6 +22,7 @@ from tinygrad_rnn import (
 from tinygrad_rnn.autodiff import grad
 
 SEEDS = range(4)
+LONG = [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
 CHANCE = np.log(2)
 
 
@@ -102,7 +103,7 @@ def l1_penalty(layer):
     return 0.008 * nn.l1_penalty([layer.weight_hh_l0])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", LONG)
 def test_penalties_calm_recurrent_weights_that_are_too_large(seed):
     run = lambda r: echo_loss(seed, r, gain=1.5, lr=0.2, nonlinearity="tanh", T=20, iters=120)
     without = run(nothing)
@@ -111,7 +112,7 @@ def test_penalties_calm_recurrent_weights_that_are_too_large(seed):
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", LONG)
 def test_truncation_trains_where_the_whole_gradient_explodes(seed):
     T, B, rng = 60, 4, np.random.default_rng(seed)
     u = [rng.uniform(-0.5, 0.5, (T + 1, B, 1)).astype(np.float32) for _ in range(12)]
@@ -180,7 +181,7 @@ def test_an_rnn_cannot_latch_in_noise(seed):
     assert latch_loss(nn.RNN(2, 8, seed=seed), seed, **NOISY) > 0.9 * CHANCE
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", LONG)
 @pytest.mark.parametrize("gates", GATED)
 def test_gates_that_begin_open_latch_in_noise(gates, seed):
     assert latch_loss(GATED[gates](seed), seed, **NOISY) < 0.5 * CHANCE
