@@ -18,7 +18,7 @@ from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
 from .postponed import Piece, Product, add_at
 from .tensor import Tensor, primitive, wrap
 
-NUMBERS: tuple[type, ...] = (int, float, np.generic)
+NUMBERS: Any = (int, float, np.generic)
 SQRT_PI = float(np.sqrt(np.pi))
 
 
