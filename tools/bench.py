@@ -77,10 +77,11 @@ def race(options: argparse.Namespace) -> list[dict]:
         "repeats": options.repeats,
         "budget": options.budget,
     }
-    rows = []
+    rows: list[dict] = []
     for threads in map(int, options.threads.split(",")):
         say(f"{options.suite}, {threads} thread(s)")
         timed = in_process(job | {"measure": "time", "contestants": names}, problems, threads)
+        tables.save(rows + timed, options)  # what is measured stays, whatever happens next
         if not options.no_memory and not rows:  # it does not depend on the threads
             for row in timed:
                 add_memory(row, job, threads)

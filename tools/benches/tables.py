@@ -21,14 +21,18 @@ LEAF = ("cell", "T", "B", "I", "H", "threads")
 
 def finish(rows: list[dict], options: argparse.Namespace) -> None:
     """Prints the tables of `rows`; with --json writes all that was measured."""
-    facts = machine()
-    print(heading(facts))
+    save(rows, options)
+    print(heading(machine()))
     print(races(rows, options.suite) if options.suite in SUITES else listing(rows))
     idle = [n for n, entry in SUITES.get(options.suite, {}).items() if entry.slow]
     for name in idle if not options.contestants else []:
         print(f"not measured: {name}: takes minutes to start; name it with --contestants")
+
+
+def save(rows: list[dict], options: argparse.Namespace) -> None:
+    """Writes the rows so far to the file that --json names, if it names one."""
     if options.json:
-        text = json.dumps({**facts, "suite": options.suite, "rows": rows}, indent=1)
+        text = json.dumps({**machine(), "suite": options.suite, "rows": rows}, indent=1)
         Path(options.json).write_text(text + "\n", encoding="utf-8")
 
 
