@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,16 @@ t.join()
 """
 
 
-def test_neither_recursion_nor_a_small_stack_limits_the_depth():
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL], capture_output=True, text=True, timeout=120
-    )
+def alone(program: str, *arguments: str) -> str:
+    """What a program prints that runs in a process of its own."""
+    command, root = [sys.executable, "-c", program, *arguments], Path(__file__).parent.parent
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=root)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == "(1,)"
+    return done.stdout
+
+
+def test_neither_recursion_nor_a_small_stack_limits_the_depth():
+    assert alone(SMALL).strip() == "(1,)"
 
 
 # Memory
@@ -158,6 +163,30 @@ def test_backward_frees_what_was_saved():
     loss = rnn_loss(w, u, x)
     loss.backward()
     assert all(n.saved is None for n in tg.toposort(loss.node) if n.op)
+
+
+LONG = """
+import resource, sys
+import numpy as np, tinygrad_rnn as tg
+from tinygrad_rnn import nn
+T, B, I, H = int(sys.argv[1]), 4, 16, 32
+cell = nn.LSTMCell(I, H)
+xs = tg.tensor(np.random.default_rng(0).normal(size=(T, B, I)).astype(np.float32))
+rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before, total, state = rss(), 0.0, None
+for x in xs.unbind():
+    h, c = cell(x, state)
+    state = h, c
+h.sum().backward()
+print((rss() - before) / T, float(abs(cell.weight_hh.grad.data).max()))
+"""
+
+
+@pytest.mark.slow
+def test_full_bptt_over_a_long_sequence_takes_little_memory():
+    per_step, largest = map(float, alone(LONG, "20000").split())
+    assert per_step <= 24  # KB
+    assert np.isfinite(largest)
 
 
 @pytest.mark.slow
