@@ -112,3 +112,57 @@ def rnn(steps, gradients=True):
         m.add("mean", m.add("pow", y), name="L", role="loss", shape=())
     m.graph.validate()
     return with_gradients(m.graph) if gradients else m.graph
+
+
+def overlapping(boxes):
+    """Return the pairs of boxes that share more than an edge."""
+
+    def apart(a, b):
+        return abs(a.x - b.x) >= (a.w + b.w) / 2 - 0.01 or abs(a.y - b.y) >= (a.h + b.h) / 2 - 0.01
+
+    rows = sorted(boxes, key=lambda b: b.x - b.w / 2)
+    found, open_boxes = [], []
+    for box in rows:
+        open_boxes = [o for o in open_boxes if o.x + o.w / 2 > box.x - box.w / 2]
+        found += [(o.lines, box.lines) for o in open_boxes if not apart(o, box)]
+        open_boxes.append(box)
+    return found
+
+
+def crossed(graph, scene):
+    """Return (edge, texts) wherever a wire runs through a box that is not one of its ends."""
+    found = set()
+    for wire in scene.wires:
+        ends = {wire.edge[0], graph.nodes[wire.edge[0]].parents[wire.edge[1]]}
+        others = [b for b in scene.boxes if b.node not in ends]
+        for x, y in _along(wire.points):
+            for b in others:
+                if abs(x - b.x) < b.w / 2 - 1 and abs(y - b.y) < b.h / 2 - 1:
+                    found.add((wire.edge, b.lines))
+    return found
+
+
+def _along(points, count=6):
+    """Yield points of a chain of cubic curves."""
+    for i in range(0, len(points) - 3, 3):
+        a, b, c, d = points[i : i + 4]
+        for k in range(count):
+            t = (k + 0.5) / count
+            w = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
+            yield tuple(sum(f * p[n] for f, p in zip(w, (a, b, c, d))) for n in (0, 1))
+
+
+def straddling(scene):
+    """Return the texts of boxes that lie half inside of a gate's or a layer's frame."""
+    found = set()
+    for frame in scene.frames:
+        for b in scene.boxes if frame.kind != "step" else ():
+            left, right = b.x - b.w / 2, b.x + b.w / 2
+            top, bottom = b.y - b.h / 2, b.y + b.h / 2
+            apart = right <= frame.x or left >= frame.x + frame.w
+            apart = apart or bottom <= frame.y or top >= frame.y + frame.h
+            inside = left >= frame.x and right <= frame.x + frame.w
+            inside = inside and top >= frame.y and bottom <= frame.y + frame.h
+            if not apart and not inside:
+                found.add((frame.label, b.lines))
+    return found

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from draw_graphs import crossed, overlapping, straddling
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.draw import book
+from tinygrad_rnn.draw.backward import backward_graph
 from tinygrad_rnn.draw.book import CELLS, Sizes, model
 from tinygrad_rnn.draw.capture import graph_of, named, run
 from tinygrad_rnn.draw.drawing import draw, traced
+from tinygrad_rnn.draw.fold import LEVELS, fold_sums
 from tinygrad_rnn.draw.legend import NOT_RUN
 from tinygrad_rnn.draw.sources import of_cell
+from tinygrad_rnn.draw.stamp import unrolled
 from tinygrad_rnn.draw.steps import infer_steps
 
 SIZES = Sizes(steps=4, hidden=3, input=2, batch=2)
@@ -35,6 +39,15 @@ def test_contributions_of_each_parameter_sum_to_its_gradient(cell):
         assert node.grad["check"] <= 1e-12
         steps = [use["step"] for use in graph.param_uses[node.id]]
         assert len(steps) == len(set(steps)) == (1 if steps == [None] else SIZES.steps)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_nothing_overlaps_and_no_wire_runs_through_a_node(cell):
+    graph = fold_sums(drawn(cell, steps=3))
+    for small in (graph, LEVELS["gate"](graph), backward_graph(graph)):
+        scene = unrolled(small)
+        assert overlapping(scene.boxes) == []
+        assert crossed(small, scene) == straddling(scene) == set()
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -128,8 +141,11 @@ def test_every_layer_of_the_library_is_drawn(name):
     assert graph.steps() == [1, 2, 3]
     assert [n.grad["check"] <= 1e-6 for n in graph.nodes if n.role == "param"]
     for view in ("op", "gate", "cell"):
-        scene = draw(graph, view=view).scene
-        assert scene.boxes
+        assert draw(graph, view=view).scene.boxes
+    for small in (fold_sums(graph), LEVELS["gate"](graph), backward_graph(graph)):
+        scene = unrolled(small)
+        assert overlapping(scene.boxes) == []
+        assert crossed(small, scene) == straddling(scene) == set()
     frames = [f.label for f in draw(graph, view="op").scene.frames if f.kind == "step"]
     assert frames == ["t = 1", "t = 2", "t = 3"]
 

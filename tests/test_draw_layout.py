@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from collections import defaultdict
 
 import pytest
-from draw_graphs import Maker, lstm, rnn
+from draw_graphs import Maker, lstm, overlapping, rnn
 
 from tinygrad_rnn import Generator, nn
 from tinygrad_rnn.draw import draw
@@ -36,21 +36,6 @@ GRAPHS = {
     "a node used twice": Graph([GraphNode(0, name="x"), GraphNode(1, "mul", (0, 0))]),
 }
 EACH = pytest.mark.parametrize("name", GRAPHS)
-
-
-def overlapping(boxes):
-    """Return the pairs of boxes that share more than an edge."""
-
-    def apart(a, b):
-        return abs(a.x - b.x) >= (a.w + b.w) / 2 - 0.01 or abs(a.y - b.y) >= (a.h + b.h) / 2 - 0.01
-
-    rows = sorted(boxes, key=lambda b: b.x - b.w / 2)
-    found, open_boxes = [], []
-    for box in rows:
-        open_boxes = [o for o in open_boxes if o.x + o.w / 2 > box.x - box.w / 2]
-        found += [(o.lines, box.lines) for o in open_boxes if not apart(o, box)]
-        open_boxes.append(box)
-    return found
 
 
 @EACH
@@ -237,6 +222,18 @@ def test_cells_stand_in_rows_by_layer_and_columns_by_time():
     assert len(cells) == 5 and len({box.y for box in cells}) == 1
     assert [box.x for box in cells] == sorted(box.x for box in cells)
     assert overlapping([b for b in scene.boxes if b.shape != "dashed"]) == []
+
+
+def test_gates_in_several_rows_stay_in_their_rows():
+    """Trying orders of gates must not move a gate to a row that it does not belong to."""
+    sizes = [(30.0, 90.0), (40.0, 60.0), (50.0, 80.0), (20.0, 20.0), (20.0, 20.0)]
+    links = [Link(3, 0), Link(0, 1), Link(1, 2), Link(3, 4), Link(4, 2)]
+    made = arrange(Problem(sizes, links, shuffle=(0, 1, 2), heavy=frozenset({0, 1, 2})))
+    assert made.y[3] > made.y[0] > made.y[1] > made.y[2]
+    for i in range(5):
+        for j in range(i):
+            wide, high = (sizes[i][0] + sizes[j][0]) / 2, (sizes[i][1] + sizes[j][1]) / 2
+            assert abs(made.x[i] - made.x[j]) >= wide or abs(made.y[i] - made.y[j]) >= high
 
 
 def test_layered_layout_is_deterministic_and_keeps_its_distances():

@@ -209,9 +209,13 @@ def _best_order(rows: _Rows) -> list[list[int]]:
 
 
 def _start(rows: _Rows, chosen: Iterable[int]) -> list[list[int]]:
-    """Return rows in creation order, the shuffled nodes in the order that is tried."""
-    place = dict(zip(sorted(rows.problem.shuffle), chosen, strict=True))
-    return [[place.get(n, n) for n in row] for row in rows.rows]
+    """Return rows in creation order, the shuffled nodes of each in the order that is tried."""
+    turn = {node: k for k, node in enumerate(chosen)}
+    order = []
+    for row in rows.rows:
+        queue = iter(sorted((n for n in row if n in turn), key=turn.__getitem__))
+        order.append([next(queue) if n in turn else n for n in row])
+    return order
 
 
 def _sweep(rows: _Rows, order: list[list[int]], upward: bool) -> None:

@@ -87,7 +87,16 @@ def drawn(
         else:
             last[-1] = (x, last[-1][1])
     if not path:
-        return curve(lead) if arrives(lead) else elbow(lead)
+        return curve(lead) if arrives(lead) else _between_steps(lead)
     if len(path) == 2:
-        return elbow([*lead, *path])
-    return [*elbow([*lead, path[0], path[1]]), *curve(path[1:])[1:]]
+        return _between_steps([*lead, *path])
+    return [*_between_steps([*lead, path[0], path[1]]), *curve(path[1:])[1:]]
+
+
+def _between_steps(points: list[Point]) -> list[Point]:
+    """Return a wire that rises smoothly to its lane and is square with round corners from there."""
+    flat = (k for k, (a, b) in enumerate(zip(points, points[1:], strict=False)) if a[1] == b[1])
+    lane = next(flat, 1)
+    if lane < 2:
+        return elbow(points)
+    return [*curve(points[:lane]), *elbow(points[lane - 1 :])[1:]]
