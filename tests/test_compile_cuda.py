@@ -66,7 +66,7 @@ class EmulatedLoops(emit_cuda.CudaLoops):
 
 @pytest.fixture
 def emulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = {k: getattr(emit_cuda, k) for k in ("prepare", "light", "follows")}
+    parts = {k: getattr(emit_cuda, k) for k in ("prepare", "light", "follows", "view")}
     monkeypatch.setitem(layer.EMITTERS, "emulated", SimpleNamespace(Loops=EmulatedLoops, **parts))
 
 

@@ -139,6 +139,19 @@ def test_train_and_eval_are_shared_with_the_layer() -> None:
     assert layer.training and layer.cells[0][0].training
 
 
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("name", ["lstm", "gru of the notes"])
+def test_whole_numbers_are_looked_up(name: str, backend: str) -> None:
+    layer = layer_of(name, 7, 4, np.float64, num_layers=2, bidirectional=True)
+    x = tensor(np.random.default_rng(0).integers(0, 7, (5, 3)))
+    found = []
+    for run in (layer, compile(layer, backend)):
+        y = run(x, lengths=[5, 2, 4])[0]
+        found.append([y, *grad((y**2).sum(), list(layer.parameters()))])
+    assert run.scan.notes == []
+    assert all(np.allclose(a._array, b._array, atol=1e-12) for a, b in zip(*found))
+
+
 @pytest.mark.parametrize("every", [1, 3, 4, 9])
 def test_checkpointing_changes_nothing_but_memory(every: int) -> None:
     layer = layer_of("lstm", 3, 4, np.float64, bidirectional=True)

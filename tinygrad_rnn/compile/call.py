@@ -16,6 +16,7 @@ from ..tensor import Tensor, is_grad_enabled, wrap
 from .capture import capture
 from .draws import drawn_for, intercepted
 from .ir import Step
+from .lookups import looked_up
 from .scan import Kernel, Run, run_scan, unpack
 
 PLAIN = (int, float, str, bool, type(None))
@@ -98,8 +99,9 @@ class Call:
             xs.append(wrap(self._mask_column(self.mask), None))
         if self.reverse:
             xs = [x[::-1] for x in xs]
-        draws = kernel.program.step.draws
-        xs += [wrap(a, None) for a in drawn_for(draws, len(self.xs), self.xs.xp)]
+        draws, lookups = kernel.program.step.extras
+        looked = looked_up(lookups, xs[0], self.params)
+        xs += [wrap(a, None) for a in drawn_for(draws, len(self.xs), self.xs.xp)] + looked
         run = Run(kernel, Unrolled(self))
         flat = run_scan(*xs, *self.states, *self.params, run=run)
         y = unpack(flat, start=0, shape=(len(self.xs), *kernel.program.step.y.shape))

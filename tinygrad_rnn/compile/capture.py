@@ -20,6 +20,7 @@ from ..context import enable_grad, trace
 from ..tensor import Node, Tensor, leaf_of, tensor
 from .draws import Draw, intercepted, undone
 from .ir import Instr, Step, Uncompilable, const, leaf
+from .lookups import Lookup, intercepted_lookups, leaf_like, same, with_other_numbers
 
 _capturing: ContextVar[bool] = ContextVar("capturing", default=False)
 READS = ("__array__", "__bool__", "__float__", "__index__", "__int__", "data", "item", "numpy",
@@ -45,27 +46,33 @@ def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params:
     rng = np.random.default_rng(seed)
     draws: list[Draw] = []
     drawn: list[Tensor] = []
+    lookups: list[Lookup] = []
+    looked: list[Tensor] = []
 
-    def note(draw: Draw, make: Callable) -> Tensor:
-        draws.append(draw)
-        drawn.append(make())
-        return drawn[-1]
+    def note(what: Any, values: Tensor, into: list, tensors: list) -> Tensor:
+        into.append(what)
+        tensors.append(values)
+        return values
 
-    with enable_grad(), trace() as nodes, _watched(), intercepted(note):
-        ins = [_random(t, rng, w) for t, w in zip([*xs, *states], wants)]
-        ins_x, ins_s = ins[: len(xs)], ins[len(xs) :]
+    ins = [_random(t, rng, w) for t, w in zip([*xs, *states], wants)]
+    ins_x, ins_s = ins[: len(xs)], ins[len(xs) :]
+    draw = lambda what, make: note(what, make(), draws, drawn)
+    look = lambda what, values: note(what, leaf_like(values), lookups, looked)
+    seeing = intercepted_lookups(ins_x[0], params, look)
+    with enable_grad(), trace() as nodes, _watched(), intercepted(draw), seeing:
         y, news = step(ins_x, ins_s)
         _assert_states(news, states)
         outs = [y, *news]
         gs = [_random(t, rng, False) for t in outs]
         asked = [t for t, w in zip([*ins, *params], wants) if w and t.requires_grad]
+        asked += [t for t in looked if t.requires_grad and any(wants)]
         live = [(o, g) for o, g in zip(outs, gs) if o.requires_grad]
         found = _gradients(live, asked) if live and asked else []
     grads = {id(t): g for t, g in zip(asked, found)}
     number: dict[Node, Instr] = {}
     lists: dict[str, list] = {}
     kinds = {
-        "xs": [*ins_x, *drawn],
+        "xs": [*ins_x, *drawn, *looked],
         "states": ins_s,
         "params": params,
         "dy": gs[:1],
@@ -77,9 +84,13 @@ def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params:
         number |= {leaf_of(t): i for t, i in zip(tensors, lists[kind])}
     to_instr = _Reader(number, nodes)
     lists["news"] = [to_instr(t) for t in news]
-    for kind, tensors in (("dxs", [*ins_x, *drawn]), ("dolds", ins_s), ("dparams", params)):
+    for kind, tensors in (
+        ("dxs", [*ins_x, *drawn, *looked]),
+        ("dolds", ins_s),
+        ("dparams", params),
+    ):
         lists[kind] = [to_instr(grads.get(id(t))) for t in tensors]
-    return Step(to_instr.of(y), lists.pop("dy")[0], draws, **lists)
+    return Step(to_instr.of(y), lists.pop("dy")[0], (draws, lookups), **lists)
 
 
 class _Reader:
@@ -112,9 +123,9 @@ class _Reader:
 
 
 def _random(t: Tensor, rng: np.random.Generator, wanted: bool) -> Tensor:
-    """A leaf like `t` with other values; integers keep theirs, they may be indices."""
+    """A leaf like `t` with other values; integers, which may be indices, change places."""
     if t.dtype.kind != "f":
-        return tensor(t._array)
+        return tensor(with_other_numbers(t._array, rng))
     values = t.xp.asarray(rng.standard_normal(t.shape), dtype=t.dtype)
     return tensor(values, requires_grad=bool(wanted))
 
@@ -145,7 +156,8 @@ def _assert_repeatable(first: Step, second: Step) -> None:
         for value in _nested(i.params):
             if is_array(value):
                 raise Uncompilable(f"{i.op} is indexed by an array, which may depend on the data")
-    if len(a) != len(b) or first.draws != second.draws:
+    drawn = first.extras[0] == second.extras[0] and same(first.extras[1], second.extras[1])
+    if len(a) != len(b) or not drawn:
         raise Uncompilable("the step's operations depend on the values it is given")
 
 

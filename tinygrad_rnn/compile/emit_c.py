@@ -17,7 +17,7 @@ from .c_space import CWorkspace
 from .ir import Instr
 from .layout import Layout, Place
 from .program import LOOPS, Program
-from .rows import PRODUCTS, REDUCE, follows, formula, groups, is_cut, light, literal, prepare
+from .rows import PRODUCTS, REDUCE, follows, formula, groups, is_cut, light, literal, prepare, view
 
 
 class RowText(Layout):
@@ -209,4 +209,4 @@ class Group:
 
 
 Loops = CLoops
-__all__ = ["Loops", "follows", "light", "prepare"]
+__all__ = ["Loops", "follows", "light", "prepare", "view"]

@@ -18,7 +18,7 @@ from .emit_c import Group, RowText
 from .ir import Instr, Step, Uncompilable
 from .layout import Place
 from .program import LOOPS, Program
-from .rows import PRODUCTS, REDUCE, follows, groups, light
+from .rows import PRODUCTS, REDUCE, follows, groups, light, view
 from .rows import prepare as prepared
 
 THREADS = 128  # per row
@@ -236,4 +236,4 @@ def pointer(array: Any) -> int:
 
 
 Loops = CudaLoops
-__all__ = ["Loops", "follows", "light", "prepare"]
+__all__ = ["Loops", "follows", "light", "prepare", "view"]

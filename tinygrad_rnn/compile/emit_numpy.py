@@ -26,6 +26,9 @@ def light(i: Instr) -> bool:
     return False
 
 
+view = is_view
+
+
 def follows(i: Instr) -> bool:
     """Views of weights are taken once per call."""
     return False

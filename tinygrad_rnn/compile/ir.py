@@ -72,14 +72,14 @@ class Step:
     `dparams` are one step's contributions; the whole gradient is their sum over time. None stands
     for "no gradient". `news[k]` is the state that replaces `states[k]`, and `dolds[k]` is the
     gradient that replaces `dstates[k]` while time runs backwards. The last of `xs` are the step's
-    random numbers; `draws` says how to draw them.
+    random numbers and look-ups; `extras` says how to make them.
     """
 
     leaves = ("xs", "states", "params", "dstates")
     results = ("news", "dxs", "dolds", "dparams")
 
-    def __init__(self, y: Instr, dy: Instr, draws: list, **lists: list):
-        self.y, self.dy, self.draws = y, dy, draws
+    def __init__(self, y: Instr, dy: Instr, extras: tuple[list, list], **lists: list):
+        self.y, self.dy, self.extras = y, dy, extras
         self.xs: list[Instr] = lists["xs"]
         self.states: list[Instr] = lists["states"]
         self.params: list[Instr] = lists["params"]
@@ -106,11 +106,11 @@ class Step:
         swap = lambda instr: None if instr is None else new.get(instr, instr)
         lists = {name: [swap(i) for i in getattr(self, name)] for name in self.results}
         lists |= {name: getattr(self, name) for name in self.leaves}
-        return Step(new.get(self.y, self.y), self.dy, self.draws, **lists)
+        return Step(new.get(self.y, self.y), self.dy, self.extras, **lists)
 
     def with_dparams(self, dparams: list) -> Step:
         lists = {name: getattr(self, name) for name in self.leaves + self.results}
-        return Step(self.y, self.dy, self.draws, **(lists | {"dparams": dparams}))
+        return Step(self.y, self.dy, self.extras, **(lists | {"dparams": dparams}))
 
 
 def toposort(roots: Iterable[Instr]) -> list[Instr]:

@@ -84,10 +84,7 @@ class CompiledScan:
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
                  run: Any = None) -> tuple[Any, Any]:  # fmt: skip
-        unfit = run is not None or not isinstance(xs, Tensor) or not len(xs)
-        if unfit or xs.dtype.kind != "f":
-            if not unfit:
-                self.note("inputs of whole numbers (look-ups) run unrolled, not compiled")
+        if run is not None or not isinstance(xs, Tensor) or not len(xs):
             return scan(cell, xs, state, mask, reverse, run)
         if self.every and len(xs) > self.every:
             return self._in_pieces(cell, xs, state, mask, reverse)
@@ -154,7 +151,7 @@ class CompiledScan:
             emitter = EMITTERS[name]
             try:
                 ready = emitter.prepare(step)
-                program = Program(ready, emitter.light, emitter.follows, self.without)
+                program = Program(ready, emitter, self.without)
                 return emitter.Loops(program, self.threads)
             except Uncompilable as reason:
                 if name == names[-1]:

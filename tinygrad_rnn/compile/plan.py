@@ -7,7 +7,6 @@ adjoint, or a piece of a concatenation, or it lives for one step only, in scratc
 from __future__ import annotations
 
 from .ir import Instr
-from .lift import is_view
 from .program import LOOPS, Program
 
 
@@ -28,7 +27,7 @@ class Places:
         for whole in loop:
             at = 0
             for part in whole.args if whole.op == "concatenate" else ():
-                free = part in inside and not is_view(part) and part not in self.placed
+                free = part in inside and not p.view(part) and part not in self.placed
                 kept = part in p.kept and whole not in p.kept
                 if free and not kept and part not in p.home and part.op != "concatenate":
                     self.placed[part] = (whole, at)
@@ -37,14 +36,14 @@ class Places:
     def _carry(self) -> None:
         p = self.program
         for k, i in enumerate(p.step.dolds):
-            if i is None or i in self.carried or i in self.placed or i in p.kept or is_view(i):
+            if i is None or i in self.carried or i in self.placed or i in p.kept or p.view(i):
                 continue
             if i.args and p.phase[i] == "backward":
                 self.carried[i] = k
 
     def owner(self, i: Instr) -> Instr:
         """The instruction whose memory holds `i`."""
-        while i in self.placed or (is_view(i) and i in self.program.varies):
+        while i in self.placed or (self.program.view(i) and i in self.program.varies):
             i = self.placed[i][0] if i in self.placed else i.args[0]
         return i
 

@@ -7,11 +7,11 @@ what somebody needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .ir import Instr, Step
-from .lift import Lifted, contraction, is_view, lifted
+from .lift import Lifted, contraction, lifted
 from .phases import PHASES, place
 
 LOOPS = ("forward", "backward")
@@ -25,13 +25,12 @@ class Program:
     `kept` are the other values that one phase makes for another; each gets an array for all steps.
     """
 
-    def __init__(self, step: Step, light: Callable[[Instr], bool],
-                 follows: Callable[[Instr], bool] = lambda i: False,
-                 without: Sequence[str] = ()):  # fmt: skip
-        self.follows = follows  # views of what does not change that the emitter reads by itself
+    def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
+        self.view = emitter.view  # what the loops read where its operand lies
+        self.follows = emitter.follows  # the same, of what does not change with time
         self.without = frozenset(without)
         self.step, self.order = step, step.order()
-        self.phase = place(step, light, "hoist" not in self.without)
+        self.phase = place(step, emitter.light, "hoist" not in self.without)
         self.varies: set[Instr] = set()
         for i in self.order:
             moves = i.op in ("x", "state", "dy", "dstate") or any(a in self.varies for a in i.args)
@@ -39,7 +38,7 @@ class Program:
                 self.varies.add(i)
         self.home = {
             new: k for k, new in reversed(list(enumerate(step.news)))
-            if self.phase[new] == "forward" and new.args and not is_view(new)
+            if self.phase[new] == "forward" and new.args and not self.view(new)
         }  # fmt: skip
         self.calls: dict[str, list[Call]] = {p: [] for p in PHASES if p not in LOOPS}
         self.kept: list[Instr] = []
@@ -57,7 +56,7 @@ class Program:
 
     def source(self, i: Instr) -> Instr:
         """What `i` is a view of, through any number of views."""
-        while is_view(i) and (i in self.varies or self.follows(i)):
+        while self.view(i) and (i in self.varies or self.follows(i)):
             i = i.args[0]
         return i
 
@@ -90,7 +89,7 @@ class Program:
             self.calls[name].reverse()
         in_loops = {i for found in outside.values() for i in found}
         for i in self.order:
-            made = i.args and not is_view(i) and i in self.varies and i not in self.home
+            made = i.args and not self.view(i) and i in self.varies and i not in self.home
             if made and i in needed and (self.phase[i] in LOOPS or i in in_loops):
                 self.kept.append(i)
 
@@ -100,7 +99,7 @@ class Program:
             return False
         if self.phase[i] in LOOPS:
             follow = {"forward": "between", "backward": "after"}[self.phase[i]]
-            return is_view(i) and name == follow
+            return self.view(i) and name == follow
         return self.phase[i] == name
 
     def _call(self, i: Instr) -> Call:
