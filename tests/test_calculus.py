@@ -264,6 +264,20 @@ def test_anomaly_mode_changes_no_number_and_ends():
         assert np.isinf(tg.log(x * 0).detach().numpy()).all()
 
 
+def test_a_masks_infinity_is_no_anomaly():
+    x = leaf(np.arange(16.0).reshape(1, 1, 4, 4))
+    with detect_anomaly():
+        tg.max_pool2d(x, 3, stride=1, padding=1).sum().backward()
+        scores = tg.masked_fill(x, x % 4 > 1, -np.inf)
+        tg.softmax(scores).sum().backward()
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match=r"softmax.*4 of 4 entries"),
+        detect_anomaly(),
+    ):
+        tg.softmax(tg.masked_fill(x[0, 0, 0], x[0, 0, 0] > -1, -np.inf))
+
+
 def test_anomaly_is_also_seen_where_no_gradient_is_needed():
     with (
         np.errstate(all="ignore"),

@@ -53,10 +53,18 @@ def _reason(name: str, arrays: Sequence[Array], error: Exception) -> str:
     return str(error)
 
 
-def watch(name: str, place: str, values: Array, where: str, what: str = "value") -> None:
-    """FloatingPointError naming op, scope and line if `values` has a NaN or an infinity."""
-    if values.dtype.kind == "f" and not bool(np.isfinite(values).all()):
-        bad = int((~np.isfinite(values)).sum())
+def watch(name: str, place: str, values: Array, where: str, what: str = "value",
+          given: Sequence[Any] = ()) -> None:  # fmt: skip
+    """FloatingPointError naming op, scope and line if `values` has a NaN or an infinity.
+
+    If an infinity came in with the inputs `given`, as the -inf of a mask does, only a NaN is new.
+    """
+    if values.dtype.kind != "f" or bool(np.isfinite(values).all()):
+        return
+    masks = any(bool(np.isinf(a).any()) for a in given)
+    wrong = np.isnan(values) if masks else ~np.isfinite(values)
+    bad = int(wrong.sum())
+    if bad:
         inside = f" in {place}" if place else ""
         raise FloatingPointError(
             f"first non-finite {what}: {name}{inside}, at {where}: "

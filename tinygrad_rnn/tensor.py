@@ -387,7 +387,7 @@ def look(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
         mode.nodes.add(node)
     if mode.anomaly and node.op is not None:
         node.where = line_of_user()
-        watch(node.op.name, str(node.scope or ""), y, node.where)
+        watch(node.op.name, str(node.scope or ""), y, node.where, given=node.inputs or ())
 
 
 def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
