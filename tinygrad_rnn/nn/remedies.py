@@ -124,8 +124,9 @@ def tbptt(
     `model(x, state)` returns (output, state) of one step; `loss(output, t)` may be None. Gradients
     accumulate in `.grad`; `after()` runs behind each backward pass (an optimiser's step). The
     forward pass is made once: each step keeps its own graph and hands the gradient of its state to
-    the one before, so windows overlap (k2 > k1) without work done twice. Returns the summed loss
-    and the last state.
+    the one before, so windows overlap (k2 > k1) without work done twice; a step in two windows
+    keeps the weights it ran with. A layer used as `model` draws its dropout masks for each step.
+    Returns the summed loss and the last state.
     """
     if not 1 <= k1 <= k2:
         raise ValueError(f"need 1 <= k1 <= k2, got k1={k1}, k2={k2}")
