@@ -143,6 +143,13 @@ def test_every_edge_and_node_is_drawn_once_in_every_level(cell: str) -> None:
     assert all(graph.nodes[i].op is None for i in chips)
 
 
+def test_two_uses_by_one_operation_are_two_edges() -> None:
+    x = tensor(np.ones(3), requires_grad=True, name="x")
+    y = tanh(x)
+    level = model_data(model(graph_of([(y * y).sum()])))["levels"]["op"]
+    assert edges_drawn(level) == Counter([(1, 0), (2, 0), (2, 1), (3, 0)])
+
+
 def test_wires_name_the_box_they_come_from() -> None:
     data = model_data(model(lstm().graph))
     for level in data["levels"].values():

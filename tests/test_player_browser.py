@@ -30,6 +30,14 @@ PANEL = """(() => models.map((m) => m.ids.map((id) => {
   return [read("#value .number"), absent ? "–" : read("#grad .number")];
 })))()"""
 
+# the same texts without showing them one after the other
+TEXTS = """(() => models[0].ids.map((id) => {
+  const panel = document.createElement("div");
+  panel.innerHTML = explain(models[0], id);
+  const grad = panel.querySelector("#grad");
+  return grad.textContent.startsWith("–") ? "–" : grad.querySelector(".number").textContent;
+}))()"""
+
 
 @cache
 def lstm(steps: int = 4) -> Recorded:
@@ -63,7 +71,24 @@ def models_of(name: str) -> list[Any]:
         bad = "</script><img src=x onerror=window.hacked=1>"
         nodes = [GraphNode(0, name=bad, role="param"), GraphNode(1, f"<b>{bad}", (0,), name=bad)]
         return [model(Graph(nodes, title=bad, notes=[bad]))]
+    if name == "broken":
+        return [model(broken())]
     return [model(lstm(int(name)).graph)]
+
+
+def broken() -> Graph:
+    """w → log w → its square, where log w is −∞ and the gradient of w is not a number."""
+    inf, nan = float("inf"), float("nan")
+    values = ([0.0, 1.0], [-inf, 0.0], [inf, 0.0])
+    stats = [{"norm": inf, "min": 0.0, "max": 0.0, "mean": 0.0, "sample": v} for v in values]
+    grads = [{"norm": nan, "sample": [nan, 0.0]}, {"norm": inf, "sample": [inf, 0.0]}, None]
+    ops = ((None, ()), ("log", (0,)), ("mul", (1, 1)))
+    nodes = [
+        GraphNode(i, op, parents, (2,), value=stats[i], grad=grads[i])
+        for i, (op, parents) in enumerate(ops)
+    ]
+    nodes[0].name, nodes[0].role = "w", "param"
+    return Graph(nodes, edge_grads={"1:0": nan, "2:0": inf, "2:1": 0.0}, order=[2, 1, 0])
 
 
 def number(text: str | None) -> float | None:
@@ -117,7 +142,7 @@ def test_gradients_not_computed_yet_are_absent_never_zero(page: Page, files: Any
     users = graph.children()
     for q in (0, 20, 57):
         page.run(f"app.go({len(graph)} + {q})")
-        for i, (_, grad) in enumerate(page.run(PANEL)[0]):
+        for i, grad in enumerate(page.run(TEXTS)):
             flowed = [rank[c] for c, k in users[i] if graph.edge_grad(c, k) is not None]
             last = max(flowed, default=rank.get(i, 1))
             known = graph.nodes[i].grad is not None and q >= last
@@ -355,6 +380,21 @@ def test_hostile_names_do_not_run(page: Page, files: Any) -> None:
     assert page.run("window.hacked") is None
     assert page.run("document.querySelectorAll('img').length") == 0
     assert "onerror" in page.run("$('panel').textContent")
+
+
+def test_numbers_that_are_not_finite_stand_out(page: Page, files: Any) -> None:
+    page.open(files("broken"))
+    page.press("End")
+    shades = page.run(
+        "[...document.querySelectorAll('path.e')].map((e) => e.getAttribute('class'))"
+    )
+    assert sorted(shade.split(" s")[1][0] for shade in shades) == ["n", "n", "z"]
+    page.run("app.pick(models[0], 1)")
+    text = page.run("$('panel').innerText")
+    assert "−∞" in text and "‖·‖ = ∞" in text
+    page.run("app.pick(models[0], 0)")
+    assert "‖·‖ = NaN" in page.run("$('grad').innerText")
+    assert page.problems() == []
 
 
 def contrast(page: Page, colour: str, paper: str) -> float:

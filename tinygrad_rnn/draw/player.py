@@ -26,11 +26,12 @@ CUTTABLE = 6_000  # more nodes: running backward five more times would take too 
 SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
 COMMENT = re.compile(r"^\s*//.*\n| // .*$|^\s*/\*\*.*\*/\n", re.MULTILINE)  # stay in the sources
 ALL_LEVELS = ("arch", "cell", "gate", "op")
-MARKER = (  # arrow heads, one per shade
+MARKER = (  # ends of wires, one per shade
     '<marker id="m{0}" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6.5" markerHeight="6.5" '
     'markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
-    '<path class="h{0}" d="M0,.4L6,3L0,5.6z"/></marker>'
+    '<path class="h{0}" d="{1}"/></marker>'
 )
+ARROW, CROSS = "M0,.4L6,3L0,5.6z", "M1,1L5,5M5,1L1,5"
 
 
 def model(graph: Graph) -> Model:
@@ -76,7 +77,7 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
         "title": html.escape(clean(name, 80)),
         "css": _text("player.css"),
         "js": "\n".join(COMMENT.sub("", _text(script)) for script in SCRIPTS),
-        "markers": "".join(MARKER.format(name) for name in "f012345zn"),
+        "markers": "".join(MARKER.format(c, CROSS if c == "n" else ARROW) for c in "f012345zwn"),
         "levels": "".join(_buttons({name for each in data for name in each["levels"]})),
         "stages": '<div class="stage"></div>' * len(data),
         "strips": "".join(_strips(data)),

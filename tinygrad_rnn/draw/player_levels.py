@@ -202,18 +202,23 @@ class _Cutter:
         for place, (x, y) in enumerate(wire.points):
             flat += [_r(x - (source if place < split else part).left), _r(y - self.top)]
         from_box = near if near is not None else self.solid[parent]
-        edges = [[part.local(i), k] for i, k in self._edges(child, parent)]
+        edges = [[part.local(i), k] for i, k in self._edges(child, slot)]
         return [home, from_box, self.solid[child], split, flat, edges]
 
-    def _edges(self, child: int, parent: int) -> list[tuple[int, int]]:
-        """Return the edges of the whole graph that one drawn edge stands for."""
-        nodes = self.short.base.nodes
-        return [
+    def _edges(self, child: int, slot: int) -> list[tuple[int, int]]:
+        """Return the edges of the whole graph that one drawn edge stands for.
+
+        In x ∘ x two wires lead from one node to another: each is one edge, not both.
+        """
+        nodes, parents = self.short.base.nodes, self.graph.nodes[child].parents
+        edges = [
             (i, k)
             for i in self.members[child]
             for k, source in enumerate(nodes[i].parents)
-            if source is not None and self.owner.get(source) == parent
+            if source is not None and self.owner.get(source) == parents[slot]
         ]
+        alike = [k for k, parent in enumerate(parents) if parent == parents[slot]]
+        return [edges[alike.index(slot)]] if len(alike) == len(edges) else edges
 
     def _spread(self, index: int, picture: dict[str, Any], order: list[int]) -> None:
         """Turn source columns into offsets; repeat for each column what comes from many."""

@@ -13,7 +13,7 @@ function numbers(m, which, id) {
 	const range = min && count > 1 ? `<small>min ${fmt(min[id])} · mean ${fmt(mean[id])} · max ${fmt(max[id])}</small>` : "";
 	if (!sample || count < 2) return `‖·‖ = ${bold(norm[id])} ${range}`;
 	const most = Math.max(...sample.map(Math.abs)) || 1;
-	const cell = (x) => `<i class="${x < 0 ? "neg" : "pos"}" style="--w:${(90 * Math.abs(x)) / most || 0}%" title="${fmt(x)}">${n < 6 ? fmt(+(+x).toPrecision(2)) : ""}</i>`;
+	const cell = (x) => `<i class="${x < 0 ? "neg" : "pos"}" style="--w:${(90 * Math.abs(x)) / most || 0}%" title="${fmt(x)}">${n < 6 ? fmt(isNaN(x) ? x : +x.toPrecision(2)) : ""}</i>`;
 	const rest = count > sample.length ? `<small>the first ${sample.length} of ${count}</small>` : "";
 	return `‖·‖ = ${bold(norm[id])} ${range}<span class="cells" style="--n:${n}">${sample.map(cell).join("")}</span>${rest}`;
 }
@@ -56,7 +56,7 @@ function explain(m, id) {
 
 function overview(m) {
 	const { q } = app.moment(m), most = Math.max(...m.params.map((id) => +m.alt.g[id] || 0)), { cos, k } = m.alt;
-	const rows = m.params.map((id) => row(link(m, id), m.grad(id, q), most, `<td>${m.arrived(id, q)}/${m.incoming[id].length}${cos ? `<td>${fmt(cos[id])}` : ""}`));
+	const rows = m.params.map((id) => row(link(m, id), m.grad(id, q), most, `<td>${m.arrived(id, q)}/${m.incoming[id].length || m.children[id].length}${cos ? `<td>${fmt(cos[id])}` : ""}`));
 	const notes = m.notes.map((text) => `<p class="note">${esc(text)}`).join("") + (cos ? fill("t-truncated", { k }) : "");
 	return fill("t-overview", { heading: esc(m.heading), nodes: m.ids.length, back: m.order.length, steps: m.last || "no", notes,
 		table: `<table><tr><th>name<th>∂L/∂·<th>‖·‖<th>uses${cos ? "<th>cos" : ""}${rows.join("")}</table>` });
