@@ -208,6 +208,12 @@ def test_a_wrong_width_raises_in_torch_words():
         nn.LSTMCell(I, H, seed=0)(tensor(np.zeros((B, 5))))
 
 
+def test_a_state_of_another_batch_does_not_broadcast():
+    with pytest.raises(RuntimeError, match="batch size 2 doesn't match hidden1 batch size 1"):
+        x, h = (tensor(np.zeros((B, n))) for n in (I, H))
+        nn.LSTMCell(I, H, dtype=np.float64, seed=0)(x, (h, h[:1]))
+
+
 def test_a_cell_takes_one_unbatched_input():
     cell = nn.LSTMCell(I, H, dtype=np.float64, seed=0)
     x = np.random.default_rng(0).normal(size=I)

@@ -94,6 +94,7 @@ class Cell(Module):
             state = self.start(x.shape[0], self.like(x))
         elif alone:
             state = each(lambda s: s.unsqueeze(0), state)
+        check_batch(x, state)
         new = self.step(x, state)[1]
         return each(lambda s: s.squeeze(0), new) if alone else new
 
@@ -103,6 +104,14 @@ def each(function: Callable, *states: State) -> State:
     if isinstance(states[0], tuple):
         return tuple(function(*parts) for parts in zip(*states, strict=True))
     return function(*states)
+
+
+def check_batch(x: Tensor, state: State) -> None:
+    """Raise if a part of the state is of another batch, which might broadcast in silence."""
+    for k, part in enumerate(state if isinstance(state, tuple) else (state,)):
+        if part.shape[:1] != x.shape[:1]:
+            sizes = f"Input batch size {x.shape[0]} doesn't match hidden{k} batch size"
+            raise RuntimeError(f"{sizes} {part.shape[0]}")
 
 
 def check_kind(x: Any) -> None:
