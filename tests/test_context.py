@@ -77,6 +77,19 @@ def test_a_mode_ends_with_its_block_even_by_an_exception():
         assert (tg.tensor(1.0, requires_grad=True) * 2).node.path == ()
 
 
+def test_a_scope_used_again_keeps_what_it_labelled_before():
+    x, again = tg.tensor(1.0, requires_grad=True), tg.scope("cell", layer=0)
+    made = []
+    for step in range(3):
+        with tg.scope("loop", step=step), again:
+            made.append((x * 2).node)
+    assert [n.labels for n in made] == [{"step": k, "layer": 0} for k in range(3)]
+    assert all(n.path == ("loop", "cell") for n in made)
+    with again, pytest.raises(RuntimeError, match=r"scope cell\.layer=0 is entered already"), again:
+        pass
+    assert (x * 2).node.path == ()
+
+
 def test_no_grad_decorates_a_function():
     @no_grad()
     def predict(x: Tensor) -> Tensor:

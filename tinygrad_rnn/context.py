@@ -19,15 +19,21 @@ class scope:
 
     def __init__(self, name: str | None = None, **labels: Any):
         self.name, self.labels = name, labels
+        self.outer: scope | None = None
+        self.token: Any = None  # of the block being in; False after it
 
     def __enter__(self) -> scope:
-        self.outer = SCOPE.get()
-        self.token = SCOPE.set(self)
-        return self
+        if self.token:
+            raise RuntimeError(f"scope {self} is entered already; make another for the inner block")
+        # Entered a second time, a copy stands in: the nodes made before keep their surroundings.
+        inner = self if self.token is None else scope(self.name, **self.labels)
+        inner.outer = SCOPE.get()
+        self.token = SCOPE.set(inner)
+        return inner
 
     def __exit__(self, *error: object) -> None:
         SCOPE.reset(self.token)
-        del self.token
+        self.token = False
 
     def __str__(self) -> str:
         return ".".join([self.name or "", *(f"{k}={v}" for k, v in self.labels.items())]).strip(".")
