@@ -291,7 +291,10 @@ class _Stamper:
             self.pieces.append(([*lead, (max(end, up + 1.0), height)], [], edge, parent))  # type: ignore[arg-type]
             return
         down = self.slots[here].left - part
-        lead += [(down, height), (down, lane)]
+        if up >= down - 0.01:  # the step beside the node needs no way over the top
+            lead = [*out, (down, out_lane), (down, lane)]
+        else:
+            lead += [(down, height), (down, lane)]
         self.pieces.append((lead, path, edge, parent))  # type: ignore[arg-type]
 
     # -- last touches

@@ -7,6 +7,7 @@ screen readers, and the same scene gives the same bytes.
 from __future__ import annotations
 
 import math
+import zlib
 from xml.sax.saxutils import escape, quoteattr
 
 from .palette import BROKEN
@@ -25,12 +26,14 @@ def svg(scene: Scene) -> str:
     """Return the picture as a complete SVG document."""
     wide, high = num(math.ceil(scene.width)), num(math.ceil(scene.height))
     theme = scene.theme
+    # several pictures may stand in one page: each refers to its own title
+    key = f"{zlib.crc32(f'{scene.title}/{scene.description}/{wide}×{high}'.encode()):08x}"
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
-        f'height="{high}" role="img" aria-labelledby="title desc" font-family="{FONT}" '
+        f'height="{high}" role="img" aria-labelledby="title-{key} desc-{key}" font-family="{FONT}" '
         f'font-size="10" fill="{theme.ink}">',
-        f'<title id="title">{escape(scene.title or "graph")}</title>',
-        f'<desc id="desc">{escape(scene.description)}</desc>',
+        f'<title id="title-{key}">{escape(scene.title or "graph")}</title>',
+        f'<desc id="desc-{key}">{escape(scene.description)}</desc>',
         f'<rect width="{wide}" height="{high}" fill="{theme.paper}"/>',
     ]
     body = [_frame(frame, scene) for frame in scene.frames]
