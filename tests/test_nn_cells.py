@@ -309,6 +309,16 @@ def test_candidate_dropout_lets_the_cell_keep_its_memory():
     np.testing.assert_allclose(got.detach().numpy(), sigma(x @ W.T + b + d), atol=1e-15)
 
 
+@pytest.mark.parametrize("kind", [nn.GRUCell, nn.MGUCell])
+def test_a_dropped_candidate_leaves_what_the_gate_keeps(kind):
+    cell = kind(I, H, candidate_dropout=1.0, dtype=np.float64, seed=0)
+    x, h = np.random.default_rng(0).normal(size=(2, B, H))
+    got = cell(tensor(x[:, :I]), tensor(h)).detach().numpy()
+    g = arrays(cell)[1]["z" if kind is nn.GRUCell else "f"]
+    gate = sigma(x[:, :I] @ g[0].T + h @ g[1].T + g[2] + g[3])
+    np.testing.assert_allclose(got, (gate if kind is nn.GRUCell else 1 - gate) * h, atol=1e-15)
+
+
 def test_zoneout_keeps_old_values_at_its_rate_and_their_mean_in_evaluation():
     inner = nn.LSTMCell(I, 500, dtype=np.float64, seed=0)
     cell = nn.Zoneout(inner, (0.3, 0.0), seed=0)
@@ -339,6 +349,10 @@ def test_zoneout_keeps_old_values_at_its_rate_and_their_mean_in_evaluation():
         (lambda: nn.MGUCell(I, H, layer_norm=True), "MGUCell has no layer_norm"),
         (lambda: nn.GRUCell(I, H, reset="before", layer_norm=True), "layer_norm needs reset"),
         (lambda: nn.LSTMCell(I, H, relevance=True, proj_size=2), "relevance does not go together"),
+        (
+            lambda: nn.RNNCell(I, H, candidate_dropout=0.1),
+            "RNNCell has no gates: candidate_dropout",
+        ),
         (lambda: nn.RNNCell(I, 0), "hidden_size must be a positive integer, got 0"),
         (lambda: nn.RNNCell(I, H, leak=0), r"leak must be in \(0, 1\], got 0"),
         (lambda: nn.RNNCell(I, H, recurrent_dropout=1.5), "between 0 and 1, but got 1.5"),

@@ -36,6 +36,9 @@ class RNNCell(Gated):
         leak: float = 1.0,
         **shared: Any,
     ):
+        gated = {"gate_activation", "candidate_activation", "candidate_dropout"} & set(shared)
+        if gated:
+            raise ValueError(f"RNNCell has no gates: {', '.join(sorted(gated))} would do nothing")
         super().__init__(input_size, hidden_size, bias, **shared)
         if not 0 < leak <= 1:
             raise ValueError(f"leak must be in (0, 1], got {leak}")
@@ -89,7 +92,7 @@ class GRUCell(Gated):
             pre["n"] = wx["n"] + r * uh["n"]
         else:
             pre |= self.pre(x, r * h, ("n",))
-        n = self.open("n", pre)
+        n = self.drop(self.open("n", pre))
         h = z * h + (1 - z) * n if self.update == "keeps" else (1 - z) * h + z * n
         return h, h
 
@@ -109,7 +112,7 @@ class MGUCell(Gated):
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         f = self.open("f", self.pre(x, h, ("f",)))
-        n = self.open("n", self.pre(x, f * h, ("n",)))
+        n = self.drop(self.open("n", self.pre(x, f * h, ("n",))))
         h = (1 - f) * h + f * n
         return h, h
 
