@@ -341,14 +341,20 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle; zeros above the given diagonal."""
-    rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
-    return where(x.xp.asarray(columns - rows <= diagonal), x, 0)
+    return where(_beyond("tril", x) <= diagonal, x, 0)
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle; zeros below the given diagonal."""
+    return where(_beyond("triu", x) >= diagonal, x, 0)
+
+
+def _beyond(name: str, x: Tensor) -> Any:
+    """column - row of each entry of a matrix"""
+    if x.ndim < 2:
+        raise ValueError(f"{name}: a matrix or several are needed, got shape {x.shape}")
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
-    return where(x.xp.asarray(columns - rows >= diagonal), x, 0)
+    return x.xp.asarray(columns - rows)
 
 
 def same_shape(name: str, *tensors: Any) -> None:

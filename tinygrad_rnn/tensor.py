@@ -198,6 +198,10 @@ class Tensor(Outward):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"grad: expected a Tensor or None, got {type(value).__name__}")
+        if value is not None and value.dtype != self.dtype:
+            raise TypeError(f"grad: dtype {value.dtype} does not fit the tensor's {self.dtype}")
         if value is not None and value.shape != self.shape:
             raise ValueError(f"grad: shape {value.shape} does not fit the tensor's {self.shape}")
         if value is not None or self.node is not None:
