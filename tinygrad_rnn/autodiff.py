@@ -76,7 +76,7 @@ def added(held: Any, share: Any) -> Any:
     if isinstance(held, Tensor):
         return held + share
     if type(held) is not Accumulator:
-        held = Accumulator(held)
+        return Accumulator(held, share)
     held.add(share)
     return held
 
@@ -203,6 +203,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 def leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
     """Those nodes of `order` through which gradients must pass to arrive at `ends`."""
+    if ends.issuperset([n for n in order if n.op is None]):
+        return order  # all leaves are wanted, and everything leads to a leaf
     live, way = set(ends), []
     for node in order:
         if node in ends or not live.isdisjoint(node.parents):

@@ -85,12 +85,16 @@ class Accumulator:
 
     __slots__ = ("left", "right", "rows", "sum")
 
-    def __init__(self, first: Any) -> None:
-        self.sum: Array | None = None
+    def __init__(self, first: Any, second: Any) -> None:
         self.left: list[Array] = []
         self.right: list[Array] = []
         self.rows = 0
-        self.add(first)
+        self.sum: Array | None = None
+        if type(first) in POSTPONED or type(second) in POSTPONED:
+            self.add(first)
+            self.add(second)
+        else:
+            self.sum = first + second
 
     def add(self, g: Any) -> None:
         if type(g) is Product:
@@ -103,8 +107,10 @@ class Accumulator:
             self.sum = g.dense() if self.sum is None else add_at(self.sum, g.index, g.g)
         elif self.sum is None:
             self.sum = np.copy(g)
-        else:
+        elif self.sum.ndim:
             np.add(self.sum, g, out=self.sum)
+        else:
+            self.sum = self.sum + g
 
     def multiply(self) -> None:
         """Turns the postponed products into one product of stacked rows."""
