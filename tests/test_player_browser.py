@@ -277,6 +277,18 @@ def test_steps_and_gates_fold_and_unfold(page: Page, files: Any) -> None:
     assert page.run(count) == whole
 
 
+def test_wires_stay_within_the_picture(page: Page, files: Any) -> None:
+    for cell in ("gru", "esn", "brnn"):
+        path = files("4").with_name(f"{cell}.html")
+        path.write_text(player(model(recorded(cell, 4).graph)), encoding="utf-8")
+        page.open(path)
+        page.run("stages[0].fit(true); stages[0].look()")
+        wires = "[...stages[0].layers[1].querySelectorAll('path')].map((e) => e.getBBox())"
+        ends = page.run(f"{wires}.map((box) => box.x + box.width - stages[0].width)")
+        assert len(ends) >= 3
+        assert max(ends) <= 0, cell
+
+
 def test_predict_first_asks_before_it_shows(page: Page, files: Any) -> None:
     page.open(files("4"))
     page.run("$('predict').checked = true")

@@ -20,6 +20,7 @@ from .scene import Box, Frame, Scene, Wire
 from .stamp import Options, unrolled
 
 MARGIN = 8.0
+REACH = 40.0
 COARSE = {"arch": "step", "cell": "cell", "gate": "gate"}  # level of the player → way to fold
 
 
@@ -73,6 +74,14 @@ class _Part:
             self.places[node] = len(self.ids)
             self.ids.append(node)
         return self.places[node]
+
+    def along(self, x: float) -> float:
+        """Return x counted from the column's left edge, kept close to the column.
+
+        Only handles of long straight pieces lie far away, and may move along their piece: so the
+        same wire fits when it comes from a column that is nearer or farther.
+        """
+        return min(max(x, self.left - REACH), self.right + REACH) - self.left
 
     def gap(self, x: float) -> float:
         """Return how far x lies outside the column, 0 inside."""
@@ -200,7 +209,7 @@ class _Cutter:
         split = _split(wire, source, part) if source is not part else 0
         flat = []
         for place, (x, y) in enumerate(wire.points):
-            flat += [_r(x - (source if place < split else part).left), _r(y - self.top)]
+            flat += [_r((source if place < split else part).along(x)), _r(y - self.top)]
         from_box = near if near is not None else self.solid[parent]
         edges = [[part.local(i), k] for i, k in self._edges(child, slot)]
         return [home, from_box, self.solid[child], split, flat, edges]

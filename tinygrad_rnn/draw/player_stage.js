@@ -21,7 +21,7 @@ class Stage {
 
 	/** Puts the columns side by side, for the level and the folds of the moment. */
 	relayout() {
-		const { roles, levels } = this.model, all = Object.values(levels), usual = levels[this.app.level] ?? all.at(-1);
+		const { levels } = this.model, all = Object.values(levels), usual = levels[this.app.level] ?? all.at(-1);
 		const other = usual === all[0] ? all.at(-1) : all[0]; // a folded step shows the other end of the scale
 		const folded = new Map(other.S.filter(([step]) => this.app.folds.has(`${step}`)).map((c) => [c[0], c]));
 		this.height = Math.max(usual.height, folded.size && other.height);
@@ -32,7 +32,7 @@ class Stage {
 			const level = folded.has(own[0]) ? other : usual, [step, picture, ids, gap, label] = folded.get(own[0]) ?? own;
 			const art = level.T[picture], c = { step, ids, label, level, art, x: this.width, y: (this.height - level.height) / 2 };
 			this.width += art.w + Math.max(gap, own[3]);
-			for (const id of ids) if (roles[id] !== "param") this.home.set(id, i);
+			for (const box of art.B) if (!box[7]) for (const l of box[6]) this.home.set(ids[l], i);
 			art.X.forEach(([by], j) => Math.abs(by) > 1 && this.far.push([Math.min(i, i + by), Math.max(i, i + by), i, j]));
 			return c;
 		});
