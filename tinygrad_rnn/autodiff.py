@@ -15,7 +15,7 @@ import numpy as np
 
 from .backend import as_array
 from .context import MODE, mode
-from .flow import Flow, observed
+from .flow import Flow, hooked, observed
 from .ops import broadcast_to
 from .postponed import POSTPONED, Accumulator, Product
 from .tensor import Node, Tensor, leaf_of, wrap
@@ -91,21 +91,6 @@ def fitted(g: Any, shape: tuple[int, ...]) -> Any:
         axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
         g = g.sum(axis=axes, keepdims=True) if axes else g
     return g if g.shape == shape else broadcast_to(g, shape=shape)
-
-
-def hooked(node: Node, g: Any) -> Any:
-    """The gradient after the user's hooks, each of which may replace it."""
-    for hook in list(node.hooks.values()):
-        given = g if isinstance(g, Tensor) else wrap(np.asarray(g) if np.isscalar(g) else g, None)
-        new = hook(given)
-        if new is not None:
-            if not isinstance(new, Tensor):
-                raise TypeError(f"hook: expected a Tensor or None, got {type(new).__name__}")
-            if new.shape != node.shape:
-                raise ValueError(f"hook: returned shape {new.shape} for a gradient {node.shape}")
-            new = new.astype(node.dtype)
-            g = new if isinstance(g, Tensor) else new._array
-    return g
 
 
 def was_freed(node: Node) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What one backward pass carried, for drawings and measurements; and the watch for NaN in it."""
+"""What looks on during a backward pass: the record of what it carried, NaN watch and hooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from .context import MODE
 from .errors import watch
 from .postponed import POSTPONED
-from .tensor import Node, Tensor
+from .tensor import Node, Tensor, wrap
 
 
 class Flow:
@@ -51,3 +51,18 @@ def observed(share: Any, node: Node, k: int, flow: Flow | None) -> Any:
     if flow is not None:
         flow.cross(node, k, share)
     return share
+
+
+def hooked(node: Node, g: Any) -> Any:
+    """The gradient after the user's hooks, each of which may replace it."""
+    for hook in list(node.hooks.values()):
+        given = g if isinstance(g, Tensor) else wrap(np.asarray(g) if np.isscalar(g) else g, None)
+        new = hook(given)
+        if new is not None:
+            if not isinstance(new, Tensor):
+                raise TypeError(f"hook: expected a Tensor or None, got {type(new).__name__}")
+            if new.shape != node.shape:
+                raise ValueError(f"hook: returned shape {new.shape} for a gradient {node.shape}")
+            new = new.astype(node.dtype)
+            g = new if isinstance(g, Tensor) else new._array
+    return g

@@ -36,18 +36,7 @@ class Node:
     (a name, a gradient, hooks, …) is in `extra`, so that the others do not pay for it.
     """
 
-    __slots__ = (
-        "dtype",
-        "extra",
-        "index",
-        "needs",
-        "op",
-        "params",
-        "parents",
-        "saved",
-        "scope",
-        "shape",
-    )  # fmt: skip
+    __slots__ = tuple("dtype extra index needs op params parents saved scope shape".split())
 
     def __init__(self, op, parents, saved, params, shape, dtype, needs):  # type: ignore[no-untyped-def]
         self.op: Primitive | None = op
@@ -268,16 +257,7 @@ class Primitive:
     shape and dtype ("y", "ab", "all"): only these stay in memory.
     """
 
-    __slots__ = (
-        "casts",
-        "compute",
-        "keeps_all",
-        "keeps_inputs",
-        "keeps_y",
-        "name",
-        "postpones",
-        "rules",
-    )  # fmt: skip
+    __slots__ = tuple("casts compute keeps_all keeps_inputs keeps_y name postpones rules".split())
 
     def __init__(self, name: str, compute: Callable, rules: Any = (), keeps: str = "",
                  postpones: bool = False, casts: Callable | None = None):  # fmt: skip
