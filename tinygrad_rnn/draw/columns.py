@@ -146,11 +146,11 @@ def _sort_edges(made: Plan) -> None:
     users: dict[int, set[int]] = defaultdict(set)
     for parent, _, child in made.graph.edges():
         users[parent.id].add(made.where[child.id])
+    outer = {0, len(made.columns) - 1} | _first_steps(made)
     for parent, slot, child in made.graph.edges():
         edge = (child.id, slot)
         home = made.where.get(parent.id)
         if home is None:
-            outer = {0, len(made.columns) - 1} | _first_steps(made)
             lone = parent.role == "state" and len(users[parent.id]) == 1
             ends = made.where[child.id] in outer
             (made.states if lone and ends else made.chips).add(edge)

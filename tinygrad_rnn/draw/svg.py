@@ -100,9 +100,10 @@ def _wire(wire: Wire, scene: Scene) -> str:
 
 def path_data(points: list[Point]) -> str:
     """Return the SVG path of a chain of cubic curves."""
-    start = f"M{num(points[0][0])},{num(points[0][1])}"
-    rest = " ".join(f"{num(x)},{num(y)}" for x, y in points[1:])
-    return f"{start} C{rest}" if rest else start
+    # all numbers in one go: most of the time of a large picture is spent here
+    form = "M%.1f,%.1f C" + " ".join(["%.1f,%.1f"] * (len(points) - 1)) + " "
+    text = form % tuple(value for point in points for value in point)
+    return text.replace(".0,", ",").replace(".0 ", " ").rstrip(" C")
 
 
 def arrow(points: list[Point], width: float) -> tuple[list[Point], list[Point]]:
