@@ -28,7 +28,7 @@ FILES = (
     "indexing.py",
     "losses.py",
 )
-FILES += ("calculus.py", "creation.py", "dtypes.py", "postponed.py", "random.py")
+FILES += ("calculus.py", "creation.py", "dtypes.py", "kernels.py", "postponed.py", "random.py")
 UFUNC_KEYWORDS = {"out", "dtype", "casting"}
 # NumPy's own, where the engine means the host: types to recognise, and things of no array.
 HOST = {"generic", "errstate", "asarray", "array", "random", "__version__"}

@@ -49,7 +49,7 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
         for k, parent in enumerate(node.parents):
             if parent not in live:
                 continue
-            share = rules[k](g, *saved, **params)
+            share = rules[k](g, *saved, **params) if params else rules[k](g, *saved)
             if share.shape != parent.shape:
                 share = fitted(share, parent.shape)
             if watched:

@@ -38,8 +38,9 @@ def as_floats(arrays: list) -> list:
     """The inputs of a function of real numbers: integers become the default float dtype."""
     if len(arrays) == 2:
         arrays = promoted(arrays)
-    if any(not _is_integer(x) for x in arrays):
-        return arrays
+    for x in arrays:
+        if not _is_integer(x):
+            return arrays
     return [_cast(x, get_default_dtype()) for x in arrays]
 
 

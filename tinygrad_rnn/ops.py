@@ -13,49 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, library_of, move
+from .backend import library_of, move
 from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
-from .postponed import Piece, Product, add_at
+from .kernels import (
+    compute_log_softmax,
+    compute_put,
+    compute_sigmoid,
+    compute_softmax,
+    compute_sum,
+    through_sigmoid,
+    through_tanh,
+)
+from .postponed import Piece, Product
 from .tensor import Tensor, primitive, wrap
 
 NUMBERS: Any = (int, float, np.generic)
 SQRT_PI = float(np.sqrt(np.pi))
-
-
-# Computations that NumPy does not have in one call
-def _sigmoid(a: Array) -> Array:
-    """½ + ½ tanh(a/2): no overflow anywhere, one allocation."""
-    y = a * 0.5
-    y = np.tanh(y, y) if y.ndim else np.tanh(y)
-    y *= 0.5
-    y += 0.5
-    return y
-
-
-def _sum(a: Array, axis: Any, keepdims: bool) -> Array:
-    if a.dtype == np.float16:  # half precision would stop counting at 2048
-        return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.float32).astype(a.dtype)
-    return np.sum(a, axis=axis, keepdims=keepdims)
-
-
-def _softmax(a: Array, axis: int) -> Array:
-    y = np.exp(_below_max(a, axis))
-    return y / np.sum(y, axis=axis, keepdims=True)
-
-
-def _log_softmax(a: Array, axis: int) -> Array:
-    z = _below_max(a, axis)
-    return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
-
-
-def _below_max(a: Array, axis: int) -> Array:
-    return a - np.max(a, axis=axis, keepdims=True) if a.size else a
-
-
-def _put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
-    """Zeros of `shape` with `g` added at `index`; places named twice get both."""
-    y = library_of(g).xp.zeros(shape, dtype)
-    return add_at(y, index, g)
 
 
 # Pieces of rules. Each is polymorphic: on arrays it computes, on Tensors it is a graph
@@ -173,8 +146,8 @@ acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt(1 - a * a), k
 atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + a * a), keeps="a", casts=as_floats)
 sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
 cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
-tanh = primitive("tanh",     np.tanh,    lambda g, y, a: g * (1 - y * y), keeps="y", casts=as_floats)
-sigmoid = primitive("sigmoid", _sigmoid, lambda g, y, a: g * (y * (1 - y)), keeps="y", casts=as_floats)
+tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats)
+sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats)
 erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats)
 relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y")
 clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high), [a]),
@@ -188,12 +161,12 @@ where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
     lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches)
 
 # Reductions and scans
-total = primitive("sum",       _sum,       lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims))
+total = primitive("sum", compute_sum,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims))
 amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya")
 cumsum = primitive("cumsum", lambda a, axis: np.cumsum(a, axis=axis),
     lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
-softmax = primitive("softmax", _softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
-log_softmax = primitive("log_softmax", _log_softmax,
+softmax = primitive("softmax", compute_softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
+log_softmax = primitive("log_softmax", compute_log_softmax,
     lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats)
 
 # Products
@@ -206,7 +179,7 @@ transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
     lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=True)
 broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g)
 getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index))
-put = primitive("put", _put, lambda g, y, a, index, shape, dtype: g[index])
+put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index])
 concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part)
 stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
     each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)])

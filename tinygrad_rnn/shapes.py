@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from builtins import all as all_true
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -250,7 +251,13 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
 def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the given sizes."""
     axis = axis_of(x, dim)
-    n = x.shape[axis]
+    sizes = sizes if isinstance(sizes, int) else tuple(sizes)
+    return tuple([getitem(x, index=i) for i in _cuts(x._array.shape[axis], sizes, axis)])
+
+
+@lru_cache(maxsize=256)
+def _cuts(n: int, sizes: int | tuple[int, ...], axis: int) -> list[tuple]:
+    """The index of each piece of an axis of length n; a recurrent cell asks the same every step."""
     if isinstance(sizes, int):
         if sizes <= 0:
             raise ValueError(f"split expects split_size be positive, but got {sizes}")
@@ -259,10 +266,9 @@ def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
         ends = [0, *accumulate(sizes)]
         if ends[-1] != n or min(sizes, default=0) < 0:
             raise ValueError(
-                f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {dim}"
+                f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {axis}"
             )
-    lead = (slice(None),) * axis
-    return tuple([getitem(x, index=(*lead, slice(a, b))) for a, b in pairwise(ends)])
+    return [(*(slice(None),) * axis, slice(a, b)) for a, b in pairwise(ends)]
 
 
 split_with_sizes = split

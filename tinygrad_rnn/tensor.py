@@ -313,22 +313,22 @@ def run(op: Primitive, inputs: tuple, params: dict) -> Any:
     """The result of an operation: an array from arrays, a Tensor if any input is one."""
     arrays, tensors, foreign, needs = [], False, False, False
     for x in inputs:
-        if isinstance(x, Tensor):
-            tensors = True
+        if type(x) is Tensor:
+            tensors, node = True, x.node
             arrays.append(x._array)
-            if x.node is not None and x.node.needs:
+            if node is not None and node.needs:
                 needs = True
         else:
             arrays.append(x)
             foreign = foreign or type(x) not in NUMBERS
     if not tensors:
-        return op.compute(*arrays, **params)
+        return op.compute(*inputs, **params)
     try:
         if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
             arrays = [constant(a, x) for a, x in zip(arrays, inputs)]
         if op.casts is not None:
             arrays = op.casts(arrays)
-        y = op.compute(*arrays, **params)
+        y = op.compute(*arrays, **params) if params else op.compute(*arrays)
     except Exception as error:
         raise explained(op.name, inputs, error) from error
     if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
@@ -342,7 +342,7 @@ def run(op: Primitive, inputs: tuple, params: dict) -> Any:
 def remembered(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
                mode: Mode) -> Node:  # fmt: skip
     """The node of a result: its parents, and of the arrays only those that a rule will read."""
-    parents = tuple([(x.node or leaf_of(x)) if isinstance(x, Tensor) else None for x in inputs])
+    parents = tuple([(x.node or leaf_of(x)) if type(x) is Tensor else None for x in inputs])
     if op.keeps_all:
         saved = (y if op.keeps_y else None, *arrays)
     elif op.keeps_inputs:
