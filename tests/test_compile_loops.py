@@ -91,6 +91,16 @@ def test_deep_bidirectional_and_padded(name: str, backend: str) -> None:
     assert fast.scan.notes == []
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_one_unit_and_padding(backend: str) -> None:
+    """Rows of one column are numbers to the C loops."""
+    x = np.random.default_rng(4).standard_normal((3, 2, 3))
+    layer = layer_of("lstm normalised", 3, 1, np.float64, bidirectional=True)
+    fast = compile(layer, backend)
+    assert_same(layer, fast, x, lengths=[3, 1])
+    assert fast.scan.notes == []
+
+
 def random_case(seed: int) -> tuple[Any, np.ndarray, dict]:
     """A layer, an input and call options drawn from all there is."""
     rng = np.random.default_rng(seed)

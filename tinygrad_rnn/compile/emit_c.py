@@ -135,6 +135,7 @@ class Group:
         self.loops, self.group, self.needed, self.stage = loops, group, needed, set(stage)
         self.inside = set(group)
         self.wide = group[0].args[0].width if group[0].op in REDUCE else group[0].width
+        self.first = stage.index(group[0])
         self.pointers = pointers  # of the whole stage: a row's addresses are taken once
         self.heads: list[str] = []
         self.loads: dict[str, str] = {}  # operands are read before anything is written over them
@@ -203,6 +204,8 @@ class Group:
             return names[a]
         pointer, column = self.at(a), "j" if a.width > 1 else "0"
         local = f"{pointer}{column}"
+        if self.wide == 1:  # not within braces: another group may read it too, later
+            local += f"_{self.first}"
         kind = "int" if a.dtype == np.bool_ else "real"
         self.loads[local] = f"{kind} {local} = {pointer}[{column}];"
         return local
