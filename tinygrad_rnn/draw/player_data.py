@@ -23,6 +23,7 @@ from .truncation import Cut
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 LEAST = 80  # bytes a node needs when only norms are kept
+MANY = 10_000  # nodes: above, only norms are kept
 PLACES = ("phase", "layer", "dir", "cell")  # labels that tell one state from another
 SAMPLES = (64, 32, 16, 8, 4)
 
@@ -104,8 +105,9 @@ def model_data(model: Model) -> dict[str, Any]:
     data["roles"] = [node.role for node in nodes]
     data["step"] = [node.step for node in nodes]
     data["parents"] = [node.parents for node in nodes]
-    data["v"] = _columns([node.value for node in nodes])
-    data["g"] = _columns([node.grad for node in nodes])
+    keys = ("norm",) if len(nodes) > MANY else ("norm", "min", "max", "mean")
+    data["v"] = _columns([node.value for node in nodes], keys)
+    data["g"] = _columns([node.grad for node in nodes], keys)
     data["e"] = [_edges(graph.edge_grads, node) for node in nodes]
     data["order"] = graph.order
     data["last"] = max(graph.steps(), default=0)
@@ -162,11 +164,11 @@ def short(value: float | None, form: str = "%.5g") -> float | str | None:
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e5 else rounded
 
 
-def _columns(stats: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
-    columns: dict[str, Any] = {
-        key: [short(each.get(key), form) if each else None for each in stats]
-        for key, form in (("norm", "%.5g"), ("min", "%.3g"), ("max", "%.3g"), ("mean", "%.3g"))
-    }
+def _columns(stats: Sequence[Mapping[str, Any] | None], keys: Sequence[str]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for key in keys:
+        form = "%.5g" if key == "norm" else "%.3g"
+        columns[key] = [short(each.get(key), form) if each else None for each in stats]
     return columns | {"sample": []}
 
 
@@ -208,11 +210,17 @@ def _sample(stats: Mapping[str, Any] | None) -> list[float]:
 def state_rows(graph: Graph) -> list[dict[str, Any]]:
     """Return per state (a node used by another step) its ids in step order: the minimap's rows."""
     rows: dict[tuple[Any, ...], dict[int, int]] = {}
-    for parent, _, child in graph.edges():
-        if parent.step is None or child.step is None or parent.step == child.step:
-            continue
+    steps = [node.step for node in graph.nodes]
+    crossing = dict.fromkeys(
+        parent
+        for node in graph.nodes
+        for parent in node.parents
+        if parent is not None and None not in (steps[parent], steps[node.id])
+        if steps[parent] != steps[node.id]
+    )
+    for parent in map(graph.nodes.__getitem__, crossing):
         if parent.op is not None and parent.role == "op" and parent.shape:
-            rows.setdefault(_state(parent), {})[parent.step] = parent.id
+            rows.setdefault(_state(parent), {})[parent.step] = parent.id  # type: ignore[index]
     _add_last(graph, rows)
     return [
         {"label": _row_label(graph.nodes[max(ids.values())]), "ids": [ids[t] for t in sorted(ids)]}
