@@ -148,7 +148,7 @@ def test_whole_numbers_are_looked_up(name: str, backend: str) -> None:
     for run in (layer, compile(layer, backend)):
         y = run(x, lengths=[5, 2, 4])[0]
         found.append([y, *grad((y**2).sum(), list(layer.parameters()))])
-    assert run.scan.notes == []
+    assert not [note for note in run.scan.notes if "no C compiler" not in note]
     assert all(np.allclose(a._array, b._array, atol=1e-12) for a, b in zip(*found))
 
 
