@@ -12,7 +12,7 @@ import numpy as np
 
 from .backend import Array, library_of
 
-ROWS = 128  # so many rows of postponed products are stacked before they are multiplied
+ROWS = 64  # so many rows of postponed products are stacked before they are multiplied
 
 
 def add_at(total: Array, index: tuple, g: Array) -> Array:
