@@ -40,6 +40,7 @@ class Emulated:
     xp = np
 
     def __init__(self, code: str):
+        code = code.replace('extern "C" ', "")
         self.library = native.load(AS_C + code, ())
 
     def kernel(self, name: str) -> Callable:
@@ -58,15 +59,14 @@ class Emulated:
         return issue
 
 
-class EmulatedLoops(emit_cuda.CudaLoops):
-    def __init__(self, program: Any, threads: int | None = None):
-        super().__init__(program, threads, SimpleNamespace(xp=np))
-        self.device = Emulated(self.code)
+class EmulatedLoops(emit_cuda.Loops):
+    def device_for(self, code: str) -> Emulated:
+        return Emulated(code)
 
 
 @pytest.fixture
 def emulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = {k: getattr(emit_cuda, k) for k in ("prepare", "light", "follows", "view")}
+    parts = {k: getattr(emit_cuda, k) for k in ("prepare", "light", "is_product", "view")}
     monkeypatch.setitem(layer.EMITTERS, "emulated", SimpleNamespace(Loops=EmulatedLoops, **parts))
 
 

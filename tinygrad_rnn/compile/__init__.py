@@ -2,7 +2,7 @@
 step."""
 
 from .layer import CompiledScan, NotCompiled, compile
-from .loss import sequence_loss
+from ..sequence import sequence_loss
 from .passes import PASSES
 
 __all__ = ["PASSES", "CompiledScan", "NotCompiled", "compile", "sequence_loss"]

@@ -2,109 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from ..autodiff import grad
 from ..backend import move
+from ..context import is_grad_enabled
 from ..nn.cell import Cell, each
 from ..nn.module import Module
 from ..ops import clone, where
 from ..shapes import cat
-from ..tensor import Tensor, is_grad_enabled, wrap
-from .capture import capture
-from .draws import drawn_for, intercepted
-from .ir import Step
-from .lookups import looked_up
-from .scan import Kernel, Run, run_scan, unpack
+from ..tensor import Tensor, wrap
+from .capture import capture, drawn_for, intercepted, undone
+from .program import Step
+from .run import Kernel, Run, run_scan, unpack
 
 PLAIN = (int, float, str, bool, type(None))
 
 
-class Stepper:
-    """A cell's step in the form that is captured: flat lists in and out, padding frozen.
+class Held:
+    """What a cell holds, found by walking its attributes: every Tensor once (drawn masks and frozen
+    parameters too), its options, and other objects (functions, …) by identity."""
 
-    It holds on to what the step depends on besides Tensors (functions, say), so that a key made of
-    their identities stays true.
-    """
+    def __init__(self, cell: Cell):
+        self.cell = cell  # held on to, so that a key made of identities stays true
+        self.modules: list[Module] = []
+        self.options: list[Any] = []
+        tensors: dict[int, Tensor] = {}
+        self.inside: list[Any] = [cell]  # grows while we walk
+        for thing in self.inside:
+            if isinstance(thing, Module):
+                self.modules.append(thing)
+            for value in values_in(thing):
+                if isinstance(value, PLAIN):
+                    self.options.append(value)
+                elif isinstance(value, Tensor):
+                    tensors[id(value)] = value
+                elif isinstance(value, (Module, list, tuple, dict)):
+                    self.inside.append(value)
+                else:
+                    self.options.append(id(value))
+        self.tensors = list(tensors.values())
+        self.all = [v for thing in self.inside for v in values_in(thing)]
 
-    def __init__(self, cell: Cell, nested: bool, masked: bool, others: list[Any]):
-        self.cell, self.nested, self.masked, self.others = cell, nested, masked, others
+    def still(self) -> bool:
+        """True if the cell holds the very same things now."""
+        now = [v for thing in self.inside for v in values_in(thing)]
+        return len(now) == len(self.all) and all([a is b for a, b in zip(now, self.all)])
 
-    def __call__(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
-        state = tuple(states) if self.nested else states[0]
-        y, new = self.cell.step(xs[0], state)
-        if self.masked:
-            new = each(lambda n, old: where(xs[1], n, old), new, state)
-            y = where(xs[1], y, 0)
-        return y, list(new) if self.nested else [new]
+
+def values_in(thing: Any) -> Any:
+    inside = vars(thing) if isinstance(thing, Module) else thing
+    return inside.values() if isinstance(inside, dict) else inside
 
 
 class Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
-    def __init__(self, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool):
-        self.cell, self.xs, self.reverse, self.mask = cell, xs, reverse, mask
+    def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any, reverse: bool):
+        self.held, self.cell, self.xs, self.reverse = held, held.cell, xs, reverse
         self.nested = isinstance(state, tuple)
         self.states: list[Tensor] = list(state) if self.nested else [state]
-        self.params, self.options, self.others, self.modules = held_by(cell)
-        self.stepper = Stepper(cell, self.nested, mask is not None, self.others)
-        if is_grad_enabled():
-            wanted = [t.node is not None and t.node.needs for t in self.params]
-            wanted_x = [xs.requires_grad] + [False] * (mask is not None)
-            anything = any(wanted) or any(wanted_x) or any(t.requires_grad for t in self.states)
-            # later steps need the states' gradients even if the first state's is not asked for
-            self.wants = [*wanted_x, *[anything] * len(self.states), *wanted]
-        else:
-            self.wants = [False] * (1 + (mask is not None) + len(self.states) + len(self.params))
+        self.mask = None if mask is None else wrap(xs.xp.ascontiguousarray(xs.xp.asarray(mask))[..., None], None)
+        self.inputs = [xs] if self.mask is None else [xs, self.mask]
+        nodes = [t.node for t in held.tensors]
+        wanted = [n is not None and n.needs and is_grad_enabled() for n in nodes]
+        wanted_x = xs.requires_grad and is_grad_enabled()
+        others = any(s.requires_grad for s in self.states) and is_grad_enabled()
+        # later steps need the states' gradients even if the first state's is not asked for
+        anything = [wanted_x or others or any(wanted)] * len(self.states)
+        self.wants = [wanted_x, *[False] * (len(self.inputs) - 1), *anything, *wanted]
 
     def key(self) -> Any:
         """Equal keys can use the same kernel."""
-        arrays = [t._array for t in self.states] + [t._array for t in self.params]
-        shapes = [(a.shape, a.dtype.num) for a in arrays]
+        arrays = [t._array for t in self.states] + [t._array for t in self.held.tensors]
         x = self.xs._array
-        kind = (type(x), x.shape[1:], x.dtype.num, self.mask is None)
-        return (id(self.cell), *kind, *self.options, *shapes, *self.wants)
+        shapes = [(a.shape, a.dtype.num) for a in arrays]
+        kind = (id(self.cell), type(x), x.shape[1:], x.dtype.num, self.mask is None)
+        return (*kind, *self.held.options, *shapes, *self.wants)
+
+    def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
+        """The cell's step in the form that is captured: flat lists in and out, padding frozen."""
+        state = tuple(states) if self.nested else states[0]
+        y, new = self.cell.step(xs[0], state)
+        if self.mask is not None:
+            new = each(lambda n, old: where(xs[1], n, old), new, state)
+            y = where(xs[1], y, 0)
+        return y, list(new) if self.nested else [new]
 
     def captured(self) -> Step:
         """The program of a step, captured with NumPy's arrays wherever the cell's are."""
-        inputs = [*self.first_xs(), *self.states, *self.params]
-        there = [t._array for t in inputs]
-        try:
-            for t in inputs:
+        here = lambda t: wrap(move(t._array, "cpu"), None)
+
+        def run(rows: int, random: Callable) -> tuple:
+            xs = [random(here(t)[0]) for t in self.inputs]
+            states = [random(here(t)) for t in self.states]
+            self.cell.begin(rows, self.cell.like(xs[0]))
+            held = Held(self.cell).tensors
+            for t in held:
                 t._array = move(t._array, "cpu")
-            return capture(self.stepper, inputs[: self.count], self.states, self.params, self.wants)
+            return xs, states, held, self.step
+
+        there = [t._array for t in self.held.tensors]
+        try:
+            with as_they_were([(m, dict(vars(m))) for m in self.held.modules]), undone() as set_back:
+                step = capture(run, self.xs.shape[1], self.wants)
+                set_back()
+            return step
         finally:
-            for t, array in zip(inputs, there):
+            for t, array in zip(self.held.tensors, there):
                 t._array = array
 
-    @property
-    def count(self) -> int:
-        """Inputs of a step: x, and the mask if there is one."""
-        return 1 + (self.mask is not None)
-
-    def first_xs(self) -> list[Tensor]:
-        first = [wrap(self.xs._array[0], None)]
-        if self.mask is not None:
-            first.append(wrap(self._mask_column(self.mask[:1])[0], None))
-        return first
-
-    def _mask_column(self, mask: Any) -> Any:
-        return self.xs.xp.ascontiguousarray(self.xs.xp.asarray(mask))[..., None]
-
     def run(self, kernel: Kernel) -> tuple[Tensor, Any]:
-        xs = [self.xs]
-        if self.mask is not None:
-            xs.append(wrap(self._mask_column(self.mask), None))
-        if self.reverse:
-            xs = [x[::-1] for x in xs]
-        draws, lookups = kernel.program.step.extras
-        looked = looked_up(lookups, xs[0], self.params)
-        xs += [wrap(a, None) for a in drawn_for(draws, len(self.xs), self.xs.xp)] + looked
-        run = Run(kernel, Unrolled(self))
-        flat = run_scan(*xs, *self.states, *self.params, run=run)
-        y = unpack(flat, start=0, shape=(len(self.xs), *kernel.program.step.y.shape))
+        step, steps = kernel.program.step, len(self.xs)
+        xs = [x[::-1] for x in self.inputs] if self.reverse else self.inputs
+        for i in step.xs[len(xs) : len(step.xs) - len(step.draws)]:  # the same at every step
+            mask = self.held.tensors[i.params["held"]]._array
+            xs = [*xs, wrap(self.xs.xp.broadcast_to(mask, (steps, *mask.shape)), None)]
+        drawn = drawn_for(step.draws, steps, self.xs.xp) if step.draws else []
+        run = Run(kernel, Unrolled(self, len(drawn)))
+        flat = run_scan(*xs, *[wrap(a, None) for a in drawn], *self.states, *self.held.tensors, run=run)
+        y = unpack(flat, start=0, shape=(steps, *step.y.shape))
         at, new = y._array.size, []
         for s in self.states:
             new.append(unpack(flat, start=at, shape=s.shape))
@@ -115,38 +136,37 @@ class Call:
 class Unrolled:
     """The gradients of a compiled call as a graph: the cell's steps run again, on Tensors."""
 
-    def __init__(self, call: Call):
-        self.stepper, self.params, self.count = call.stepper, call.params, call.count
-        self.states = len(call.states)
-        self.modules = [(m, dict(vars(m))) for m in call.modules]  # with masks drawn for the call
+    def __init__(self, call: Call, drawn: int):
+        self.call, self.params, self.drawn = call, call.held.tensors, drawn
+        self.modules = [(m, dict(vars(m))) for m in call.held.modules]  # with masks drawn for it
 
     def __call__(self, inputs: Sequence[Any], g: Tensor) -> list[Any]:
         """What `g` sends to each input, differentiable once more."""
-        for mine, used in zip(self.params, inputs[len(inputs) - len(self.params) :]):
+        first = len(inputs) - len(self.params)
+        for mine, used in zip(self.params, inputs[first:]):
             if mine._array is not getattr(used, "_array", used):
                 raise RuntimeError("create_graph: a parameter was changed since the forward pass")
         ins = [clone(t) if isinstance(t, Tensor) else wrap(t, None) for t in inputs]
-        params = ins[len(ins) - len(self.params) :]
-        first = len(ins) - len(params) - self.states
-        with exchanged(self.params, params), as_they_were(self.modules):
-            flat = self.forward(ins[:first], ins[first : first + self.states])
+        start = first - len(self.call.states)
+        with in_place_of(self.params, ins[first:]), as_they_were(self.modules):
+            flat = self.forward(ins[:start], ins[start:first])
         asked = [t for t in ins if t.requires_grad]
         found = grad(flat, asked, g, create_graph=True, allow_unused=True)
         gradients = {id(t): share for t, share in zip(asked, found)}
         return [gradients.get(id(t)) for t in ins]
 
     def forward(self, xs: list[Tensor], states: list[Tensor]) -> Tensor:
-        ys = []
+        ys, count = [], len(self.call.inputs)
         for t in range(len(xs[0])):
-            drawn = iter([x[t] for x in xs[self.count :]])
+            drawn = iter([x[t] for x in xs[len(xs) - self.drawn :]])
             with intercepted(lambda draw, make: next(drawn)):  # noqa: B023 - used within the step
-                y, states = self.stepper([x[t] for x in xs[: self.count]], states)
+                y, states = self.call.step([x[t] for x in xs[:count]], states)
             ys.append(y)
         return cat([part.reshape(-1) for part in (*ys, *states)], 0)
 
 
 @contextmanager
-def exchanged(own: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
+def in_place_of(own: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
     """Within the block the parameters `own` stand at the place of `others` in the graph."""
     nodes = [t.node for t in own]
     try:
@@ -160,7 +180,8 @@ def exchanged(own: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]
 
 @contextmanager
 def as_they_were(modules: list[tuple[Module, dict]]) -> Iterator[None]:
-    """Within the block the modules have the attributes they had when the snapshot was taken."""
+    """Within the block the modules have the attributes they had when the snapshot was taken, and
+    after it those they had before it."""
     now = [dict(vars(m)) for m, _ in modules]
     try:
         for m, then in modules:
@@ -168,31 +189,5 @@ def as_they_were(modules: list[tuple[Module, dict]]) -> Iterator[None]:
         yield
     finally:
         for (m, _), attributes in zip(modules, now):
+            vars(m).clear()
             vars(m).update(attributes)
-
-
-def held_by(cell: Any) -> tuple[list[Tensor], list[Any], list[Any], list[Module]]:
-    """What a cell holds: every Tensor once (drawn masks and frozen parameters too), its options,
-    other objects (functions, …; the options have their identity), and the modules it is made of."""
-    tensors: dict[int, Tensor] = {}
-    options: list[Any] = []
-    others: list[Any] = []
-    modules: list[Module] = []
-    stack = [cell]
-    while stack:
-        held = stack.pop()
-        inside = held
-        if isinstance(held, Module):
-            modules.append(held)
-            inside = vars(held)
-        for value in inside.values() if isinstance(inside, dict) else inside:
-            if isinstance(value, PLAIN):
-                options.append(value)
-            elif isinstance(value, Tensor):
-                tensors[id(value)] = value
-            elif isinstance(value, (Module, list, tuple, dict)):
-                stack.append(value)
-            else:
-                options.append(id(value))
-                others.append(value)
-    return list(tensors.values()), options, others, modules

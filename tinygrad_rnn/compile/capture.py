@@ -1,13 +1,14 @@
 """Capture: run one step, forward and backward, and keep what was computed as a step program.
 
 The backward step is not written anywhere: `grad(…, create_graph=True)` runs the gradient rules on
-Tensors, so it is a graph of the same primitives. The cell runs twice on different random values: a
-program that differs between the two runs depends on data or draws random numbers and is refused.
+Tensors, so it is a graph of the same primitives. The cell runs twice, on other numbers and on one
+row more: a program that differs between the two runs depends on its data and is refused. Random
+numbers that a step draws become inputs of it; a run then draws them in the unrolled loop's order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -17,180 +18,250 @@ import numpy as np
 from ..autodiff import grad
 from ..backend import is_array
 from ..context import enable_grad, trace
+from ..random import NOTED, Generator
 from ..tensor import Node, Tensor, leaf_of, tensor
-from .draws import Draw, intercepted, undone
-from .ir import Instr, Step, Uncompilable, const, leaf
-from .lookups import Lookup, intercepted_lookups, leaf_like, same, with_other_numbers
+from .program import Index, Instr, Rows, Step, Uncompilable, close, const
 
-_capturing: ContextVar[bool] = ContextVar("capturing", default=False)
+DRAWS = ("normal", "uniform", "bernoulli", "integers", "permutation")
 READS = ("__array__", "__bool__", "__float__", "__index__", "__int__", "data", "item", "numpy",
          "tolist")  # fmt: skip
+_asked: ContextVar[Callable | None] = ContextVar("asked", default=None)  # what to do with a draw
+_capturing: ContextVar[bool] = ContextVar("capturing", default=False)
 
 
-def capture(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor],
-            params: Sequence[Tensor], wants: Sequence[bool]) -> Step:  # fmt: skip
-    """The program of `y, news = step(xs, states)`; `xs` and `states` say shapes and dtypes.
+class Sample:
+    """One run of a step on random values: its leaves, its results and all nodes between them.
 
-    `params` are the Tensors read at call time. `wants` says for each input, state and parameter, in
-    this order, whether its gradient is asked for.
+    `run(rows, random)` gives the Tensors `(xs, states, held)` and the function that makes a step.
     """
-    with undone() as set_back:
-        first, second = (_run(step, xs, states, params, wants, seed) for seed in (0, 1))
-        set_back()
-    _assert_repeatable(first, second)
-    return first
+
+    def __init__(self, run: Callable, rows: int, wants: list[bool], extra: int):
+        rng = np.random.default_rng(extra)
+        self.draws: list[tuple] = []
+        drawn: list[Tensor] = []
+
+        def draw(what: tuple, make: Callable) -> Tensor:
+            self.draws.append(what)
+            drawn.append(make())
+            return drawn[-1]
+
+        xs, states, held, step = run(rows + extra, lambda t: _random(t, rows + extra, rng))
+        inputs = [*xs, *states, *held]
+        for t, wanted in zip(inputs, wants):
+            if wanted and t.is_leaf and not t.requires_grad:
+                t.requires_grad_()
+        with enable_grad(), trace() as self.nodes, watched(), intercepted(draw):
+            y, news = step(xs, states)
+            _assert_states(news, states)
+            outs = [y, *news]
+            upstream = [_random(t, rows + extra, rng) for t in outs]
+            live = [(o, g) for o, g in zip(outs, upstream) if o.requires_grad]
+            asked = [t for t, w in zip(inputs, wants) if w and t.requires_grad]
+            found = _gradients(live, asked) if live and asked else []
+        grads = {id(t): g for t, g in zip(asked, found)}
+        self.leaves = {"x": [*xs, *drawn], "state": states, "param": held,
+                       "dy": upstream[:1], "dstate": upstream[1:]}  # fmt: skip
+        self.results = {"y": [y], "news": news} | {
+            name: [grads.get(id(t)) for t in tensors]
+            for name, tensors in (("dxs", [*xs, *drawn]), ("dolds", states), ("dparams", held))
+        }
 
 
-def _run(step: Callable, xs: Sequence[Tensor], states: Sequence[Tensor], params: Sequence[Tensor],
-         wants: Sequence[bool], seed: int) -> Step:  # fmt: skip
-    rng = np.random.default_rng(seed)
-    draws: list[Draw] = []
-    drawn: list[Tensor] = []
-    lookups: list[Lookup] = []
-    looked: list[Tensor] = []
+def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
+    """The program of a step; `wants` says for each input, state and held Tensor, in this order,
+    whether its gradient is asked for."""
+    first, second = (Sample(run, rows, wants, extra) for extra in (0, 1))
+    known: dict[Node, Instr] = {}
+    leaves: dict[str, list[Instr]] = {}
+    for kind, tensors in first.leaves.items():
+        leaves[kind] = []
+        for number, pair in enumerate(zip(tensors, second.leaves[kind], strict=True)):
+            leaf = Instr(kind, (), {"number": number}, (pair[0]._array, pair[1]._array))
+            leaves[kind].append(leaf)
+            known |= {leaf_of(t): leaf for t in pair}
+    if len(first.nodes) != len(second.nodes) or not _same_draws(first.draws, second.draws):
+        raise Uncompilable("the step's operations depend on the values it is given")
+    for a, b in zip(first.nodes, second.nodes):
+        if a not in known:
+            known[a] = known[b] = _read(a, b, known, leaves["x"][0])
 
-    def note(what: Any, values: Tensor, into: list, tensors: list) -> Tensor:
-        into.append(what)
-        tensors.append(values)
-        return values
+    def result(a: Tensor | None, b: Tensor | None) -> Instr | None:
+        if a is None or b is None:
+            return None
+        return known.get(leaf_of(a)) or const(a._array, b._array)
 
-    ins = [_random(t, rng, w) for t, w in zip([*xs, *states], wants)]
-    ins_x, ins_s = ins[: len(xs)], ins[len(xs) :]
-    draw = lambda what, make: note(what, make(), draws, drawn)
-    look = lambda what, values: note(what, leaf_like(values), lookups, looked)
-    seeing = intercepted_lookups(ins_x[0], params, look)
-    with enable_grad(), trace() as nodes, _watched(), intercepted(draw), seeing:
-        y, news = step(ins_x, ins_s)
-        _assert_states(news, states)
-        outs = [y, *news]
-        gs = [_random(t, rng, False) for t in outs]
-        asked = [t for t, w in zip([*ins, *params], wants) if w and t.requires_grad]
-        asked += [t for t in looked if t.requires_grad and any(wants)]
-        live = [(o, g) for o, g in zip(outs, gs) if o.requires_grad]
-        found = _gradients(live, asked) if live and asked else []
-    grads = {id(t): g for t, g in zip(asked, found)}
-    number: dict[Node, Instr] = {}
-    lists: dict[str, list] = {}
-    kinds = {
-        "xs": [*ins_x, *drawn, *looked],
-        "states": ins_s,
-        "params": params,
-        "dy": gs[:1],
-        "dstates": gs[1:],
-    }
-    for kind, tensors in kinds.items():
-        one = kind.rstrip("s") if kind != "dy" else kind
-        lists[kind] = [leaf(one, k, t._array) for k, t in enumerate(tensors)]
-        number |= {leaf_of(t): i for t, i in zip(tensors, lists[kind])}
-    to_instr = _Reader(number, nodes)
-    lists["news"] = [to_instr(t) for t in news]
-    for kind, tensors in (
-        ("dxs", [*ins_x, *drawn, *looked]),
-        ("dolds", ins_s),
-        ("dparams", params),
-    ):
-        lists[kind] = [to_instr(grads.get(id(t))) for t in tensors]
-    return Step(to_instr.of(y), lists.pop("dy")[0], (draws, lookups), **lists)
+    results = {k: [*map(result, ts, second.results[k])] for k, ts in first.results.items()}
+    (y,), (dy,) = results.pop("y"), leaves.pop("dy")
+    lists = {f"{kind}s": found for kind, found in leaves.items()}
+    step = Step(y=y, dy=dy, draws=first.draws, **lists, **results)  # type: ignore[arg-type]
+    return _as_inputs(step)
 
 
-class _Reader:
-    """Turns traced nodes into instructions; what was made outside becomes a constant."""
-
-    def __init__(self, known: dict[Node, Instr], nodes: list[Node]):
-        self.known = known
-        for node in nodes:
-            if node not in known:
-                known[node] = self.read(node) if node.inputs is not None else const(node.value)
-
-    def read(self, node: Node) -> Instr:
-        assert node.op is not None
-        args = tuple(self.operand(p, a) for p, a in zip(node.parents, node.inputs))
-        return Instr(node.op.name, args, node.params, node.value, str(node.labels.get("gate", "")))
-
-    def operand(self, parent: Node | None, array: Any) -> Instr:
-        if parent is None:
-            return const(array)
-        found = self.known[parent]
-        if found.dtype != array.dtype:  # the primitive brought its inputs to one dtype
-            return Instr("astype", (found,), {"dtype": array.dtype}, array)
-        return found
-
-    def of(self, t: Tensor) -> Instr:
-        return self.known.get(leaf_of(t)) or const(t._array)
-
-    def __call__(self, t: Tensor | None) -> Instr | None:
-        return None if t is None else self.of(t)
+def _as_inputs(step: Step) -> Step:
+    """What the cell holds for each row (a mask drawn once per sequence, say) is an input that is
+    the same at every step."""
+    at = len(step.xs) - len(step.draws)
+    for p in [p for p in step.params if p.batch]:
+        if step.dparams[p.params["number"]] is not None:
+            raise Uncompilable("the cell has a parameter for each row of the batch")
+        x = Instr("x", (), {"held": p.params["number"], "number": at}, p.values)
+        step = step.rewritten({p: x})
+        step.xs.insert(at, x)
+        step.dxs.insert(at, None)
+        at += 1
+    for number, x in enumerate(step.xs):
+        x.params["number"] = number
+    return step
 
 
-def _random(t: Tensor, rng: np.random.Generator, wanted: bool) -> Tensor:
-    """A leaf like `t` with other values; integers, which may be indices, change places."""
+def _read(a: Node, b: Node, known: dict[Node, Instr], x: Instr) -> Instr:
+    """The instruction that two runs' nodes are; what was made outside becomes a constant."""
+    if a.op is None or b.op is None or a.op is not b.op:
+        if a.op is not b.op:
+            raise Uncompilable("the step's operations depend on the values it is given")
+        return _constant(a.value, b.value)
+    args = [_operand(p, q, v, w, known)
+            for p, q, v, w in zip(a.parents, b.parents, a.inputs, b.inputs)]  # fmt: skip
+    params = {k: _both(v, b.params[k], args, x) for k, v in a.params.items()}
+    return Instr(a.op.name, tuple(args), params, (a.value, b.value), str(a.labels.get("gate", "")))
+
+
+def _operand(p: Node | None, q: Node | None, v: Any, w: Any, known: dict[Node, Instr]) -> Instr:
+    if p is None or q is None:
+        return _constant(v, w)
+    if known[p] is not known[q]:
+        raise Uncompilable("the step's operations depend on the values it is given")
+    if known[p].dtype != v.dtype:  # the primitive brought its inputs to one dtype
+        return Instr("astype", (known[p],), {"dtype": v.dtype}, (v, w))
+    return known[p]
+
+
+def _constant(v: Any, w: Any) -> Instr:
+    """A constant, if it is the same in both runs, or the same for all rows."""
+    if np.shape(v) == np.shape(w) and close(v, w):
+        return const(v)
+    if np.ndim(v) and np.shape(v)[1:] == np.shape(w)[1:] and close(v, np.broadcast_to(w[:1], v.shape)):
+        shape = (Rows.of(len(v), 1), *v.shape[1:])
+        return Instr("broadcast_to", (const(v[:1]),), {"shape": shape}, (v, w))
+    raise Uncompilable("the step makes constants that differ from run to run")
+
+
+def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:
+    """An option that two runs gave; sizes that follow the batch, and x as an index, are marked."""
+    if isinstance(v, tuple) and isinstance(w, tuple) and len(v) == len(w):
+        return tuple([_both(p, q, args, x) for p, q in zip(v, w)])
+    if is_array(v):
+        if v is not x.values[0] or w is not x.values[1]:
+            raise Uncompilable("a value is indexed by an array, which may depend on the data")
+        if x not in args:
+            args.append(x)
+        return Index(args.index(x))
+    if type(v) is int and type(w) is int and v != w and w > v and v % (w - v) == 0:
+        return Rows.of(v, w - v)
+    if repr(v) != repr(w):
+        raise Uncompilable(f"the step gives an option {v!r} in one run and {w!r} in another")
+    return v
+
+
+def _random(t: Tensor, rows: int, rng: np.random.Generator) -> Tensor:
+    """A leaf like `t` for so many rows with other values; whole numbers, which may be indices,
+    are taken from those that are there."""
+    shape = (rows, *t.shape[1:])
     if t.dtype.kind != "f":
-        return tensor(with_other_numbers(t._array, rng))
-    values = t.xp.asarray(rng.standard_normal(t.shape), dtype=t.dtype)
-    return tensor(values, requires_grad=bool(wanted))
+        return tensor(rng.choice(t._array.reshape(-1), shape))
+    return tensor(rng.standard_normal(shape).astype(t.dtype))
 
 
-def _gradients(live: list[tuple[Tensor, Tensor]], asked: list[Tensor]) -> Sequence[Tensor | None]:
+def _gradients(live: list[tuple[Tensor, Tensor]], asked: list[Tensor]) -> tuple:
     outs, gs = [o for o, _ in live], [g for _, g in live]
     return grad(outs, asked, gs, create_graph=True, allow_unused=True)
 
 
-def _assert_states(news: Sequence[Tensor], states: Sequence[Tensor]) -> None:
+def _assert_states(news: list[Tensor], states: list[Tensor]) -> None:
     for k, (new, old) in enumerate(zip(news, states, strict=True)):
         if new.shape != old.shape or new.dtype != old.dtype:
             before, after = f"{old.shape} {old.dtype}", f"{new.shape} {new.dtype}"
             raise Uncompilable(f"state {k} is {before} before a step and {after} after it")
 
 
-def _assert_repeatable(first: Step, second: Step) -> None:
-    """The two runs must have made the same program with the same constants."""
-    a, b = first.order(), second.order()
-    place_a, place_b = ({i: k for k, i in enumerate(order)} for order in (a, b))
-    for i, j in zip(a, b):
-        if [place_a[p] for p in i.args] != [place_b[p] for p in j.args] or i.op != j.op:
-            raise Uncompilable("the step's operations depend on the values it is given")
-        if i.op == "const" and not np.array_equal(i.value, j.value, equal_nan=True):
-            raise Uncompilable("the step makes constants that differ from run to run")
-        if repr(i.params) != repr(j.params):
-            raise Uncompilable(f"the step gives {i.op} different options in different runs")
-        for value in _nested(i.params):
-            if is_array(value):
-                raise Uncompilable(f"{i.op} is indexed by an array, which may depend on the data")
-    drawn = first.extras[0] == second.extras[0] and same(first.extras[1], second.extras[1])
-    if len(a) != len(b) or not drawn:
-        raise Uncompilable("the step's operations depend on the values it is given")
-
-
-def _nested(params: dict) -> Iterator[Any]:
-    for value in params.values():
-        yield from value if isinstance(value, (tuple, list)) else (value,)
+def _same_draws(a: list[tuple], b: list[tuple]) -> bool:
+    return [what[:2] for what in a] == [what[:2] for what in b]
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
-    """Within the block, Python code that looks at a Tensor's values is refused."""
-    owners = {name: next(c for c in Tensor.__mro__ if name in vars(c)) for name in READS}
+def exchanged(owners: dict[str, Any], by: Callable) -> Iterator[None]:
+    """Within the block the attribute `name` of each owner is `by(name, original)`."""
     old = {name: vars(owner)[name] for name, owner in owners.items()}
-    token = _capturing.set(True)
     try:
-        for name, method in old.items():
-            setattr(owners[name], name, _refusing(name, method))
+        for name, owner in owners.items():
+            setattr(owner, name, by(name, old[name]))
         yield
     finally:
-        for name, method in old.items():
-            setattr(owners[name], name, method)
+        for name, owner in owners.items():
+            setattr(owner, name, old[name])
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Within the block, Python code of this thread that looks at a Tensor's values is refused."""
+    owners = {name: next(c for c in Tensor.__mro__ if name in vars(c)) for name in READS}
+
+    def refusing(name: str, method: Any) -> Any:
+        def read(self: Tensor, *args: Any, **options: Any) -> Any:
+            if _capturing.get():
+                raise Uncompilable(f"the step reads a Tensor's values in Python ({name})")
+            found = method.__get__(self)
+            return found if isinstance(method, property) else found(*args, **options)
+
+        return property(read, method.fset) if isinstance(method, property) else read
+
+    token = _capturing.set(True)
+    try:
+        with exchanged(owners, refusing):
+            yield
+    finally:
         _capturing.reset(token)
 
 
-def _refusing(name: str, method: Any) -> Any:
-    """`method`, except that it raises in the thread that captures."""
+@contextmanager
+def intercepted(hook: Callable[[tuple, Callable], Tensor]) -> Iterator[None]:
+    """Within the block every draw of this thread is `hook((generator, …), original)`."""
 
-    def read(self: Tensor, *args: Any, **options: Any) -> Any:
-        if _capturing.get():
-            raise Uncompilable(f"the step reads a Tensor's values in Python ({name})")
-        return method.__get__(self)(*args, **options)
+    def asking(name: str, method: Callable) -> Callable:
+        def drawn(self: Generator, *args: Any, **options: Any) -> Tensor:
+            ask, make = _asked.get(), lambda: method(self, *args, **options)
+            return make() if ask is None else ask((self, name, args, options), make)
 
-    if isinstance(method, property):
-        get: Any = method.fget
-        return property(lambda t: read(t) if _capturing.get() else get(t), method.fset)
-    return read
+        return drawn
+
+    token = _asked.set(hook)
+    try:
+        with exchanged(dict.fromkeys(DRAWS, Generator), asking):
+            yield
+    finally:
+        _asked.reset(token)
+
+
+@contextmanager
+def undone() -> Iterator[Callable[[], None]]:
+    """Yields a function that sets back every generator used in the block."""
+    noted: dict[Generator, Any] = {}
+    token = NOTED.set(noted)
+
+    def set_back() -> None:
+        for generator, state in noted.items():
+            generator.state = state
+
+    try:
+        yield set_back
+    finally:
+        NOTED.reset(token)
+        around = NOTED.get()
+        if around is not None:
+            around.update(noted | around)
+
+
+def drawn_for(draws: list[tuple], steps: int, xp: Any) -> list[Any]:
+    """One array (T, …) per draw of a step, drawn in the order in which an unrolled loop draws."""
+    rows = [[getattr(g, name)(*a, **o)._array for g, name, a, o in draws] for _ in range(steps)]
+    return [xp.stack(column) for column in zip(*rows)] if draws else []

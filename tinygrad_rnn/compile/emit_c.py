@@ -1,121 +1,321 @@
-"""The loops in C: one function per direction, with the element-wise work of a step fused.
+"""The loops in C: one function per phase, with the element-wise work of a step fused.
 
-Rows of the batch do not depend on each other, so threads take some rows each through the whole of
-time.
+The text of row stages is the same for C and CUDA: macros say what a loop over rows or columns is.
+Rows of the batch do not depend on each other, so threads take some rows each through all of time.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from . import native
-from .c_space import CWorkspace
-from .ir import Instr
-from .layout import Layout, Place
-from .program import LOOPS, Program
-from .rows import PRODUCTS, REDUCE, follows, formula, groups, is_cut, light, literal, prepare, view
+from .memory import Memory, Place, Workspace
+from .program import Instr, names_of
+from .rows import (
+    ADDED,
+    PRODUCTS,
+    START,
+    check,
+    formula,
+    groups,
+    is_cut,
+    is_product,
+    light,
+    literal,
+    prepare,
+    stages,
+    view,
+)
+from .schedule import LOOPS, Program
+
+__all__ = ["Loops", "is_product", "light", "prepare", "view"]
+TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "goes": "(t & 1)"}
+BLOCK = 96  # rows that go through all of an outer phase together, so that they stay in cache
 
 
-class RowText(Layout):
-    """What the text of the loops is in C and in CUDA alike."""
+class RowText:
+    """What the text of the phases is in C and in CUDA alike."""
 
     code = ""
 
-    def _index(self, name: str) -> int:
-        return list(self.buffers.values()).index(name)
+    def __init__(self, program: Program):
+        self.program, self.names = program, names_of(program.order)
+        check(program, np.dtype(program.step.y.dtype))
+        self.fuse = "fuse" not in program.without
+        self.stages = {name: stages(made) for name, made in program.native.items()}
+        self.groups = {n: [groups(s, self.fuse) for s in all_] for n, all_ in self.stages.items()}
+        units = {n: [g for stage in all_ for g in stage] for n, all_ in self.groups.items()}
+        self.stored = self._in_memory()
+        self.memory = Memory(program, units, self.stored.__contains__)
+        self.buffers: dict[tuple[str, Any], str] = {}  # what each pointer points to
 
-    def _type(self, key: tuple[str, Instr | int]) -> str:
-        boolean = isinstance(key[1], Instr) and key[1].dtype == np.bool_
-        return "unsigned char" if boolean else "real"
-
-    def _stored(self, name: str, stage: list[Instr]) -> set[Instr]:
-        """What must be in memory: read by another stage or outside the loop, or part of a whole."""
-        p = self.program
-        inside = {i: k for k, group in enumerate(groups(stage, self.fuse)) for i in group}
-        keep = {i for i in stage if i in p.kept or i in p.home or i in self.places.carried}
-        keep |= {i for i in stage if i in self.places.placed}
-        keep |= {self.places.owner(i) for _, i in self.places.copies(name) if i is not None}
-        for i in p.loop(name):
-            for a in i.args:
-                other = i not in inside or (inside[i] != inside.get(a) and a.width > 1)
-                if other or is_cut(i):
-                    keep |= {a, p.source(a)}
-                if is_cut(a):
-                    keep.add(p.source(a))
+    def _in_memory(self) -> set[Instr]:
+        """What is read by another loop over columns or outside of its phase, as a part too."""
+        p, keep = self.program, set(self.program.kept)
+        keep |= {p.source(i) for i in [*p.step.news, *p.step.dolds] if i is not None}
+        for name, all_ in self.groups.items():
+            unit = {i: group for stage in all_ for group in map(tuple, stage) for i in group}
+            stage_of = {i: k for k, stage in enumerate(self.stages[name]) for i in stage}
+            keep |= {i for i in unit if i.op == "concatenate" or i.op in PRODUCTS}
+            for i in unit:
+                for a in i.args:
+                    near = unit[i] is unit.get(a) or a.width == 1 and stage_of[i] == stage_of.get(a)
+                    keep |= set() if near else {a, p.source(a)}
+                keep |= set(i.args) if i.op == "concatenate" else set()
         return keep
 
-    def _copies(self, name: str) -> list[str]:
+    def buffer(self, kind: str, of: Any) -> str:
+        """The name of a pointer; asked for the first time, it is added to the table."""
+        return self.buffers.setdefault((kind, of), f"{kind}{len(self.buffers)}")
+
+    def pointer(self, place: Place, row: str = "b") -> str:
+        """The text of the address of a row."""
+        name = self.buffer(place.kind, place.of)
+        tail = f" + {place.at}" if place.at else ""
+        if place.when == "fixed":
+            return name + tail
+        at = f"({TIME[place.when]} * B + {row})" if place.when in TIME else row
+        return f"{name} + {at} * {place.wide}{tail}"
+
+    def rows(self, name: str, k: int) -> list[str]:
+        """The body of a row stage: what happens to row b."""
+        lines: list[str] = []
+        pointers: dict[Place, str] = {}
+        for group in self.groups[name][k]:
+            lines += [*Group(self, group, self.stages[name][k], pointers).lines(), "SYNC"]
+        return lines[:-1]
+
+    def copies(self, name: str) -> list[str]:
+        """What carries row b's state to the next step where it was not computed in its place."""
         lines = []
-        for k, i in self.places.copies(name):
-            kind, when = ("state", "new") if name == "forward" else ("carry", "goes")
-            state = self.program.step.states[k]
-            to = self.pointer((self.buffer(kind, k), when, 0, state.width))
-            value = (
-                "0"
-                if i is None
-                else f"({self.pointer(self.where(i))})[{'j' if i.width > 1 else 0}]"
-            )
-            loop = f"for (long j = 0; j < {state.width}; j++) ({to})[j] = {value};"
-            lines += ["    for (long b = first; b < last; b++)", f"      {loop}"]
+        for to, i in self.memory.copies(name):
+            column = "j" if i is not None and i.width > 1 else "0"
+            value = "0" if i is None else f"({self.pointer(self.memory.where(i))})[{column}]"
+            lines.append(f"EACH({to.wide}) ({self.pointer(to)})[j] = {value};")
         return lines
+
+    def heads(self, lines: list[str], table: str) -> list[str]:
+        """Declarations of the pointers that some text uses."""
+        text, found = "\n".join(lines), []
+        for k, (key, name) in enumerate(self.buffers.items()):
+            if re.search(rf"\b{name}\b", text):
+                boolean = getattr(key[1], "dtype", None) == np.bool_
+                kind = "unsigned char" if boolean else "real"
+                found.append(f"{kind} *{name} = ({kind} *){table}[{k}];")
+        return found
 
     def source(self) -> str:
         return self.code
 
 
-class CLoops(RowText):
-    """The two loops as one C library."""
+class Group:
+    """One loop over columns: instructions of one width, their values in registers."""
+
+    def __init__(self, loops: RowText, group: list[Instr], stage: list[Instr],
+                 pointers: dict[Place, str]):  # fmt: skip
+        self.loops, self.names, self.group, self.stage = loops, loops.names, group, set(stage)
+        first = group[0]
+        self.wide = first.args[0].width if first.op in START else first.width
+        self.number = stage.index(first)
+        self.pointers = pointers  # of the whole stage: a row's addresses are taken once
+        self.heads: list[str] = []
+        self.loads: dict[str, str] = {}  # operands are read before anything is written over them
+
+    def lines(self) -> list[str]:
+        body = [line for i in self.group for line in self.statement(i)]
+        if self.group[0].op == "concatenate":
+            return [*self.heads, *body]
+        ends = {i: START[i.op] for i in self.group if i.op in START}
+        starts = [f"real {self.names[i]} = {start};" for i, start in ends.items()]
+        stored = [self.store(i, "0") for i in ends if i in self.loops.stored]
+        if self.wide == 1:  # all threads of a row compute it: they read before one writes
+            return [*self.heads, *starts, *self.loads.values(), "SYNC", *body, *stored]
+        added = ", ".join(self.names[i] for i in ends)
+        each = f"EACH_SUM({self.wide}, {added})" if added else f"EACH({self.wide})"
+        each = f"EACH_MAX({self.wide})" if any(i.op == "amax" for i in ends) else each
+        body = ["  " + line for line in (*self.loads.values(), *body)]
+        gathered = [f"GATHER_{i.op}({self.names[i]});" for i in ends]
+        return [*self.heads, *starts, f"{each} {{", *body, "}", *gathered, *stored]
+
+    def statement(self, i: Instr) -> list[str]:
+        if i.op == "concatenate":
+            return self.gathered(i)
+        values = [self.read(a) for a in i.args]
+        if i.op in START:
+            return [ADDED[i.op].format(self.names[i], values[0])]
+        kind = "int" if i.dtype == np.bool_ else "real"
+        comment = f" /* {i.gate} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
+        lines = [f"{kind} {self.names[i]} = {formula(i, values)};{comment}"]
+        stored = i in self.loops.stored or i in self.loops.memory.placed
+        return lines + ([self.store(i, "j" if self.wide > 1 else "0")] if stored else [])
+
+    def gathered(self, i: Instr) -> list[str]:
+        """Parts of a concatenation that were not computed in their place."""
+        lines, at, memory = [], 0, self.loops.memory
+        for part in i.args:
+            if memory.placed.get(part) != (i, at):
+                place = memory.where(i)
+                to = self.loops.pointer(place._replace(at=place.at + at))
+                column = "j" if part.width > 1 else "0"
+                value = f"({self.loops.pointer(memory.where(part))})[{column}]"
+                lines.append(f"EACH({part.width}) ({to})[j] = {value};")
+            at += part.width
+        return lines
+
+    def store(self, i: Instr, column: str) -> str:
+        return f"{self.at(i)}[{column}] = {self.names[i]};"
+
+    def at(self, i: Instr) -> str:
+        """The name of a pointer to the row of `i`."""
+        place = self.loops.memory.where(i)
+        if place not in self.pointers:
+            kind = "unsigned char" if i.dtype == np.bool_ else "real"
+            self.pointers[place] = name = f"{self.names[i]}_"
+            self.heads.append(f"{kind} *{name} = {self.loops.pointer(place)};")
+        return self.pointers[place]
+
+    def read(self, a: Instr) -> str:
+        if a.op == "const" and not a.shape:
+            return literal(a.value)
+        if not is_cut(a) and (a in self.group or a in self.stage and a.width == 1):
+            return self.names[a]
+        column = "j" if a.width > 1 else "0"
+        local = f"{self.at(a)}{column}"
+        if self.wide == 1:  # not within braces: another group may read it too, later
+            local += f"_{self.number}"
+        kind = "int" if a.dtype == np.bool_ else "real"
+        self.loads[local] = f"{kind} {local} = {self.at(a)}[{column}];"
+        return local
+
+
+class Loops(RowText):
+    """The phases as one C library."""
 
     name = "c"
 
     def __init__(self, program: Program, threads: int | None = None):
         super().__init__(program)
-        self.code = "\n".join(self._function(name) for name in LOOPS)
-        single = self.real == np.float32
+        made = [name for name in self.stages if self.stages[name] or name in LOOPS]
+        self.code = "\n".join(map(self.function, made))
+        single = self.memory.real == np.float32
         defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
         self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
-        for name in LOOPS:
-            getattr(self.library, name).argtypes = [size, size, size, size, pointer]
-        wanted = threads or min(processors(), self.rows // 4)
-        self.threads = max(1, min(wanted, self.rows))
+        self.functions = {name: getattr(self.library, name) for name in made}
+        for function in self.functions.values():
+            function.argtypes = [size, size, size, size, pointer]
+        wanted = threads or min(processors(), self.memory.rows // 4)
+        self.threads = max(1, min(wanted, self.memory.rows))
 
-    def _function(self, name: str) -> str:
-        body = [line for stage in self.stages[name] for line in self._stage(name, stage)]
-        body += self._copies(name)
-        order = "t = 0; t < T; t++" if name == "forward" else "t = T - 1; t >= 0; t--"
-        used = [b for b in self.buffers.items() if any(b[1] in line for line in body)]
-        heads = [f"  {self._type(k)} *{b} = p[{self._index(b)}];" for k, b in used]
-        lines = [f"void {name}(long T, long B, long first, long last, void **p) {{", *heads]
-        return "\n".join([*lines, f"  for (long {order}) {{", *body, "  }", "}"])
+    def function(self, name: str) -> str:
+        """A loop's function goes through time; another phase's through blocks of T·B rows."""
+        body = [line for k in range(len(self.stages[name])) for line in self.stage(name, k)]
+        copies = self.copies(name)
+        body += ["EACH_ROW {", *("  " + line for line in copies), "}"] if copies else []
+        order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, f"EACH_BLOCK({BLOCK})")
+        heads = ["  " + line for line in self.heads(body, "p")]
+        start = f"void {name}(long T, long B, long first, long last, void **p) {{"
+        return "\n".join([start, *heads, f"  {order} {{", *("    " + line for line in body), "  }", "}"])
 
-    def _stage(self, name: str, stage: list[Instr]) -> list[str]:
-        if stage[0].op in PRODUCTS:
-            return [line for i in stage for line in self._product(i)]
-        needed = self._stored(name, stage)
-        lines = ["    for (long b = first; b < last; b++) {"]
-        pointers: dict[Place, str] = {}
-        for group in groups(stage, self.fuse):
-            one = Group(self, group, needed, stage, pointers)
-            lines += ["      " + line for line in one.lines()]
-        return [*lines, "    }"]
+    def stage(self, name: str, k: int) -> list[str]:
+        if self.stages[name][k][0].op in PRODUCTS:
+            return [self.product(i) for i in self.stages[name][k]]
+        return ["EACH_ROW {", *("  " + line for line in self.rows(name, k)), "}"]
 
-    def _product(self, i: Instr) -> list[str]:
+    def product(self, i: Instr) -> str:
         a, w = i.args[-2:]
-        left, to = (self.pointer(self.where(v), "first") for v in (a, i))
-        sizes = f"last - first, {i.width}, {a.width}"
-        packed = self.buffer("packed", w)
-        step = f"{left}, {self.where(a)[3]}, {packed}, {to}, {self.where(i)[3]}, {len(i.args) - 2}"
-        return [f"    product({sizes}, {step}); /* {self.names[i]} */"]
+        left, to = (self.memory.where(v) for v in (a, i))
+        sizes = f"to - from, {i.width}, {a.width}"
+        step = f"{self.pointer(left, 'from')}, {left.wide}, {self.buffer('packed', w)}, "
+        step += f"{self.pointer(to, 'from')}, {to.wide}, {len(i.args) - 2}"
+        return f"product({sizes}, {step}); /* {self.names[i]} */"
 
-    def workspace(self, steps: int) -> CWorkspace:
-        return CWorkspace(self, steps)
+    def workspace(self, steps: int) -> PointedWorkspace:
+        return PointedWorkspace(self, steps)
+
+
+class PointedWorkspace(Workspace):
+    """Arrays, and the table of pointers to them that the C code is given."""
+
+    def __init__(self, loops: Loops, steps: int):
+        super().__init__(loops.memory, steps, np)
+        self.loops, self.whole = loops, None
+        self.table = (ctypes.c_void_p * len(loops.buffers))()
+        self.slots: dict[Any, list[tuple[str, int]]] = {}
+        for slot, (kind, of) in enumerate(loops.buffers):
+            self.slots.setdefault(of, []).append((kind, slot))
+            if kind == "packed":
+                wide = loops.library.panel_width()
+                array = np.empty(of.shape[0] * -(-of.shape[1] // wide) * wide, of.dtype)
+                self.arrays[kind, of] = array
+                self.table[slot] = address(array)
+                if of.op == "const":
+                    self.load(of, np.asarray(of.value))
+            elif kind not in ("x", "dy"):
+                self.table[slot] = address(self.array(kind, of))
+            if (kind, of) == ("state", self.home):
+                self.home_slot = slot
+        B, n, T = loops.memory.rows, loops.threads, steps
+        cuts = {name: [(B if name in LOOPS else T * B) * k // n for k in range(n + 1)]
+                for name in loops.functions}  # fmt: skip
+        self.parts = {name: list(zip(c, c[1:])) for name, c in cuts.items()}
+
+    @property
+    def home(self) -> int | None:
+        """The number of the state that is the output too, if one is."""
+        program = self.memory.program
+        return program.home.get(program.step.y)
+
+    def load(self, i: Instr, array: Any) -> None:
+        """Points the table to an input; weights of products are packed into panels."""
+        for kind, slot in self.slots.get(i, ()):
+            if kind == "packed":
+                array = array.astype(self.memory.real, copy=False)
+                strides = [s // array.itemsize for s in array.strides]
+                pack = self.loops.library.pack
+                pack(*array.shape, address(array), *strides, self.table[slot])
+            else:
+                dtype = i.dtype or self.memory.real
+                self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
+                self.table[slot] = address(whole)
+
+    def begin(self) -> None:
+        """If the output is a state, its array becomes the result, new in every run: no copy."""
+        if self.home is not None:
+            mine = self.states[self.home]
+            self.whole = np.empty(mine.size + sum(s[0].size for s in self.states), mine.dtype)
+            self.states[self.home] = self.whole[: mine.size].reshape(mine.shape)
+            self.table[self.home_slot] = address(self.whole)
+            self.show_states()
+
+    def result(self, y: Any) -> Any:
+        if self.whole is None:
+            return super().result(y)
+        at = self.whole.size
+        for state in reversed(self.states):
+            self.whole[at - state[0].size : at] = state[-1].reshape(-1)
+            at -= state[0].size
+        return self.whole[self.states[self.home][0].size :]
+
+    def run(self, name: str) -> None:
+        function, steps, rows = self.loops.functions.get(name), self.steps, self.memory.rows
+        if function is None:
+            return
+        calls = [(steps, rows, first, last, self.table) for first, last in self.parts[name]]
+        if len(calls) == 1:
+            function(*calls[0])
+        else:
+            list(pool().map(lambda call: function(*call), calls))
 
 
 def processors() -> int:
@@ -127,89 +327,11 @@ def processors() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-class Group:
-    """One loop over columns: instructions of one width, their values in registers."""
-
-    def __init__(self, loops: RowText, group: list[Instr], needed: set[Instr], stage: list[Instr],
-                 pointers: dict[Place, str]):  # fmt: skip
-        self.loops, self.group, self.needed, self.stage = loops, group, needed, set(stage)
-        self.inside = set(group)
-        self.wide = group[0].args[0].width if group[0].op in REDUCE else group[0].width
-        self.first = stage.index(group[0])
-        self.pointers = pointers  # of the whole stage: a row's addresses are taken once
-        self.heads: list[str] = []
-        self.loads: dict[str, str] = {}  # operands are read before anything is written over them
-
-    def lines(self) -> list[str]:
-        body = [line for i in self.group for line in self.statement(i)]
-        body = [*self.loads.values(), *body]
-        sums = [i for i in self.group if i.op in REDUCE]
-        ends = [self.store(i, "0") for i in sums if i in self.needed]
-        starts = [f"real {self.loops.names[i]} = {REDUCE[i.op][0]};" for i in sums]
-        heads = [*self.heads, *starts]
-        if self.wide == 1 or self.group[0].op == "concatenate":
-            return heads + body
-        added = ", ".join(self.loops.names[i] for i in sums if i.op == "sum")
-        simd = f"#pragma omp simd{f' reduction(+ : {added})' if added else ''}"
-        vector = [] if any(i.op == "amax" for i in sums) else [simd]
-        loop = [f"for (long j = 0; j < {self.wide}; j++) {{", *("  " + line for line in body), "}"]
-        return heads + vector + loop + ends
-
-    def statement(self, i: Instr) -> list[str]:
-        name = self.loops.names[i]
-        if i.op == "concatenate":
-            return self.gather(i)
-        values = [self.read(a) for a in i.args]
-        if i.op in REDUCE:
-            return [REDUCE[i.op][1].format(name, values[0])]
-        kind = "int" if i.dtype == np.bool_ else "real"
-        comment = f" /* {i.gate} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
-        lines = [f"{kind} {name} = {formula(i, values)};{comment}"]
-        if i in self.needed:
-            lines.append(self.store(i, "j" if self.wide > 1 else "0"))
-        return lines
-
-    def gather(self, i: Instr) -> list[str]:
-        """Parts of a concatenation that were not computed in their place."""
-        lines, at = [], 0
-        buffer, when, offset, wide = self.loops.where(i)
-        for part in i.args:
-            if self.loops.places.placed.get(part) != (i, at):
-                to = self.loops.pointer((buffer, when, offset + at, wide))
-                value = (
-                    "0" if not part.shape else f"({self.loops.pointer(self.loops.where(part))})[k]"
-                )
-                lines.append(f"for (long k = 0; k < {part.width}; k++) ({to})[k] = {value};")
-            at += part.width
-        return lines
-
-    def store(self, i: Instr, column: str) -> str:
-        return f"{self.at(i)}[{column}] = {self.loops.names[i]};"
-
-    def at(self, i: Instr) -> str:
-        """The name of a pointer to the row of `i`."""
-        place = self.loops.where(i)
-        if place not in self.pointers:
-            kind = "unsigned char" if i.dtype == np.bool_ else "real"
-            self.pointers[place] = name = f"{self.loops.names[i]}_"
-            self.heads.append(f"{kind} *{name} = {self.loops.pointer(place)};")
-        return self.pointers[place]
-
-    def read(self, a: Instr) -> str:
-        names = self.loops.names
-        if a.op == "const" and not a.shape:
-            return literal(a.value)
-        row_value = a in self.stage and a.width == 1
-        if (a in self.inside and not is_cut(a)) or (row_value and not is_cut(a)):
-            return names[a]
-        pointer, column = self.at(a), "j" if a.width > 1 else "0"
-        local = f"{pointer}{column}"
-        if self.wide == 1:  # not within braces: another group may read it too, later
-            local += f"_{self.first}"
-        kind = "int" if a.dtype == np.bool_ else "real"
-        self.loads[local] = f"{kind} {local} = {pointer}[{column}];"
-        return local
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
-Loops = CLoops
-__all__ = ["Loops", "follows", "light", "prepare", "view"]
+@cache
+def pool() -> ThreadPoolExecutor:
+    """Threads that take rows; C code runs outside of Python's lock."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad_rnn")

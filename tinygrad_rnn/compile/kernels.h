@@ -27,6 +27,20 @@
 #endif
 typedef REAL real;
 
+/* What the loops of the phases are: over time, over blocks of T·B rows, over rows and over columns. */
+#define EACH_STEP for (long t = 0, from = first, to = last; t < T; t++)
+#define EACH_STEP_BACK for (long t = T - 1, from = first, to = last; t >= 0; t--)
+#define EACH_BLOCK(n) \
+  for (long t = 0, from = first, to; to = from + n < last ? from + n : last, from < last; from = to)
+#define EACH_ROW for (long b = from; b < to; b++)
+#define PRAGMA(text) _Pragma(#text)
+#define EACH_MAX(n) for (long j = 0; j < n; j++)
+#define EACH(n) PRAGMA(omp simd) EACH_MAX(n)
+#define EACH_SUM(n, ...) PRAGMA(omp simd reduction(+ : __VA_ARGS__)) EACH_MAX(n)
+#define GATHER_sum(v) /* a row has one thread here: the sum is complete */
+#define GATHER_amax(v)
+#define SYNC
+
 #if defined(__AVX512F__)
 #define VECTOR 64 /* bytes in a register; a tile is ROWS rows of TILE registers */
 #define TILE 4

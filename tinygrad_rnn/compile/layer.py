@@ -21,13 +21,13 @@ from ..nn.scan import scan
 from ..shapes import cat
 from ..tensor import Tensor
 from . import emit_c, emit_cuda, emit_numpy
-from .call import Call
-from .drawing import dot, report
-from .draws import undone
-from .ir import Step, Uncompilable
+from .call import Call, Held
+from .capture import undone
 from .passes import PASSES, optimise
-from .program import Program
-from .scan import Kernel
+from .program import Step, Uncompilable
+from .report import dot, report
+from .run import Kernel
+from .schedule import Program
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy, "cuda": emit_cuda}
@@ -80,6 +80,7 @@ class CompiledScan:
         self.backend, self.without, self.threads = backend, tuple(without), threads
         self.every = checkpoint_every
         self.kernels: OrderedDict[Any, Kernel | Uncompilable] = OrderedDict()
+        self.known: dict[int, Held] = {}
         self.notes: list[str] = []
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
@@ -91,7 +92,7 @@ class CompiledScan:
         with undone() as set_back:
             cell.begin(xs.shape[1], cell.like(xs))
             try:
-                call = Call(cell, xs, state, mask, reverse)
+                call = Call(self.held_by(cell), xs, state, mask, reverse)
                 kernel = self.kernel(call)
                 if not isinstance(kernel, Uncompilable):
                     return call.run(kernel)
@@ -118,6 +119,13 @@ class CompiledScan:
             state = tuple(last) if nested else last[0]
             outputs.append(y)
         return cat(outputs[::-1] if reverse else outputs, 0), state
+
+    def held_by(self, cell: Cell) -> Held:
+        """What the cell holds; walked anew only if that has changed since the last call."""
+        held = self.known.get(id(cell))
+        if held is None or not held.still():
+            held = self.known[id(cell)] = Held(cell)
+        return held
 
     def kernel(self, call: Call) -> Kernel | Uncompilable:
         """The kernel for a call's shapes, made now if it is new; the oldest one goes."""
@@ -150,7 +158,7 @@ class CompiledScan:
         for name in names:
             emitter = EMITTERS[name]
             try:
-                ready = emitter.prepare(step)
+                ready = emitter.prepare(step, "hoist" not in self.without)
                 program = Program(ready, emitter, self.without)
                 return emitter.Loops(program, self.threads)
             except Uncompilable as reason:

@@ -1,9 +1,9 @@
 """The rewrites that make a step program cheap, each one function from Step to Step.
 
-They are the known hand optimisations of recurrent kernels, found by the machine for any cell. Every
-rewrite builds its replacement with `make`, and `rebuild` compares the values, so a pass cannot
-change what a program computes. To add a pass, write one function and put it into `PASSES`. When
-something runs (in the time loops or outside of them) is decided afterwards, in `phases.py`.
+They are the known hand optimisations of recurrent kernels, found by the machine for any cell. A
+pass says what replaces what; `Step.rewritten` compares the values, so a pass cannot change what a
+program computes. To add a pass, write one function and put it into `PASSES`. When something runs,
+in the time loops or outside of them, is decided afterwards, in `schedule.py`.
 """
 
 from __future__ import annotations
@@ -13,164 +13,165 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Instr, Step, assert_same, const, consumers, depends, make, rebuild, toposort
-from .phases import RANK, place
+from .program import Instr, Step, const, consumers, depends, make, toposort
+from .schedule import PHASES, place
 
-COMMUTE = ("add", "mul")
+New = dict[Instr, Instr]
 
 
 def share(step: Step) -> Step:
     """Equal sub-expressions are computed once; what changes nothing goes."""
     seen: dict[Any, Instr] = {}
-
-    def rule(i: Instr) -> Instr | None:
-        i = _without_effect(i) or i
-        args = tuple(id(a) for a in i.args)
-        if i.op in COMMUTE:
-            args = tuple(sorted(args))
-        held = (
-            (type(i.value), str(i.dtype), np.asarray(i.value).tobytes()) if i.op == "const" else ()
-        )
-        return seen.setdefault((i.op, args, repr(i.params), i.shape, held), i)
-
-    return rebuild(step, rule)
+    new: New = {}
+    for i in step.order():
+        one = _without_effect(i)
+        if one is not None:
+            new[i] = new.get(one, one)
+            continue
+        args = [id(new.get(a, a)) for a in i.args]
+        args = sorted(args) if i.op in ("add", "mul") else args
+        held = [(type(v), np.asarray(v).tobytes()) for v in i.values] if i.op == "const" else ()
+        found = seen.setdefault(repr((i.op, args, i.params, i.shape, str(i.dtype), held)), i)
+        if found is not i:
+            new[i] = found
+    return step.rewritten(new)
 
 
 def _without_effect(i: Instr) -> Instr | None:
     """The operand that `i` hands on unchanged, if it does."""
-    if i.op == "neg" and i.args[0].op == "neg":
-        return i.args[0].args[0]
-    if i.op == "transpose" and i.args[0].op == "transpose":
-        inner = i.args[0].params["axes"]
-        axes = tuple(inner[a] for a in i.params["axes"])
-        return i.args[0].args[0] if axes == tuple(range(len(axes))) else None
-    same = bool(i.args) and i.shape == i.args[0].shape and i.dtype == i.args[0].dtype
-    if i.op in ("reshape", "broadcast_to", "astype", "clone") and same:
-        return i.args[0]
+    first = i.args[0] if i.args else i
+    if i.op == first.op == "neg":
+        return first.args[0]
+    if i.op == first.op == "transpose":
+        axes = tuple(first.params["axes"][a] for a in i.params["axes"])
+        return first.args[0] if axes == tuple(range(len(axes))) else None
+    if i.op in ("reshape", "broadcast_to", "astype", "clone"):
+        return first if (i.shape, i.dtype) == (first.shape, first.dtype) else None
     for a, b in (i.args, i.args[::-1]) if i.op in ("add", "mul") else ():
-        neutral = 0 if i.op == "add" else 1
-        if b.op == "const" and not b.shape and b.value == neutral and a.shape == i.shape:
-            return a if a.dtype == i.dtype else None
+        neutral = b.op == "const" and not b.shape and b.value == (i.op == "mul")
+        if neutral and (a.shape, a.dtype) == (i.shape, i.dtype):
+            return a
     return None
 
 
 def gather(step: Step) -> Step:
     """Slices' gradients (zeros with a piece put in, added up) become one concatenation."""
     readers = consumers(step.order())
-    inner = {
-        i for i, by in readers.items() if i.op == "add" and by and all(r.op == "add" for r in by)
-    }
-    new: dict[Instr, Instr] = {}
-    for i in step.order():
-        if i.op in ("add", "put") and i not in inner:
-            pieces = [(columns(t, t.params["index"]), t) for t in terms(i) if t.op == "put"]
-            cuts = [c for c, _ in pieces if c]
-            if pieces and len(cuts) == len(pieces) and not _overlap(cuts):
-                rest = [t for t in terms(i) if t.op != "put"]
-                if all(t.shape == i.shape for t in rest):
-                    new[i] = total([_laid_out(pieces, i), *rest])
-    return substitute(step, new)
+    inner = {i for i, by in readers.items() if by and all(r.op == "add" for r in by)}
+    new: New = {}
+    for i in readers:
+        if i.op not in ("add", "put") or i.op == "add" and i in inner:
+            continue
+        parts = terms(i)
+        pieces = sorted((cut, t.args[0]) for t in parts if t.op == "put" and (cut := columns(t)))
+        cuts = [cut for cut, _ in pieces]
+        rest = [t for t in parts if t.op != "put"]
+        apart = all(a[1] <= b[0] for a, b in zip(cuts, cuts[1:]))
+        if pieces and apart and len(pieces) + len(rest) == len(parts):
+            if all(t.shape == i.shape for t in rest):
+                new[i] = total([_side_by_side(pieces, i), *rest])
+    return step.rewritten(new)
 
 
-def _laid_out(pieces: list[tuple], like: Instr) -> Instr:
-    """The pieces side by side, with zeros where there is none."""
+def _side_by_side(pieces: list[tuple[tuple[int, int], Instr]], like: Instr) -> Instr:
+    """The pieces where they belong in a row, with zeros where there is none."""
     parts, at = [], 0
-    rows = like.shape[:-1]
-    for (start, stop), put in sorted(pieces, key=lambda piece: piece[0]):
+    for (start, stop), piece in [*pieces, ((like.width, like.width), None)]:
         if start > at:
-            parts.append(const(np.zeros((*rows, start - at), like.dtype)))
-        parts.append(put.args[0])
+            gap = [np.zeros((*np.shape(v)[:-1], start - at), like.dtype) for v in like.values]
+            parts.append(const(*gap))
+        parts += [] if piece is None else [piece]
         at = stop
-    if at < like.width:
-        parts.append(const(np.zeros((*rows, like.width - at), like.dtype)))
     return make("concatenate", *parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
 def split(step: Step) -> Step:
     """A product with a concatenation is a sum of products, and a slice of a product is a product
     with a slice: the part that belongs to the input then need not wait for the state."""
-    kinds = depends(step)
-
-    def rule(i: Instr) -> Instr | None:
+    step = step.rewritten(_split_gradients(step))
+    kinds = depends(step.order())
+    new: New = {}
+    for i in kinds:
         if i.op == "getitem":
-            return _slice_of(i)
-        if i.op != "matmul" or i.args[0].op != "concatenate" or i.args[1].value.ndim != 2:
-            return None
-        both, weights = i.args
-        waits = {"state" in kinds.get(a, ()) or "dstate" in kinds.get(a, ()) for a in both.args}
-        if len(waits) == 1 or both.params["axis"] not in (-1, len(both.shape) - 1):
-            return None
-        parts, at = [], 0
-        for a in both.args:
-            rows = make("getitem", weights, index=(slice(at, at + a.width),))
-            parts.append(make("matmul", a, rows, gate=i.gate))
-            at += a.width
-        return total(parts)
-
-    return rebuild(_split_gradients(step), rule)
+            new |= {i: part for part in _parts(i.args[0]) if part and _is_part(i, part)}
+        elif i.op == "matmul" and _beside(i.args[0]) and len(i.args[1].shape) == 2:
+            both, weights = i.args
+            waits = {bool(kinds[a] & {"state", "dstate"}) for a in both.args}
+            cuts = np.cumsum([0, *(a.width for a in both.args)]).tolist()
+            if len(waits) == 2:
+                new[i] = total(
+                    make("matmul", a, make("getitem", weights, index=(slice(*cut),)), gate=i.gate)
+                    for a, cut in zip(both.args, zip(cuts, cuts[1:]))
+                )
+    return step.rewritten(new)
 
 
-def _split_gradients(step: Step) -> Step:
+def _beside(i: Instr) -> bool:
+    return i.op == "concatenate" and i.params["axis"] in (-1, len(i.shape) - 1)
+
+
+def _parts(i: Instr) -> tuple[Instr, ...]:
+    return i.args if _beside(i) else ()
+
+
+def _is_part(cut: Instr, part: Instr) -> bool:
+    """True if a slice of a concatenation is just this part of it."""
+    before = cut.args[0].args
+    at = sum(a.width for a in before[: before.index(part)])
+    return columns(cut) == (at, at + part.width)
+
+
+def _split_gradients(step: Step) -> New:
     """(g @ W)[:, a:b] = g @ W[:, a:b], where the slices of one product go different ways."""
-    kinds = depends(step)
+    kinds = depends(step.order())
     carried = set(toposort([d for d in step.dolds if d is not None]))
-    new = {}
+    new: New = {}
     for i, readers in consumers(step.order()).items():
-        sliced = [columns(r, r.params.get("index", ())) for r in readers if r.op == "getitem"]
+        cuts = [columns(r) for r in readers if r.op == "getitem"]
         apart = len({r in carried for r in readers}) == 2
-        only = i.op == "matmul" and len(sliced) == len(readers) and not kinds[i.args[1]]
-        if only and apart and all(sliced):
-            for cut, r in zip(sliced, readers):
-                index = (slice(None), slice(*(cut or ())))
-                new[r] = make("matmul", i.args[0], make("getitem", i.args[1], index=index))
-    return substitute(step, new)
-
-
-def _slice_of(i: Instr) -> Instr | None:
-    """A slice of a concatenation that is one of its parts."""
-    cut, source = columns(i, i.params["index"]), i.args[0]
-    if cut and source.op == "concatenate" and source.params["axis"] in (-1, len(source.shape) - 1):
-        at = 0
-        for part in source.args:
-            if cut == (at, at + part.width):
-                return part
-            at += part.width
-    return None
+        if i.op == "matmul" and len(cuts) == len(readers) and apart and not kinds[i.args[1]]:
+            for cut, r in zip(cuts, readers):
+                if cut:
+                    narrow = make("getitem", i.args[1], index=(slice(None), slice(*cut)))
+                    new[r] = make("matmul", i.args[0], narrow)
+    return new
 
 
 def merge(step: Step) -> Step:
     """Products that share an operand become one product, as do sums of products."""
     for one in (_merge_left, _merge_sums, _merge_right):
-        step = substitute(step, one(step))
+        step = step.rewritten(one(step))
     return step
 
 
-def _merge_left(step: Step) -> dict[Instr, Instr]:
+def _merge_left(step: Step) -> New:
     """a @ U, a @ V → slices of a @ [U V], for products that run at the same time."""
     phase = place(step)
     groups: dict[Any, list[Instr]] = {}
     for i in step.order():
-        if i.op == "matmul" and len(i.shape) == 2 and phase[i.args[1]] == "static":
-            groups.setdefault((i.args[0], phase[i]), []).append(i)
-    new: dict[Instr, Instr] = {}
-    for (a, when), products in groups.items():
-        if len(products) > 1 and when != "static":
+        if i.op == "matmul" and i.batch == [0] and len(i.shape) == 2 and phase[i] != "static":
+            if phase[i.args[1]] == "static":
+                groups.setdefault((i.args[0], phase[i]), []).append(i)
+    new: New = {}
+    for (a, _), products in groups.items():
+        if len(products) > 1:
             wide = make("concatenate", *[p.args[1] for p in products], axis=1)
             new |= _slices(make("matmul", a, wide), products)
     return new
 
 
-def _merge_sums(step: Step) -> dict[Instr, Instr]:
+def _merge_sums(step: Step) -> New:
     """a @ U + b @ V → [a b] @ [U over V], where a and b are made in the same loop."""
     phase = place(step)
-    inner = {t for i in step.order() if i.op == "add" for t in i.args if t.op == "add"}
-    new = {}
-    for i in step.order():
+    inner = {t for i in phase if i.op == "add" for t in i.args if t.op == "add"}
+    new: New = {}
+    for i in phase:
         if i.op != "add" or i in inner or phase[i] not in ("backward", "after"):
             continue
-        products = [t for t in terms(i) if t.op == "matmul" and phase[t.args[1]] == "static"]
-        products = [p for p in products if p.args[0].args and len(p.args[0].shape) == 2]
-        rest = [t for t in terms(i) if t not in products]
+        parts = terms(i)
+        products = [t for t in parts if t.op == "matmul" and phase[t.args[1]] == "static"
+                    and t.args[0].args and t.args[0].batch == [0]]  # fmt: skip
+        rest = [t for t in parts if t not in products]
         lefts = [p.args[0] for p in products]
         alike = len(set(lefts)) > 1 and all(phase[a] == "backward" for a in lefts)
         if alike and all(t.shape == i.shape for t in rest):
@@ -180,32 +181,25 @@ def _merge_sums(step: Step) -> dict[Instr, Instr]:
     return new
 
 
-def _merge_right(step: Step) -> dict[Instr, Instr]:
+def _merge_right(step: Step) -> New:
     """aᵀ @ g, aᵀ @ h → slices of aᵀ @ [g h], where [g h] is there anyway (weights' gradients)."""
-    place_of = {}
-    for wide in step.order():
-        if wide.op == "concatenate" and wide.params["axis"] in (-1, 1) and len(wide.shape) == 2:
-            at = 0
-            for part in wide.args:
-                place_of[part] = (wide, at)
-                at += part.width
+    whole_of = {part: wide for wide in step.order() for part in _parts(wide)}
     groups: dict[Any, list[Instr]] = {}
     for i in step.order():
-        if i.op == "matmul" and i.args[1] in place_of and i.args[0].op == "transpose":
-            groups.setdefault((i.args[0], place_of[i.args[1]][0]), []).append(i)
-    new: dict[Instr, Instr] = {}
+        if i.op == "matmul" and i.args[1] in whole_of and i.args[0].op == "transpose":
+            groups.setdefault((i.args[0], whole_of[i.args[1]]), []).append(i)
+    new: New = {}
     for (a, wide), products in groups.items():
         if len(products) > 1:
-            whole = make("matmul", a, wide)
-            for p in products:
-                at = place_of[p.args[1]][1]
-                new[p] = make("getitem", whole, index=(slice(None), slice(at, at + p.width)))
+            found = {p.args[1]: p for p in products}
+            slices = _slices(make("matmul", a, wide), [found.get(part, part) for part in wide.args])
+            new |= {p: slices[p] for p in found.values()}
     return new
 
 
-def _slices(whole: Instr, products: list[Instr]) -> dict[Instr, Instr]:
+def _slices(whole: Instr, parts: list[Instr]) -> New:
     new, at = {}, 0
-    for p in products:
+    for p in parts:
         index = (slice(None), slice(at, at + p.width))
         new[p] = make("getitem", whole, index=index, gate=p.gate)
         at += p.width
@@ -220,69 +214,26 @@ def hoist(step: Step) -> Step:
     phase = place(step)
     readers = consumers(step.order())
     inner = {a for i in readers if i.op == "add" for a in i.args if len(readers[a]) == 1}
-    new = {}
+    new: New = {}
     for i in readers:
         if i.op == "add" and i not in inner:
             parts = terms(i, inner)
-            ranks = [RANK[phase[t]] for t in parts]
-            if len(parts) > 2 and len(set(ranks)) > 1:
-                ordered = [t for _, t in sorted(zip(ranks, parts), key=lambda pair: pair[0])]
-                new[i] = total(ordered)
-    return substitute(step, {i: t for i, t in new.items() if t.shape == i.shape})
+            if len(parts) > 2 and len({phase[t] for t in parts}) > 1:
+                ordered = total(sorted(parts, key=lambda t: PHASES.index(phase[t])))
+                new |= {i: ordered} if ordered.shape == i.shape else {}
+    return step.rewritten(new)
 
 
 def defer(step: Step) -> Step:
-    """The sum over time of a parameter's gradient moves inwards, to where it is one product.
-
-    Σ_t (h_tᵀ g_t)ᵀ = (Σ_t h_tᵀ g_t)ᵀ, and Σ_t h_tᵀ g_t is one product of T·B rows after the loop.
-    """
-    step = share(rebuild(step, _turned))
-    kinds = depends(step)
-    done: dict[Instr, Instr] = {}
-
-    def summed(i: Instr) -> Instr:
-        return done.setdefault(i, make("accumulate", i))
-
+    """Weights' gradients come out in the weights' own layout: (a @ b)ᵀ = bᵀ @ aᵀ. They then are one
+    product of T·B rows after the loop, as `schedule.place` sees to."""
+    new: New = {}
     for i in step.order():
-        if i.op in ("transpose", "reshape", "neg", "sum", "put", "getitem", "astype"):
-            done[i] = make(i.op, summed(i.args[0]), **i.params)
-        elif i.op == "add" and all(a.shape == i.shape for a in i.args):
-            done[i] = make("add", *map(summed, i.args))
-        elif i.op == "mul" and i.args[0].shape == i.shape and not kinds[i.args[1]]:
-            done[i] = make("mul", summed(i.args[0]), i.args[1])
-    new = [None if d is None else summed(d) for d in step.dparams]
-    return step.with_dparams(new)
-
-
-def _turned(i: Instr) -> Instr | None:
-    """(a @ b)ᵀ = bᵀ @ aᵀ, so that a weight's gradient comes out in the weight's own layout."""
-    product = i.args[0] if i.op == "transpose" and i.params["axes"] == (1, 0) else i
-    if i.op != "transpose" or product.op != "matmul" or len(product.shape) != 2:
-        return None
-    return make("matmul", *[make("transpose", a, axes=(1, 0)) for a in product.args[::-1]])
-
-
-def substitute(step: Step, new: dict[Instr, Instr]) -> Step:
-    """The step with each key of `new` exchanged for its value, wherever it is read."""
-    if not new:
-        return step
-    for old, instr in new.items():
-        assert_same(instr, old)
-    built: dict[Instr, Instr] = {}
-    stack = list(step.roots())
-    while stack:
-        i = stack[-1]
-        target = new.get(i, i)
-        missing = [a for a in target.args if a not in built]
-        if i in built or not missing:
-            stack.pop()
-            if i not in built:
-                args = tuple(built[a] for a in target.args)
-                same = all(a is b for a, b in zip(args, target.args))
-                again = Instr(target.op, args, target.params, target.value, target.gate)
-                built[i] = target if same else again
-        stack.extend(missing)
-    return step.replaced(built)
+        product = i.args[0] if i.op == "transpose" and i.params["axes"] == (1, 0) else i
+        if i is not product and product.op == "matmul" and len(product.shape) == 2:
+            turned = [make("transpose", a, axes=(1, 0)) for a in product.args[::-1]]
+            new[i] = make("matmul", *turned)
+    return step.rewritten(new)
 
 
 def terms(i: Instr, inner: set[Instr] | None = None) -> list[Instr]:
@@ -306,24 +257,23 @@ def total(parts: Iterable[Instr]) -> Instr:
     return first
 
 
-def columns(i: Instr, index: Any) -> tuple[int, int] | None:
-    """(start, stop) if `index` takes whole rows and one range of columns, else None."""
+def columns(i: Instr) -> tuple[int, int] | None:
+    """(start, stop) if a slice, or a put, takes whole rows and one range of columns, else None."""
+    index = i.params.get("index")
+    if i.op not in ("getitem", "put") or not index:
+        return None
     wide = i.shape if i.op == "put" else i.args[0].shape
     index = index if isinstance(index, tuple) else (index,)
-    if Ellipsis in [k for k in index if k is Ellipsis]:
-        at = next(k for k, v in enumerate(index) if v is Ellipsis)
-        fill = (slice(None),) * (len(wide) - len(index) + 1)
-        index = (*index[:at], *fill, *index[at + 1 :])
-    whole = [isinstance(s, slice) and s.indices(n) == (0, n, 1) for s, n in zip(index, wide)]
-    if len(index) != len(wide) or not all(whole[:-1]) or not isinstance(index[-1], slice):
+    if any(not isinstance(k, slice) and k is not Ellipsis for k in index):
         return None
-    start, stop, by = index[-1].indices(wide[-1])
+    if Ellipsis in index:
+        at, fill = index.index(Ellipsis), (slice(None),) * (len(wide) - len(index) + 1)
+        index = (*index[:at], *fill, *index[at + 1 :])
+    bounds = [s.indices(n) for s, n in zip(index, wide)]
+    if len(index) != len(wide) or bounds[:-1] != [(0, n, 1) for n in wide[:-1]]:
+        return None
+    start, stop, by = bounds[-1]
     return (start, stop) if by == 1 and stop > start else None
-
-
-def _overlap(cuts: list[tuple[int, int]]) -> bool:
-    cuts = sorted(cuts)
-    return any(a[1] > b[0] for a, b in zip(cuts, cuts[1:]))
 
 
 PASSES: dict[str, Callable[[Step], Step]] = {

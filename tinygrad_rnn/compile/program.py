@@ -1,111 +1,261 @@
-"""A step program with everything decided: what runs when, and which values have to be kept.
+"""The step program: one time step, forward and backward, as a list of small instructions.
 
-An emitter takes a `Program` and makes the two time loops. What is outside of them is the same for
-every emitter and runs here: a few large array operations per call, found by walking backwards from
-what somebody needs.
+Every instruction remembers what it gave when it was captured, twice: for a batch of B rows and for
+one of B + 1, with other numbers. An axis that differs between the two is the batch, and a size that
+differs follows it (`Rows`), so a program can be run for any number of rows: for B inside the time
+loop, for all T·B at once outside of it. New instructions are made by `make`, which runs the
+primitive on its operands' captured values: shapes and dtypes need no rules of their own, and a
+rewrite that changes a value is found at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .ir import Instr, Step
-from .lift import Lifted, contraction, lifted
-from .phases import PHASES, place
+import numpy as np
 
-LOOPS = ("forward", "backward")
-Call = tuple[Instr, Lifted, tuple[Instr, ...]]
+from ..tensor import PRIMITIVES
+
+LEAVES = ("x", "state", "param", "const", "dy", "dstate")
+MOVING = ("x", "state", "dy", "dstate")  # leaves with other values at every step
 
 
-class Program:
-    """The phases of a step's instructions, what crosses from one to another, and the outer calls.
+class Uncompilable(Exception):
+    """Why a cell, or one emitter, cannot be compiled; the caller then runs unrolled."""
 
-    `home[i] = k` says that `i` is the new state k: it lives where the states of all steps are kept.
-    `kept` are the other values that one phase makes for another; each gets an array for all steps.
+
+class Rows(int):
+    """A size that follows the batch: `times` the number of rows."""
+
+    times = 1
+
+    @classmethod
+    def of(cls, size: int, times: int) -> Rows:
+        made = cls(size)
+        made.times = times
+        return made
+
+
+class Index:
+    """Stands for an operand in the index of a `getitem` or `put`; `number` counts from the back."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+    def __repr__(self) -> str:
+        return f"operand {self.number}"
+
+
+class Instr:
+    """One instruction. `params` are the primitive's keyword arguments; a leaf has its number there.
+
+    `batch` lists the axes that follow the batch: [0] for rows of values, [] for a weight.
     """
 
-    def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
-        self.view = emitter.view  # what the loops read where its operand lies
-        self.follows = emitter.follows  # the same, of what does not change with time
-        self.without = frozenset(without)
-        self.step, self.order = step, step.order()
-        self.phase = place(step, emitter.light, "hoist" not in self.without)
-        self.varies: set[Instr] = set()
-        for i in self.order:
-            moves = i.op in ("x", "state", "dy", "dstate") or any(a in self.varies for a in i.args)
-            if moves and i.op != "accumulate":
-                self.varies.add(i)
-        self.home = {
-            new: k for k, new in reversed(list(enumerate(step.news)))
-            if self.phase[new] == "forward" and new.args and not self.view(new)
-        }  # fmt: skip
-        self.calls: dict[str, list[Call]] = {p: [] for p in PHASES if p not in LOOPS}
-        self.kept: list[Instr] = []
-        self._find_calls()
+    __slots__ = ("args", "batch", "dtype", "gate", "op", "params", "shape", "values")
 
-    def loop(self, name: str) -> list[Instr]:
-        """What a loop computes, in order."""
-        return [i for i in self.order if self.phase[i] == name and i.args]
+    def __init__(self, op: str, args: tuple[Instr, ...], params: dict, values: tuple[Any, Any],
+                 gate: str = ""):  # fmt: skip
+        self.op, self.args, self.params, self.values, self.gate = op, args, params, values, gate
+        self.shape: tuple[int, ...] = np.shape(values[0])
+        self.dtype: Any = getattr(values[0], "dtype", None)  # None: a Python number, which is weak
+        sizes = enumerate(zip(self.shape, np.shape(values[1])))
+        self.batch = [k for k, (m, n) in sizes if m != n]
 
-    def fixed_env(self, space: Any) -> dict[Instr, Any]:
-        """The values that are the same arrays in every run of a workspace."""
-        env = {i: i.value for i in self.order if i.op == "const"} | space.all
-        env |= {i: states[:-1] for i, states in zip(self.step.states, space.states)}
-        return env | {i: space.states[k][1:] for i, k in self.home.items()}
+    @property
+    def value(self) -> Any:
+        return self.values[0]
 
-    def source(self, i: Instr) -> Instr:
-        """What `i` is a view of, through any number of views."""
-        while self.view(i) and (i in self.varies or self.follows(i)):
-            i = i.args[0]
-        return i
+    @property
+    def width(self) -> int:
+        """Entries per row, 1 for a number."""
+        return self.shape[-1] if self.shape else 1
 
-    def outside(self, name: str) -> list[Instr]:
-        """The values that a loop reads and did not make, views followed to their sources."""
-        found: dict[Instr, None] = {}
-        carried = self.step.news if name == "forward" else self.step.dolds
-        products = [i for i in self.loop(name) if i.op in ("matmul", "product_add")]
-        weights = {i.args[-1] for i in products} - self.varies
-        read = [a for i in self.loop(name) for a in i.args] + [i for i in carried if i is not None]
-        for a in dict.fromkeys([*weights, *(self.source(a) for a in read if a not in weights)]):
-            if self.phase[a] != name or a.op in ("x", "dy"):
-                found[a] = None
-        return list(found)
+    def at(self, rows: int) -> dict:
+        """The keyword arguments for a batch of so many rows."""
+        return {k: _scaled(v, rows) for k, v in self.params.items()}
 
-    def _find_calls(self) -> None:
-        """Fills `calls` and `kept`, last phase first, so that only what is read is computed."""
-        ends = [self.step.y, *self.step.dxs, *self.step.dparams]
-        needed = {i for i in ends if i is not None}
-        outside = {name: self.outside(name) for name in LOOPS}
-        for name in reversed(PHASES):
-            if name in LOOPS:
-                needed |= set(outside[name])
-                continue
-            for i in reversed(self.order):
-                if i in needed and self._runs_in(i, name):
-                    call = self._call(i)
-                    self.calls[name].append(call)
-                    needed |= set(call[2])
-            self.calls[name].reverse()
-        in_loops = {i for found in outside.values() for i in found}
-        for i in self.order:
-            made = i.args and not self.view(i) and i in self.varies and i not in self.home
-            if made and i in needed and (self.phase[i] in LOOPS or i in in_loops):
-                self.kept.append(i)
+    def run(self, arrays: Iterable[Any], rows: int) -> Any:
+        """What the instruction gives for other operands."""
+        return execute(self.op, list(arrays), self.at(rows))
 
-    def _runs_in(self, i: Instr, name: str) -> bool:
-        """Views of loop values that are read outside are taken where they are first needed."""
-        if not i.args:
-            return False
-        if self.phase[i] in LOOPS:
-            follow = {"forward": "between", "backward": "after"}[self.phase[i]]
-            return self.view(i) and name == follow
-        return self.phase[i] == name
+    def __repr__(self) -> str:
+        return f"<{self.op} {list(self.shape)}>"
 
-    def _call(self, i: Instr) -> Call:
-        inner = i.args[0]
-        if i.op == "accumulate" and inner.op == "matmul" and all(
-            a in self.varies and len(a.shape) == 2 for a in inner.args
-        ):  # fmt: skip
-            return i, lambda a, b, steps: contraction(a, b), inner.args
-        return i, lifted(i, tuple(a in self.varies for a in i.args)), i.args
+
+def _scaled(value: Any, rows: int) -> Any:
+    if isinstance(value, tuple):
+        return tuple([_scaled(v, rows) for v in value])
+    return value.times * rows if type(value) is Rows else value
+
+
+def execute(op: str, arrays: list, params: dict) -> Any:
+    """The primitive on arrays, or an instruction that only the compiler makes."""
+    if op == "product_add":
+        return arrays[0] + arrays[1] @ arrays[2]
+    if op in ("getitem", "put"):
+        where = params["index"] if isinstance(params["index"], tuple) else (params["index"],)
+        index = tuple([arrays[k.number] if type(k) is Index else k for k in where])
+        arrays, params = arrays[:1], {**params, "index": index}
+    return PRIMITIVES[op].compute(*arrays, **params)
+
+
+def const(*values: Any) -> Instr:
+    """A constant: one value, or one for each of the two captured batches."""
+    return Instr("const", (), {}, (values[0], values[-1]))
+
+
+def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
+    """The instruction `op(*args)`, its values computed from the operands' values."""
+    made = Instr(op, args, params, (0, 0), gate or (args[0].gate if args else ""))
+    with np.errstate(all="ignore"):
+        values = [made.run([a.values[k] for a in args], _size(args, k)) for k in (0, 1)]
+    return Instr(op, args, params, (values[0], values[1]), made.gate)
+
+
+def _size(args: Iterable[Instr], k: int) -> int:
+    """The rows of the captured batch k, told by the axis that differs."""
+    for a in args:
+        for axis in a.batch:
+            m, n = a.values[0].shape[axis], a.values[1].shape[axis]
+            return (m, n)[k] // (n - m)
+    return 0
+
+
+@dataclass
+class Step:
+    """One step: `y, news = step(xs, states)` and the gradients of its inputs; None for "none".
+
+    `news[k]` replaces `states[k]`; `dolds[k]` replaces `dstates[k]` while time runs backwards.
+    `dparams` are what the given rows contribute. The last of `xs` are the step's random numbers,
+    which `draws` says how to make, and before them what the cell holds for each row.
+    """
+
+    xs: list[Instr]
+    states: list[Instr]
+    params: list[Instr]
+    dy: Instr
+    dstates: list[Instr]
+    y: Instr
+    news: list[Instr]
+    dxs: list[Instr | None]
+    dolds: list[Instr | None]
+    dparams: list[Instr | None]
+    draws: list
+
+    def roots(self) -> list[Instr]:
+        found = [self.y, *self.news, *self.dxs, *self.dolds, *self.dparams]
+        return [r for r in found if r is not None]
+
+    def order(self) -> list[Instr]:
+        """Every instruction that a result needs, operands first."""
+        return toposort(self.roots())
+
+    def forward(self) -> set[Instr]:
+        """What `y` and the new states are made of; all else is there for the gradients."""
+        return set(toposort([self.y, *self.news]))
+
+    def rewritten(self, new: Mapping[Instr, Instr]) -> Step:
+        """The step with each key of `new` exchanged for its value, wherever it is read.
+
+        A replacement with another value than the original's is an error in a pass, so it raises.
+        """
+        for old, instr in new.items():
+            assert_same(instr, old)
+        built: dict[Instr, Instr] = {}
+        for i in toposort(self.roots(), lambda i: new.get(i, i).args):
+            target = new.get(i, i)
+            args = tuple([built[a] for a in target.args])
+            kept = all(a is b for a, b in zip(args, target.args))
+            again = Instr(target.op, args, target.params, target.values, target.gate)
+            built[i] = target if kept else again
+        swap = lambda instr: None if instr is None else built[instr]
+        lists = {name: [*map(swap, getattr(self, name))] for name in ("news", "dxs", "dolds", "dparams")}
+        return replace(self, y=built[self.y], **lists)
+
+    def mixes_rows(self) -> bool:
+        """True unless rows are independent: both captured batches as one must give the rows of
+        both, and of each parameter's gradient the sum."""
+        values: dict[Instr, Any] = {}
+        order = self.order()
+        rows = sum(len(v) for v in self.y.values)
+        for i in order:
+            if i.args:
+                with np.errstate(all="ignore"):
+                    values[i] = i.run([values[a] for a in i.args], rows)
+            else:
+                values[i] = np.concatenate(i.values) if i.batch else i.value
+        for root in self.roots():
+            whole = np.concatenate(root.values) if root.batch else sum(root.values)
+            if root.batch not in ([0], []) or (root.batch == []) != (root in self.dparams):
+                return True
+            if not close(values[root], whole):
+                return True
+        return False
+
+
+def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list[Instr]:
+    """Everything the roots are made of, operands first, in a repeatable order (no recursion)."""
+    order: list[Instr] = []
+    done: set[Instr] = set()
+    stack = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        instr, ready = stack.pop()
+        if ready:
+            order.append(instr)
+        elif instr not in done:
+            done.add(instr)
+            stack.append((instr, True))
+            stack.extend((a, False) for a in reversed(reads(instr)))
+    return order
+
+
+def assert_same(new: Instr, old: Instr) -> None:
+    if new.shape != old.shape or not all(map(close, new.values, old.values)):
+        raise AssertionError(f"a rewrite of {old} into {new} changed its value")
+
+
+def close(a: Any, b: Any) -> bool:
+    """Equal up to rounding, relative to the largest entry."""
+    a, b = np.multiply(a, 1.0), np.multiply(b, 1.0)
+    tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
+    limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=limit, equal_nan=True)
+
+
+def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
+    """Who reads each instruction."""
+    found: dict[Instr, list[Instr]] = {}
+    for i in order:
+        found.setdefault(i, [])
+        for a in i.args:
+            found[a].append(i)
+    return found
+
+
+def depends(order: Iterable[Instr]) -> dict[Instr, frozenset[str]]:
+    """For every instruction the kinds of leaves that change with time it is made from."""
+    kinds: dict[Instr, frozenset[str]] = {}
+    for i in order:
+        own = frozenset([i.op] if i.op in MOVING else [])
+        kinds[i] = own.union(*[kinds[a] for a in i.args])
+    return kinds
+
+
+def names_of(order: Iterable[Instr]) -> dict[Instr, str]:
+    """A short name for each instruction, valid in C and Python: leaves by kind, others numbered."""
+    names: dict[Instr, str] = {}
+    for i in order:
+        leaf = i.op in LEAVES and i.op != "const"
+        names[i] = f"{i.op}{i.params.get('number', '')}" if leaf else f"v{len(names)}"
+    return names
+
+
+def line(i: Instr, names: Mapping[Instr, str]) -> str:
+    """The instruction as one line of text."""
+    shown = [names[a] if a.op != "const" or a.shape else repr(a.value) for a in i.args]
+    shown += [f"{k}={v}" for k, v in i.params.items()]
+    gate = f"  # {i.gate}" if i.gate else ""
+    return f"{names[i]}{list(i.shape)} = {i.op}({', '.join(shown)}){gate}"

@@ -1,8 +1,7 @@
 """Row-wise work: what a loop over the columns of a row computes, and the order it comes in.
 
-The native emitters (C, CUDA) see a step as stages: products with weights, and between them row
-stages, in which each row of the batch goes through a few loops over its columns with all values in
-registers.
+The native emitters (C, CUDA) see a phase as stages: products with weights, and between them row
+stages, in which each row goes through a few loops over its columns with all values in registers.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Instr, Step, Uncompilable, consumers, depends, make, rebuild
-from .passes import columns, substitute, terms, total
-from .program import Program
+from .passes import columns, terms, total
+from .program import Instr, Step, Uncompilable, consumers, depends, make
+from .schedule import Program
 
 # fmt: off
 FORMULA = {
@@ -30,11 +29,34 @@ FORMULA = {
     "logical_not": "!{0}", "clone": "{0}", "astype": "{0}", "broadcast_to": "{0}",
 }
 # fmt: on
-REDUCE = {
-    "sum": ("0", "{0} += {1};"),
-    "amax": ("-INFINITY", "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"),
-}
+START = {"sum": "0", "amax": "-INFINITY"}
+ADDED = {"sum": "{0} += {1};", "amax": "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"}
 PRODUCTS = ("matmul", "product_add")
+
+
+def is_cut(i: Instr) -> bool:
+    return i.op == "getitem" and columns(i) is not None
+
+
+view = is_cut  # columns are found by their offset; other views are arrays of their own
+
+
+def is_product(i: Instr) -> bool:
+    """A product of rows with a matrix."""
+    return i.op in PRODUCTS and all(len(a.shape) == 2 for a in i.args)
+
+
+def light(i: Instr) -> bool:
+    """Row-wise work that a loop over columns does while the row is in cache."""
+    if len(i.shape) != 2 or i.batch != [0] or (i.op in PRODUCTS):
+        return False
+    if i.op == "getitem":
+        return is_cut(i)
+    if i.op == "concatenate":
+        return i.params["axis"] in (-1, 1)
+    if i.op in START:
+        return i.params["axis"] in (-1, 1, (-1,), (1,)) and i.params["keepdims"]
+    return i.op in FORMULA or i.op == "clamp"
 
 
 def prepare(step: Step, add_to: bool = True) -> Step:
@@ -42,45 +64,17 @@ def prepare(step: Step, add_to: bool = True) -> Step:
 
     Slices of element-wise results become results of slices; what is broadcast is read as it is.
     """
-    step = rebuild(step, _unspread)
-    step = _added_to(step) if add_to else step
+    unspread = {i: one for i in step.order() if (one := _unspread(i))}
+    step = step.rewritten(unspread)
+    step = step.rewritten(_added_to(step)) if add_to else step
     while True:
         readers = consumers(step.order())
-        kinds = depends(step)
+        kinds = depends(readers)
         sliced = {i for i, by in readers.items() if kinds[i] and by and all(map(is_cut, by))}
-
-        def rule(i: Instr, sliced: set[Instr] = sliced) -> Instr | None:
-            return _sunk(i) if is_cut(i) and i.args[0] in sliced else None
-
-        before, step = step, rebuild(step, rule)
-        if step.order() == before.order():
+        new = {i: one for i in readers if is_cut(i) and i.args[0] in sliced and (one := _sunk(i))}
+        if not new:
             return step
-
-
-def _sunk(i: Instr) -> Instr | None:
-    """f(a, b)[:, c] = f(a[:, c], b[:, c])."""
-    source, cut = i.args[0], columns(i, i.params["index"])
-    if cut is None or source.op not in FORMULA or source.op in ("broadcast_to", "astype"):
-        return None
-    wide, index = source.width, (Ellipsis, slice(*cut))
-    parts = [make("getitem", a, index=index) if a.width == wide > 1 else a for a in source.args]
-    return make(source.op, *parts, gate=i.gate)
-
-
-def _added_to(step: Step) -> Step:
-    """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other
-    one."""
-    readers, new = consumers(step.order()), {}
-    kinds, forward = depends(step), step.forward()
-    for i in readers:
-        parts = terms(i, {a for a in i.args if a.op == "add" and len(readers[a]) == 1})
-        products = [t for t in parts if t.op == "matmul" and t.shape == i.shape and t in forward]
-        early = [t for t in products if "state" not in kinds[t] and len(readers[t]) == 1]
-        late = [t for t in products if "state" in kinds[t] and len(readers[t]) == 1]
-        if i.op == "add" and early and late and not kinds[late[0].args[1]] and kinds[early[0]]:
-            both = make("product_add", early[0], *late[0].args, gate=i.gate)
-            new[i] = total([*(t for t in parts if t not in (early[0], late[0])), both])
-    return substitute(step, {i: t for i, t in new.items() if t.shape == i.shape})
+        step = step.rewritten(new)
 
 
 def _unspread(i: Instr) -> Instr | None:
@@ -93,40 +87,49 @@ def _unspread(i: Instr) -> Instr | None:
     return make(i.op, *args, gate=i.gate, **i.params) if enough else None
 
 
-def is_cut(i: Instr) -> bool:
-    return i.op == "getitem" and columns(i, i.params["index"]) is not None
+def _added_to(step: Step) -> dict[Instr, Instr]:
+    """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other."""
+    readers, forward = consumers(step.order()), step.forward()
+    kinds, new = depends(readers), {}
+    for i in readers:
+        parts = terms(i, {a for a in i.args if a.op == "add" and len(readers[a]) == 1})
+        products = [t for t in parts if is_product(t) and t.shape == i.shape and t in forward
+                    and len(readers[t]) == 1 and kinds[t] and not kinds[t.args[1]]]  # fmt: skip
+        early = [t for t in products if "state" not in kinds[t]]
+        late = [t for t in products if "state" in kinds[t]]
+        if i.op == "add" and early and late:
+            both = make("product_add", early[0], *late[0].args, gate=i.gate)
+            added = total([*(t for t in parts if t not in (early[0], late[0])), both])
+            new |= {i: added} if added.shape == i.shape else {}
+    return new
 
 
-def uncut(i: Instr) -> Instr:
-    """What `i` takes columns of, or `i`."""
-    while is_cut(i):
-        i = i.args[0]
-    return i
+def _sunk(i: Instr) -> Instr | None:
+    """f(a, b)[:, c] = f(a[:, c], b[:, c])."""
+    source, cut = i.args[0], columns(i)
+    if cut is None or source.op not in FORMULA or source.op in ("broadcast_to", "astype"):
+        return None
+    wide, index = source.width, (Ellipsis, slice(*cut))
+    parts = [make("getitem", a, index=index) if a.width == wide > 1 else a for a in source.args]
+    return make(source.op, *parts, gate=i.gate)
 
 
-view = is_cut  # columns are found by their offset; other views are arrays of their own
-
-
-def follows(i: Instr) -> bool:
-    """Columns of biases and the like are found by their offset."""
-    return i.op == "getitem" and i.args[0].op != "const" and len(i.args[0].shape) < 3 and is_cut(i)
-
-
-def light(i: Instr) -> bool:
-    """Row-wise work that a loop over columns does while the row is in cache."""
-    if len(i.shape) != 2:
-        return False
-    if i.op == "getitem":
-        return is_cut(i)
-    if i.op == "concatenate":
-        return i.params["axis"] in (-1, 1)
-    if i.op in REDUCE:
-        return i.params["axis"] in (-1, 1, (-1,), (1,)) and i.params["keepdims"]
-    return i.op in FORMULA or i.op == "clamp"
+def check(program: Program, real: np.dtype) -> None:
+    """Refuses what is not row-wise, by name."""
+    if real not in (np.float32, np.float64):
+        raise Uncompilable(f"native loops compute in float32 or float64, not {real}")
+    for name, made in program.native.items():
+        for i in made:
+            product = is_product(i) and i.args[-1] not in program.varies
+            if not (product or light(i)) or i.batch != [0]:
+                raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
+            for v in (i, *i.args):
+                if v.dtype is not None and v.dtype not in (real, np.bool_):
+                    raise Uncompilable(f"native loops have no {v.dtype} (in {i.op})")
 
 
 def formula(i: Instr, values: list[str]) -> str:
-    if i.op == "power" and values[1] in ("2.0f", "2.0", "2"):
+    if i.op == "power" and values[1] == literal(2):
         return f"{values[0]} * {values[0]}"
     if i.op == "clamp":
         low, high = i.params["low"], i.params["high"]
@@ -141,28 +144,22 @@ def literal(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
-        return {"inf": "INFINITY", "-inf": "-INFINITY"}.get(str(number), "NAN")
-    return f"(real){number!r}"
+    special = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
+    return special.get(str(number)) or f"(real){number!r}"
 
 
-def stages(program: Program, loop: list[Instr]) -> list[list[Instr]]:
-    """The loop's work as alternating lists of products and of row-wise instructions."""
-    inside, done, found = set(loop), set(), []
-    todo = list(loop)
+def stages(instrs: list[Instr]) -> list[list[Instr]]:
+    """A phase's work as alternating lists of products and of row-wise instructions."""
+    todo, waiting, found = list(instrs), set(instrs), []
     while todo:
-        for product in (True, False):
+        for products in (True, False):
             stage = []
             for i in todo:
-                ready = all(a not in inside or a in done for a in i.args)
-                if ready and (i.op in PRODUCTS) == product:
+                if waiting.isdisjoint(i.args) and (is_cut(i) or (i.op in PRODUCTS) == products):
                     stage.append(i)
-                    if not product:
-                        done.add(i)
-                elif ready and is_cut(i):
-                    done.add(i)
-            done |= set(stage)
-            todo = [i for i in todo if i not in done]
+                    waiting -= {i} if is_cut(i) or not products else set()
+            waiting -= set(stage)
+            todo = [i for i in todo if i in waiting]
             stage = [i for i in stage if not is_cut(i)]
             found += [stage] if stage else []
     return found
@@ -171,28 +168,32 @@ def stages(program: Program, loop: list[Instr]) -> list[list[Instr]]:
 def groups(stage: list[Instr], fuse: bool = True) -> list[list[Instr]]:
     """A row stage as loops over columns: equal widths together, as far as the order allows.
 
-    This is the pass `fuse`; without it every instruction has a loop of its own.
+    This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
     """
-    if not fuse:
+    if not fuse or stage[0].op in PRODUCTS:
         return [[i] for i in stage]
-    width = lambda i: i.args[0].width if i.op in REDUCE else i.width
-    todo, done, found = list(stage), set(), []
-    mine = set(stage)
+    todo, waiting, found = list(stage), set(stage), []
     while todo:
-        wide = width(todo[0])
-        group: list[Instr] = []
-        whole = todo[0].op == "concatenate"
+        first, group = todo[0], []
         for i in todo:
-            sources = [uncut(a) for a in i.args]
-            usable = [s for s in sources if s in mine and s not in done]
-            fits = width(i) == wide and (i.op == "concatenate") == whole
-            if fits and all(s in group and s.op not in REDUCE for s in usable):
-                viewed = any(is_cut(a) and s in group for a, s in zip(i.args, sources))
-                if not viewed and not (whole and group):
-                    group.append(i)
-        if not group:
-            raise Uncompilable("the C loops cannot order the row-wise work")
-        done |= set(group)
-        todo = [i for i in todo if i not in done]
+            sources = [(a, _uncut(a)) for a in i.args]
+            early = all(s not in waiting or s in group and s.op not in START and a is s
+                        for a, s in sources)  # fmt: skip
+            alone = "concatenate" in (i.op, first.op) and group
+            if early and _wide(i) == _wide(first) and not alone:
+                group.append(i)
+        waiting -= set(group)
+        todo = [i for i in todo if i in waiting]
         found.append(group)
     return found
+
+
+def _wide(i: Instr) -> int:
+    return i.args[0].width if i.op in START else i.width
+
+
+def _uncut(i: Instr) -> Instr:
+    """What `i` takes columns of, or `i`."""
+    while is_cut(i):
+        i = i.args[0]
+    return i

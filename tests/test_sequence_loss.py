@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_rnn import cross_entropy, grad, linear, tensor
-from tinygrad_rnn.compile import loss as module
+from tinygrad_rnn import sequence as module
 from tinygrad_rnn.compile import sequence_loss
 
 

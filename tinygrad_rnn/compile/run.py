@@ -16,9 +16,9 @@ import numpy as np
 from ..backend import library_of
 from ..ops import put, zero
 from ..tensor import PRIMITIVES, Tensor, primitive
-from .ir import Instr
-from .lift import is_view
-from .program import Program
+from .emit_numpy import UFUNCS, view
+from .program import Instr
+from .schedule import LOOPS, Program
 
 SPARE = 4  # so many unused workspaces are kept for the next calls
 
@@ -37,9 +37,6 @@ class Kernel:
                 return self.spare.pop(k)
         return self.loops.workspace(steps)
 
-    def give_back(self, space: Any) -> None:
-        self.spare = [*self.spare[-SPARE + 1 :], space]
-
 
 class Run:
     """One call: it owns a workspace from the forward loop until nobody can ask for gradients."""
@@ -52,107 +49,121 @@ class Run:
 
     def __del__(self) -> None:
         if self.space is not None:
-            self.kernel.give_back(self.space)
+            self.kernel.spare = [*self.kernel.spare[-SPARE + 1 :], self.space]
 
     def forward(self, *arrays: Any) -> Any:
-        """The flat result; `arrays` are the inputs over time, the first states, the parameters."""
-        step, steps = self.kernel.program.step, len(arrays[0])
+        """The flat result; `arrays` are the inputs over time, the first states, what is held."""
+        program, steps = self.kernel.program, len(arrays[0])
+        step = program.step
         if self.space is None:
             self.space = self.kernel.workspace(steps)
-        space, first, params = self.space, len(step.xs), len(step.xs) + len(step.states)
+        self.arrays, space, first = arrays, self.space, len(step.xs)
+        last = first + len(step.states)
         space.begin()
-        self.env = env = space.fixed_env.copy()
-        env.update(zip(step.xs, arrays))
-        for i in step.xs:
+        self.flat = flat = {**space.flat}
+        for i, array in zip(step.xs, arrays):
+            flat[i] = array.reshape(-1, *array.shape[2:])
             if i in space.inputs:
-                space.load(i, env[i])
-        self._weights(arrays[params:])
-        for states, start in zip(space.states, arrays[first:params]):
+                space.load(i, array)
+        self._weights(arrays[last:])
+        for states, start in zip(space.states, arrays[first:last]):
             states[0] = start
-        self._outer("before")
-        space.run("forward")
-        self._outer("between")
+        for phase in ("before", "forward", "between"):
+            self._phase(phase)
         self.fresh = True
         return space.result(self._all(step.y))
 
     def _weights(self, arrays: tuple) -> None:
         """Makes what depends on parameters alone, unless the workspace has it from the last run."""
-        env, space, params = self.env, self.space, self.kernel.program.step.params
-        known = space.weights.get("of")
-        if known is not None and all(a is b for a, b in zip(arrays, known)):
-            env.update(space.weights["made"])
-            return
-        made = dict(zip(params, arrays))
-        env.update(made)
-        for i in params:
-            if i in space.inputs:
-                space.load(i, env[i])
-        self._outer("static")
-        made |= {i: env[i] for i, _, _ in self.kernel.program.calls["static"]}
-        space.weights = {"of": arrays, "made": made}
+        space, program = self.space, self.kernel.program
+        known, made = space.made
+        if known is None or not all(map(_is, arrays, known)):
+            self.flat.update(zip(program.step.params, arrays))
+            self._calls("static")
+            made = {i: self.flat[i] for i in [*program.step.params, *program.calls["static"]]}
+            for i in space.inputs:
+                if i not in program.varies and i.op != "const":
+                    space.load(i, made[i])
+            space.made = arrays, made
+        self.flat.update(made)
 
     def backward(self, g: Any) -> list[Any]:
         """The gradients of all inputs, in the order of `forward`'s; None where there is none."""
         if not self.fresh:  # the last backward overwrote what it read
-            self.forward(*self.inputs())
+            firsts = [s[0].copy() for s in self.space.states]
+            at = len(self.kernel.program.step.xs)
+            self.forward(*self.arrays[:at], *firsts, *self.arrays[at + len(firsts) :])
         step, space, steps = self.kernel.program.step, self.space, self.space.steps
         at = steps * math.prod(step.y.shape)
-        self.env[step.dy] = dy = g[:at].reshape(steps, *step.y.shape)
+        dy = g[:at].reshape(steps, *step.y.shape)
+        self.flat[step.dy] = dy.reshape(-1, *dy.shape[2:])
         if step.dy in space.inputs:
             space.load(step.dy, dy)
         for carry in space.carry:
             size = carry[0].size
             carry[steps % 2] = g[at : at + size].reshape(carry[0].shape)
             at += size
-        self._outer("ready")
-        space.run("backward")
-        self.fresh = not self.kernel.loops.overwrites
-        self._outer("after")
+        for phase in ("ready", "backward", "after"):
+            self._phase(phase)
+        self.fresh = not self.kernel.loops.memory.overwrites
         dstates = [carry[0].copy() for carry in space.carry]
-        return [*map(self._own, step.dxs), *dstates, *map(self._own, step.dparams)]
+        return [*map(self._input, step.dxs), *dstates, *map(self._parameter, step.dparams)]
 
-    def inputs(self) -> list[Any]:
-        step, space = self.kernel.program.step, self.space
-        firsts = [state[0].copy() for state in space.states]
-        return [self.env[i] for i in step.xs] + firsts + [self.env[i] for i in step.params]
+    def _phase(self, name: str) -> None:
+        self.space.run(name)
+        self._calls(name)
 
-    def _outer(self, phase: str) -> None:
-        """The calls of a phase outside of the loops."""
-        env, space = self.env, self.space
-        for i, function, args in self.kernel.program.calls[phase]:
-            operands = [env[a] for a in args]
-            out = space.all.get(i)
-            if out is not None:
-                result = function(*operands, out=out)
-                if result is not out and result.base is not out:
-                    np.copyto(out, result)
-            elif i.op == "accumulate":
-                env[i] = function(*operands, steps=space.steps)
+    def _calls(self, name: str) -> None:
+        """The array calls of a phase, on T·B rows."""
+        flat, space = self.flat, self.space
+        rows = space.steps * self.kernel.loops.memory.rows
+        for i in self.kernel.program.calls[name]:
+            operands, out = [flat[a] for a in i.args], space.flat.get(i)
+            if out is None:
+                flat[i] = _called(i, operands, rows)
+            elif i.op in UFUNCS or i.op == "matmul":
+                (np.matmul if i.op == "matmul" else UFUNCS[i.op])(*operands, out=out)
             else:
-                env[i] = function(*operands)
-            if i in space.inputs:
-                space.load(i, env[i])
+                out[...] = _called(i, operands, rows)
 
     def _all(self, i: Instr) -> Any:
-        """`i` for all steps."""
+        """A row value for all steps, (T, B, …)."""
+        array = self.flat[i]
         if i in self.kernel.program.varies:
-            return self.env[i]
-        return np.broadcast_to(self.env[i], (self.space.steps, *i.shape))
+            return array.reshape(self.space.steps, *i.shape)
+        return np.broadcast_to(array, (self.space.steps, *i.shape))
 
-    def _own(self, i: Instr | None) -> Any:
-        """A result in memory that no workspace will write to again."""
+    def _input(self, i: Instr | None) -> Any:
+        return None if i is None else self._own(self._all(i), i)
+
+    def _parameter(self, i: Instr | None) -> Any:
         if i is None:
             return None
-        p, steps = self.kernel.program, self.space.steps
-        if i in p.step.dxs:
-            array = self._all(i)
-        else:
-            array = self.env[i].sum(0) if i in p.varies else self.env[i]
-        source = i
-        while is_view(source):
-            source = source.args[0]
-        borrowed = source in self.space.all or not source.args or source in p.home
-        return array.copy() if borrowed or steps == 0 else array
+        program, array = self.kernel.program, self.flat[i]
+        if i not in program.varies:
+            return array * self.space.steps
+        return array.sum(0) if program.phase[i] in LOOPS else self._own(array, i)
+
+    def _own(self, array: Any, i: Instr) -> Any:
+        """A result in memory that no workspace will write to again."""
+        while view(i) and i not in self.space.flat:
+            i = i.args[0]
+        mine = i in self.space.flat or not i.args
+        return array.copy() if mine else array
+
+
+def _is(a: Any, b: Any) -> bool:
+    return a is b
+
+
+def _called(i: Instr, operands: list, rows: int) -> Any:
+    """The instruction on T·B rows; sums over them as products with ones: faster, rounds less."""
+    if i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2 and not i.batch:
+        a = operands[0]
+        if i.params["axis"] in (0, (0,)) and a.dtype.kind == "f":
+            total = library_of(a).xp.ones(len(a), a.dtype) @ a
+            return total[None] if i.params["keepdims"] else total
+    return i.run(operands, rows)
 
 
 def scan_rule(k: int, g: Any, y: Any, *inputs: Any, run: Run) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .ir import LEAVES, Instr, Step, names_of
-from .phases import PHASES, place
-from .rows import PRODUCTS
-from .scan import Kernel
+from .program import LEAVES, Instr, Step, names_of
+from .run import Kernel
+from .schedule import PHASES, place
 
-HEAVY = ("matmul", "product_add", "accumulate")
+PRODUCTS = ("matmul", "product_add")
 
 
 def dot(step: Step, title: str = "") -> str:
@@ -26,10 +25,10 @@ def dot(step: Step, title: str = "") -> str:
 
 
 def _look(i: Instr, names: dict[Instr, str]) -> str:
-    shape = "box" if i.op in HEAVY else "plain" if i.op in LEAVES else "ellipse"
+    shape = "box" if i.op in PRODUCTS else "plain" if i.op in LEAVES else "ellipse"
     label = names[i] if i.op in LEAVES else i.op
     sizes = "×".join(map(str, i.shape))
-    return f'label="{label}\\n{sizes}", shape={shape}' + (", style=bold" if i.op in HEAVY else "")
+    return f'label="{label}\\n{sizes}", shape={shape}' + (", style=bold" if i.op in PRODUCTS else "")
 
 
 def report(kernel: Kernel) -> str:
