@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Held:
     def still(self) -> bool:
         """True if the cell holds the very same things now."""
         now = [v for thing in self.inside for v in values_in(thing)]
-        return len(now) == len(self.all) and all([a is b for a, b in zip(now, self.all)])
+        return len(now) == len(self.all) and all(map(is_, now, self.all))
 
 
 def values_in(thing: Any) -> Any:

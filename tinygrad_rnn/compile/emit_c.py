@@ -237,7 +237,7 @@ class Loops(RowText):
         left, to = (self.memory.where(v) for v in (a, i))
         sizes = f"to - from, {i.width}, {a.width}"
         step = f"{self.pointer(left, 'from')}, {left.wide}, {self.buffer('packed', w)}, "
-        step += f"{self.pointer(to, 'from')}, {to.wide}, {len(i.args) - 2}"
+        step += f"{self.pointer(to, 'from')}, {to.wide}, {len(i.args) - 2}, t & 1"
         return f"product({sizes}, {step}); /* {self.names[i]} */"
 
     def workspace(self, steps: int) -> PointedWorkspace:
@@ -249,7 +249,8 @@ class PointedWorkspace(Workspace):
 
     def __init__(self, loops: Loops, steps: int):
         super().__init__(loops.memory, steps, np)
-        self.loops, self.whole = loops, None
+        self.loops, self.whole, p = loops, None, loops.program
+        self.home = p.home.get(p.step.y)  # the number of the state that is the output too
         self.table = (ctypes.c_void_p * len(loops.buffers))()
         self.slots: dict[Any, list[tuple[str, int]]] = {}
         for slot, (kind, of) in enumerate(loops.buffers):
@@ -269,12 +270,6 @@ class PointedWorkspace(Workspace):
         cuts = {name: [(B if name in LOOPS else T * B) * k // n for k in range(n + 1)]
                 for name in loops.functions}  # fmt: skip
         self.parts = {name: list(zip(c, c[1:])) for name, c in cuts.items()}
-
-    @property
-    def home(self) -> int | None:
-        """The number of the state that is the output too, if one is."""
-        program = self.memory.program
-        return program.home.get(program.step.y)
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -296,7 +291,7 @@ class PointedWorkspace(Workspace):
             self.whole = np.empty(mine.size + sum(s[0].size for s in self.states), mine.dtype)
             self.states[self.home] = self.whole[: mine.size].reshape(mine.shape)
             self.table[self.home_slot] = address(self.whole)
-            self.show_states()
+            self.show_state(self.home)
 
     def result(self, y: Any) -> Any:
         if self.whole is None:

@@ -52,6 +52,7 @@ typedef REAL real;
 #define TILE 4
 #endif
 #define ROWS 6
+#define SUMS 4
 #define LANES ((long)(VECTOR / sizeof(real)))
 #define WIDE (TILE * LANES)
 typedef real vec __attribute__((vector_size(VECTOR), aligned(sizeof(real))));
@@ -130,17 +131,18 @@ INLINE void tile(int rows, long K, const real *A, long lda, const real *P, real 
     for (int j = 0; j < TILE; j++) *(vec *)(C + i * ldc + j * LANES) = c[i][j];
 }
 INLINE void one_row(long K, const real *A, const real *P, real *C, int add) {
-  vec c[TILE], d[TILE]; /* two sums per column: one alone would wait for itself */
-  for (int j = 0; j < TILE; j++) c[j] = add ? *(vec *)(C + j * LANES) : (vec){0}, d[j] = (vec){0};
+  vec c[SUMS][TILE]; /* several sums per column: one alone would wait for itself */
+  for (int s = 0; s < SUMS; s++)
+    for (int j = 0; j < TILE; j++) c[s][j] = (vec){0};
   long k = 0;
-  for (; k + 1 < K; k += 2)
-    for (int j = 0; j < TILE; j++) {
-      c[j] += A[k] * *(const vec *)(P + k * WIDE + j * LANES);
-      d[j] += A[k + 1] * *(const vec *)(P + (k + 1) * WIDE + j * LANES);
-    }
+  for (; k + SUMS <= K; k += SUMS)
+    for (int s = 0; s < SUMS; s++)
+      for (int j = 0; j < TILE; j++) c[s][j] += A[k + s] * *(const vec *)(P + (k + s) * WIDE + j * LANES);
+  for (; k < K; k++)
+    for (int j = 0; j < TILE; j++) c[0][j] += A[k] * *(const vec *)(P + k * WIDE + j * LANES);
   for (int j = 0; j < TILE; j++) {
-    if (k < K) c[j] += A[k] * *(const vec *)(P + k * WIDE + j * LANES);
-    *(vec *)(C + j * LANES) = c[j] + d[j];
+    vec sum = (c[0][j] + c[1][j]) + (c[2][j] + c[3][j]);
+    *(vec *)(C + j * LANES) = add ? *(vec *)(C + j * LANES) + sum : sum;
   }
 }
 static void panel(long M, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
@@ -155,16 +157,23 @@ static void panel(long M, long K, const real *A, long lda, const real *P, real *
     case 1: one_row(K, A, P, C, add);
   }
 }
-__attribute__((unused)) static void product(long M, long N, long K, const real *A, long lda,
-                                            const real *P, real *C, long ldc, int add) {
-  long n = 0;
-  for (; n + WIDE <= N; n += WIDE) panel(M, K, A, lda, P + n * K, C + n, ldc, add);
-  for (long m = 0; n < N && m < M; m += ROWS) { /* the last columns go through a tile of our own */
-    real edge[ROWS * WIDE];
-    long rows = M - m < ROWS ? M - m : ROWS, size = (N - n) * sizeof(real);
-    for (long i = 0; add && i < rows; i++) memcpy(edge + i * WIDE, C + (m + i) * ldc + n, size);
-    panel(rows, K, A + m * lda, lda, P + n * K, edge, WIDE, add);
-    for (long i = 0; i < rows; i++) memcpy(C + (m + i) * ldc + n, edge + i * WIDE, size);
+static void edge(long M, long N, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
+  real part[ROWS * WIDE]; /* the last columns go through a tile of our own */
+  for (long m = 0; m < M; m += ROWS) {
+    long rows = M - m < ROWS ? M - m : ROWS, size = N * sizeof(real);
+    for (long i = 0; add && i < rows; i++) memcpy(part + i * WIDE, C + (m + i) * ldc, size);
+    panel(rows, K, A + m * lda, lda, P, part, WIDE, add);
+    for (long i = 0; i < rows; i++) memcpy(C + (m + i) * ldc, part + i * WIDE, size);
+  }
+}
+/* Every other call goes back through the panels: what was read last may still be in cache. */
+__attribute__((unused)) static void product(long M, long N, long K, const real *A, long lda, const real *P,
+                                            real *C, long ldc, int add, int back) {
+  long last = (N - 1) / WIDE;
+  for (long q = 0; q <= last; q++) {
+    long n = (back ? last - q : q) * WIDE;
+    if (n + WIDE <= N) panel(M, K, A, lda, P + n * K, C + n, ldc, add);
+    else edge(M, N - n, K, A, lda, P + n * K, C + n, ldc, add);
   }
 }
 void pack(long K, long N, const real *W, long down, long right, real *P) {

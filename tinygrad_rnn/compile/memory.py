@@ -211,12 +211,14 @@ class Workspace:
             whole = self.array("kept", owner)
             part = whole if owner is i else whole[..., at : at + i.width]
             self.flat[i] = self.rows_of(part, i)
-        self.show_states()
+        for k in range(len(self.states)):
+            self.show_state(k)
 
-    def show_states(self) -> None:
-        p = self.memory.program
-        self.flat |= {i: self.rows_of(s[:-1], i) for i, s in zip(p.step.states, self.states)}
-        self.flat |= {i: self.rows_of(self.states[k][1:], i) for i, k in p.home.items()}
+    def show_state(self, k: int) -> None:
+        """Shows the old and the new values of state k as rows."""
+        p, states = self.memory.program, self.states[k]
+        self.flat[p.step.states[k]] = self.rows_of(states[:-1], p.step.states[k])
+        self.flat |= {i: self.rows_of(states[1:], i) for i, n in p.home.items() if n == k}
 
     def rows_of(self, array: Any, i: Instr) -> Any:
         """(T, B, …) as (T·B, …); what has no rows stays as it is."""

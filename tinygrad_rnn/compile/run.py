@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,12 @@ import numpy as np
 from ..backend import library_of
 from ..ops import put, zero
 from ..tensor import PRIMITIVES, Tensor, primitive
-from .emit_numpy import UFUNCS, view
+from .emit_numpy import UFUNCS as ELEMENTWISE
+from .emit_numpy import view
 from .program import Instr
 from .schedule import LOOPS, Program
 
+UFUNCS = {**ELEMENTWISE, "matmul": np.matmul}
 SPARE = 4  # so many unused workspaces are kept for the next calls
 
 
@@ -29,7 +33,18 @@ class Kernel:
     def __init__(self, program: Program, loops: Any, history: list, seconds: float):
         self.program, self.loops = program, loops
         self.history, self.seconds = history, seconds
+        self.calls = {name: [(i, on_all_rows(i)) for i in called]
+                      for name, called in program.calls.items()}  # fmt: skip
+        self.own = {name: [i is not None and self._is_made(i) for i in getattr(program.step, name)]
+                    for name in ("dxs", "dparams")}  # fmt: skip
         self.spare: list[Any] = []
+
+    def _is_made(self, i: Instr) -> bool:
+        """True if a run makes a new array for `i`, which is no view of a workspace's memory."""
+        while view(i):
+            i = i.args[0]
+        kept = {*self.program.kept, *self.program.home}
+        return bool(i.args) and i not in kept
 
     def workspace(self, steps: int) -> Any:
         for k, space in enumerate(self.spare):
@@ -77,7 +92,7 @@ class Run:
         """Makes what depends on parameters alone, unless the workspace has it from the last run."""
         space, program = self.space, self.kernel.program
         known, made = space.made
-        if known is None or not all(map(_is, arrays, known)):
+        if known is None or not all(map(is_, arrays, known)):
             self.flat.update(zip(program.step.params, arrays))
             self._calls("static")
             made = {i: self.flat[i] for i in [*program.step.params, *program.calls["static"]]}
@@ -106,25 +121,27 @@ class Run:
         for phase in ("ready", "backward", "after"):
             self._phase(phase)
         self.fresh = not self.kernel.loops.memory.overwrites
-        dstates = [carry[0].copy() for carry in space.carry]
-        return [*map(self._input, step.dxs), *dstates, *map(self._parameter, step.dparams)]
+        return self._results()
 
     def _phase(self, name: str) -> None:
         self.space.run(name)
-        self._calls(name)
+        if self.kernel.calls[name]:
+            self._calls(name)
 
     def _calls(self, name: str) -> None:
         """The array calls of a phase, on T·B rows."""
         flat, space = self.flat, self.space
-        rows = space.steps * self.kernel.loops.memory.rows
-        for i in self.kernel.program.calls[name]:
+        for i, function in self.kernel.calls[name]:
             operands, out = [flat[a] for a in i.args], space.flat.get(i)
-            if out is None:
-                flat[i] = _called(i, operands, rows)
-            elif i.op in UFUNCS or i.op == "matmul":
-                (np.matmul if i.op == "matmul" else UFUNCS[i.op])(*operands, out=out)
+            if function is None:  # its options follow the number of rows
+                result = i.run(operands, space.steps * self.kernel.loops.memory.rows)
+            elif out is not None and isinstance(function, np.ufunc):
+                result = function(*operands, out=out)
             else:
-                out[...] = _called(i, operands, rows)
+                result = function(*operands)
+            flat[i] = result if out is None else out
+            if out is not None and out is not result:
+                out[...] = result
 
     def _all(self, i: Instr) -> Any:
         """A row value for all steps, (T, B, …)."""
@@ -133,37 +150,37 @@ class Run:
             return array.reshape(self.space.steps, *i.shape)
         return np.broadcast_to(array, (self.space.steps, *i.shape))
 
-    def _input(self, i: Instr | None) -> Any:
-        return None if i is None else self._own(self._all(i), i)
+    def _results(self) -> list[Any]:
+        """The gradients of inputs, states and parameters, in memory that no workspace will write
+        to again."""
+        step, own = self.kernel.program.step, self.kernel.own
+        dxs = [None if i is None else self._all(i) for i in step.dxs]
+        dxs = [a if a is None or o else a.copy() for a, o in zip(dxs, own["dxs"])]
+        dstates = [carry[0].copy() for carry in self.space.carry]
+        dparams = [None if i is None else self._summed(i) for i in step.dparams]
+        return [*dxs, *dstates, *(a if a is None or o else a.copy() for a, o in zip(dparams, own["dparams"]))]
 
-    def _parameter(self, i: Instr | None) -> Any:
-        if i is None:
-            return None
+    def _summed(self, i: Instr) -> Any:
+        """A parameter's gradient, summed over time where the rows of all steps were not at once."""
         program, array = self.kernel.program, self.flat[i]
         if i not in program.varies:
             return array * self.space.steps
-        return array.sum(0) if program.phase[i] in LOOPS else self._own(array, i)
-
-    def _own(self, array: Any, i: Instr) -> Any:
-        """A result in memory that no workspace will write to again."""
-        while view(i) and i not in self.space.flat:
-            i = i.args[0]
-        mine = i in self.space.flat or not i.args
-        return array.copy() if mine else array
+        return array.sum(0) if program.phase[i] in LOOPS else array
 
 
-def _is(a: Any, b: Any) -> bool:
-    return a is b
+def on_all_rows(i: Instr) -> Callable | None:
+    """The instruction as a function of arrays of T·B rows; None if its options depend on them."""
+    if i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2 and i.shape == i.args[0].shape[1:]:
+        return column_sums
+    if i.op in UFUNCS:
+        return UFUNCS[i.op]
+    fixed = i.at(0) == i.at(1) and i.op not in ("product_add", "getitem", "put")
+    return partial(PRIMITIVES[i.op].compute, **i.params) if fixed else None
 
 
-def _called(i: Instr, operands: list, rows: int) -> Any:
-    """The instruction on T·B rows; sums over them as products with ones: faster, rounds less."""
-    if i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2 and not i.batch:
-        a = operands[0]
-        if i.params["axis"] in (0, (0,)) and a.dtype.kind == "f":
-            total = library_of(a).xp.ones(len(a), a.dtype) @ a
-            return total[None] if i.params["keepdims"] else total
-    return i.run(operands, rows)
+def column_sums(a: Any) -> Any:
+    """Σ over rows, as a product with ones: faster than adding, and it rounds less."""
+    return library_of(a).xp.ones(len(a), a.dtype) @ a if a.dtype.kind == "f" else a.sum(0)
 
 
 def scan_rule(k: int, g: Any, y: Any, *inputs: Any, run: Run) -> Any:

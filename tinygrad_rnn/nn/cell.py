@@ -14,7 +14,7 @@ import numpy as np
 from ..backend import get_default_dtype
 from ..init import generator_from, uniform
 from ..random import Generator
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrap
 from .module import Module
 
 State = Any  # a Tensor or a tuple of Tensors
@@ -55,7 +55,7 @@ class Cell(Module):
 
     def blank(self, batch: int, size: int, like: Tensor) -> Tensor:
         """Zeros (batch, size) of the dtype and device of `like`."""
-        return tensor(like.xp.zeros((batch, size), like.dtype), device=like.device)
+        return wrap(like.xp.zeros((batch, size), like.dtype), None)
 
     def start(self, batch: int, like: Tensor) -> State:
         """The state before the first step: zeros (B, H)."""

@@ -190,7 +190,8 @@ class Gated(Cell):
 
     # Dropout
     def begin(self, batch: int, like: Tensor) -> None:
-        self._masks = self._draw(batch, like)
+        if self.input_dropout or self.recurrent_dropout:
+            self._masks = self._draw(batch, like)
 
     def end(self) -> None:
         self._masks = None

@@ -237,6 +237,8 @@ class Recurrent(Module):
         parts = [s if isinstance(s, tuple) else (s,) for s in last]
         if len({tuple(p.shape for p in state) for state in parts}) > 1:
             return last
+        if len(last) == 1:
+            return each(lambda s: s.unsqueeze(0), last[0])
         return each(lambda *cells: stack(list(cells), 0), *last)
 
     def split_state(self, state: State) -> list[list[State]]:
