@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -282,7 +283,7 @@ class ForEach:
         self.rule = rule
 
     def __getitem__(self, k: int) -> Callable:
-        return lambda g, *saved, **params: self.rule(k, g, *saved, **params)
+        return partial(self.rule, k)
 
 
 PRIMITIVES: dict[str, Primitive] = {}

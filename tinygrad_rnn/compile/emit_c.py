@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import native
-from .memory import Memory, Place, Workspace
+from .memory import Memory, Place, Workspace, in_place
 from .program import Instr, names_of
 from .rows import (
     ADDED,
@@ -96,7 +96,7 @@ class RowText:
     def copies(self, name: str) -> list[str]:
         """What carries row b's state to the next step where it was not computed in its place."""
         lines = []
-        for to, i in self.memory.copies(name):
+        for to, i in self.memory.copies.get(name, []):
             column = "j" if i is not None and i.width > 1 else "0"
             value = "0" if i is None else f"({self.pointer(self.memory.where(i))})[{column}]"
             lines.append(f"EACH({to.wide}) ({self.pointer(to)})[j] = {value};")
@@ -154,14 +154,14 @@ class Group:
         kind = "int" if i.dtype == np.bool_ else "real"
         comment = f" /* {i.gate} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
         lines = [f"{kind} {self.names[i]} = {formula(i, values)};{comment}"]
-        stored = i in self.loops.stored or i in self.loops.memory.placed
+        stored = i in self.loops.stored
         return lines + ([self.store(i, "j" if self.wide > 1 else "0")] if stored else [])
 
     def gathered(self, i: Instr) -> list[str]:
         """Parts of a concatenation that were not computed in their place."""
         lines, at, memory = [], 0, self.loops.memory
         for part in i.args:
-            if memory.placed.get(part) != (i, at):
+            if not in_place(memory, i, part, at):
                 place = memory.where(i)
                 to = self.loops.pointer(place._replace(at=place.at + at))
                 column = "j" if part.width > 1 else "0"
@@ -205,8 +205,8 @@ class Loops(RowText):
         super().__init__(program)
         made = [name for name in self.stages if self.stages[name] or name in LOOPS]
         self.code = "\n".join(map(self.function, made))
-        single = self.memory.real == np.float32
-        defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}")
+        single, alone = self.memory.real == np.float32, self.memory.rows == 1
+        defines = (f"REAL={'float' if single else 'double'}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
         self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
@@ -250,7 +250,10 @@ class PointedWorkspace(Workspace):
     def __init__(self, loops: Loops, steps: int):
         super().__init__(loops.memory, steps, np)
         self.loops, self.whole, p = loops, None, loops.program
-        self.home = p.home.get(p.step.y)  # the number of the state that is the output too
+        y = loops.memory.where(p.step.y)
+        self.home = y.of if y.kind == "state" else None  # the state that is the output too
+        at_home = [i for i in self.flat if loops.memory.where(i)[:2] == ("state", self.home)]
+        self.at_home = at_home
         self.table = (ctypes.c_void_p * len(loops.buffers))()
         self.slots: dict[Any, list[tuple[str, int]]] = {}
         for slot, (kind, of) in enumerate(loops.buffers):
@@ -291,7 +294,7 @@ class PointedWorkspace(Workspace):
             self.whole = np.empty(mine.size + sum(s[0].size for s in self.states), mine.dtype)
             self.states[self.home] = self.whole[: mine.size].reshape(mine.shape)
             self.table[self.home_slot] = address(self.whole)
-            self.show_state(self.home)
+            self.show(*self.at_home)
 
     def result(self, y: Any) -> Any:
         if self.whole is None:

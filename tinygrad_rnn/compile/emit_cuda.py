@@ -127,10 +127,9 @@ class RecordedWorkspace(Workspace):
         array = self.array(place.kind, place.of)
         if t is None:
             first = {"new": 1}.get(place.when, 0)
-            array = self.rows_of(array[first : first + self.steps], i)
-        elif place.when != "now":
-            time = {"steps": t, "old": t, "new": t + 1, "came": (t + 1) % 2, "goes": t % 2}
-            array = array[time[place.when]]
+            array = array[first : first + self.steps].reshape(-1, array.shape[-1])
+        elif place.index(t) is not None:
+            array = array[place.index(t)]
         return array[..., place.at : place.at + i.width]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .memory import Memory, Place, Workspace
+from .memory import Memory, Workspace, in_place
 from .program import Instr, Step, line, names_of
 from .schedule import LOOPS, Program
 
@@ -98,32 +98,24 @@ class BoundWorkspace(Workspace):
         p, at = self.memory.program, {}
         calls: list[tuple[Callable, tuple]] = []
         for i in p.native[name]:
-            args = [self.at(a, t, at) for a in i.args]
+            args = [self.bound_at(a, t, at) for a in i.args]
             if not p.view(i):
-                calls += self.calls_of(i, args, self.at(i, t, at))
-        for to, new in self.memory.copies(name):
-            value = 0 if new is None else self.at(new, t, at)
-            calls.append((np.copyto, (self.part(to, t), value)))
+                calls += self.calls_of(i, args, self.bound_at(i, t, at))
+        for to, new in self.memory.copies[name]:
+            value = 0 if new is None else self.bound_at(new, t, at)
+            calls.append((np.copyto, (self.at(to, t), value)))
         return calls
 
-    def at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
-        """The array of `i` at step t: a part of a buffer, never a copy."""
+    def bound_at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
+        """The array of `i` at step t: a part of a buffer, or a view of one."""
         if i not in at:
             if i.op == "const" and not i.shape:
                 at[i] = i.value
             elif i in self.memory.program.inside and self.memory.program.view(i):
-                at[i] = i.run([self.at(a, t, at) for a in i.args], self.memory.rows)
+                at[i] = i.run([self.bound_at(a, t, at) for a in i.args], self.memory.rows)
             else:
-                at[i] = self.part(self.memory.where(i), t, i)
+                at[i] = self.at(self.memory.where(i), t, i)
         return at[i]
-
-    def part(self, place: Place, t: int, i: Instr | None = None) -> Any:
-        """What lies at a place at step t."""
-        time = {"steps": t, "old": t, "new": t + 1, "came": (t + 1) % 2, "goes": t % 2}
-        array = self.array(place.kind, place.of)
-        array = array[time[place.when]] if place.when in time else array
-        narrow = i is not None and array.ndim == 2 and array.shape[-1] != i.width
-        return array[:, place.at : place.at + i.width] if narrow and i is not None else array
 
     def calls_of(self, i: Instr, args: list, out: Any) -> list[tuple[Callable, tuple]]:
         """The calls that compute `i` into `out`."""
@@ -145,7 +137,7 @@ class BoundWorkspace(Workspace):
             ends = np.cumsum([a.width for a in i.args]).tolist()
             return [(np.copyto, (out[:, end - a.width : end], array))
                     for a, array, end in zip(i.args, args, ends)
-                    if self.memory.placed.get(a) != (i, end - a.width)]  # fmt: skip
+                    if not in_place(self.memory, i, a, end - a.width)]  # fmt: skip
         return [(self._general, (i, args, out))]
 
     def _general(self, i: Instr, args: list, out: Any) -> None:

@@ -154,7 +154,9 @@ static void panel(long M, long K, const real *A, long lda, const real *P, real *
     case 4: tile(4, K, A, lda, P, C, ldc, add); break;
     case 3: tile(3, K, A, lda, P, C, ldc, add); break;
     case 2: tile(2, K, A, lda, P, C, ldc, add); break;
-    case 1: one_row(K, A, P, C, add);
+    case 1: /* a batch of one has its own order of adding, whatever the number of threads */
+      if (ALONE) one_row(K, A, P, C, add);
+      else tile(1, K, A, lda, P, C, ldc, add);
   }
 }
 static void edge(long M, long N, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +78,7 @@ class CompiledScan:
                  threads: int | None = None, checkpoint_every: int = 0):  # fmt: skip
         self.backend, self.without, self.threads = backend, tuple(without), threads
         self.every = checkpoint_every
-        self.kernels: OrderedDict[Any, Kernel | Uncompilable] = OrderedDict()
+        self.kernels: dict[Any, Kernel | Uncompilable] = {}
         self.known: dict[int, Held] = {}
         self.notes: list[str] = []
 
@@ -130,12 +129,12 @@ class CompiledScan:
     def kernel(self, call: Call) -> Kernel | Uncompilable:
         """The kernel for a call's shapes, made now if it is new; the oldest one goes."""
         key = call.key()
-        if key not in self.kernels:
-            self.kernels[key] = self._compiled(call)
+        found = self.kernels.get(key)
+        if found is None:
+            found = self.kernels[key] = self._compiled(call)
             if len(self.kernels) > KEPT_KERNELS:
-                self.kernels.popitem(last=False)
-        self.kernels.move_to_end(key)
-        return self.kernels[key]
+                del self.kernels[next(iter(self.kernels))]
+        return found
 
     def _compiled(self, call: Call) -> Kernel | Uncompilable:
         began = time.perf_counter()

@@ -1,13 +1,15 @@
 """Where values live: planned once per program for every emitter, and the arrays of one run.
 
-A value is found by a buffer, by what of time selects in it, by a column and by the width of the
-buffer's rows. Parts of a concatenation are computed right where they belong, new states and carried
-adjoints too. Values kept for all steps take over the columns of values that nobody reads any more:
-gates lie where their pre-activations lay, gradients where gates lay.
+A value's place says which buffer holds it, what of time selects in it, and the columns. New states
+are computed where all states are kept, adjoints where the next step looks for them, parts of a
+concatenation right where they belong. What is kept for all steps takes over the columns that are
+read for the last time as it is computed: gates lie where their pre-activations lay, the gradients
+of gates where the gates lay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,9 @@ import numpy as np
 from .passes import columns
 from .program import Instr
 from .schedule import LOOPS, PHASES, Program
+
+Units = dict[str, list[list[Instr]]]
+Range = tuple[int, int]
 
 
 class Place(NamedTuple):
@@ -26,203 +31,224 @@ class Place(NamedTuple):
     at: int
     wide: int
 
+    def index(self, t: int) -> int | None:
+        """Which of a buffer's arrays holds step t; None if there is only one."""
+        times = {"steps": t, "old": t, "new": t + 1, "came": (t + 1) % 2, "goes": t % 2}
+        return times.get(self.when)
+
 
 class Memory:
-    """The place of every value that is in memory.
+    """The place of every value that is in memory, as `stored` says.
 
     `units[phase]` are the groups of instructions that read all they need, column by column, before
-    they write; `stored` says which values are in memory at all.
+    they write. `overwrites` is true if the backward pass destroys what the forward pass made.
     """
 
-    def __init__(self, program: Program, units: dict[str, list[list[Instr]]], stored: Any):
-        self.program, self.stored = program, stored
-        self.rows = program.step.y.shape[0] if program.step.y.shape else 0
-        self.real = np.dtype(program.step.y.dtype)
-        self.placed: dict[Instr, tuple[Instr, int]] = {}  # parts of a concatenation
-        self.carried: dict[Instr, int] = {}  # written into the adjoint that a step hands on
-        self.alias: dict[Instr, tuple[Instr, int]] = {}  # values that took over another's memory
+    def __init__(self, program: Program, units: Units, stored: Callable[[Instr], bool]):
+        self.program, self.stored, self.overwrites = program, stored, False
+        step = program.step
+        self.rows, self.real = len(step.y.value), np.dtype(step.y.dtype)
         self.place: dict[Instr, Place] = {}
         self.scratch: list[tuple] = []  # (shape, dtype) of what lives within one step
-        for name, instrs in program.native.items():
-            self._place_parts(set(instrs), instrs, name)
-        for k, i in enumerate(program.step.dolds):
-            if i is not None and i.args and program.phase[i] == "backward" and i not in self.carried:
-                if not (i in self.placed or i in program.kept or program.view(i)):
-                    self.carried[i] = k
-        self.reading: dict[Instr, list[Instr]] = {}
-        for i in program.order:
-            for a in () if program.view(i) else i.args:
-                self.reading.setdefault(program.source(a), []).append(i)
+        self.copies: dict[str, list[tuple[Place, Instr | None]]] = {}
+        self.reads = self._reads(units)
+        for name, kind, when, ends in (("forward", "state", "new", step.news),
+                                       ("backward", "carry", "goes", step.dolds)):  # fmt: skip
+            there = [Place(kind, k, when, 0, s.width) for k, s in enumerate(step.states)]
+            for i, place in zip(ends, there):
+                self._put(i, place, name)
+            self.copies[name] = [(place, i) for i, place in zip(ends, there)
+                                 if i is None or self.place.get(i) != place]  # fmt: skip
+        time = 0
         for name in program.native:
-            self._plan(name, units[name])
-        self.overwrites = any(program.phase[i] not in PHASES[:4] for i in self.alias)
-
-    def _place_parts(self, inside: set[Instr], instrs: list[Instr], name: str) -> None:
-        p = self.program
-        for whole in instrs:
-            at, beside = 0, whole.op == "concatenate" and whole.batch == [0] and len(whole.shape) == 2
-            for part in whole.args if beside and name in LOOPS else ():
-                free = part in inside and not p.view(part) and part not in self.placed
-                kept = part in p.kept and whole not in p.kept
-                if free and not kept and part not in p.home and part.op != "concatenate":
-                    self.placed[part] = (whole, at)
-                at += part.width
-
-    def owner(self, i: Instr) -> Instr:
-        """The instruction whose memory holds `i`."""
-        while i in self.placed or (self.program.view(i) and i in self.program.varies):
-            i = self.placed[i][0] if i in self.placed else i.args[0]
-        return i
-
-    def copies(self, name: str) -> list[tuple[Place, Instr | None]]:
-        """Where the next states, or adjoints, go that are not computed in their place."""
-        p, forward = self.program, name == "forward"
-        if name not in LOOPS:
-            return []
-        ends, at_home = (p.step.news, p.home) if forward else (p.step.dolds, self.carried)
-        kind, when = ("state", "new") if forward else ("carry", "goes")
-        return [(Place(kind, k, when, 0, p.step.states[k].width), i)
-                for k, i in enumerate(ends) if i is None or at_home.get(i) != k]  # fmt: skip
+            free: dict[Any, list[Place]] = {}
+            for unit in units[name]:
+                self._plan(unit, name, time, free)
+                time += 1
+            time += 1
 
     def where(self, i: Instr) -> Place:
-        if i not in self.place:
-            self.place[i] = self._where(i)
-        return self.place[i]
-
-    def _where(self, i: Instr) -> Place:
-        p, number = self.program, i.params.get("number", 0)
-        if i in self.placed:
-            whole, at = self.placed[i]
-            found = self.where(whole)
-            return found._replace(at=found.at + at)
-        cut = columns(i)
-        if i in p.varies and cut and p.view(i):
+        """The place of a value, of a leaf, or of columns of either."""
+        p = self.program
+        if i in self.place:
+            return self.place[i]
+        cut = columns(i) if i in p.varies and p.view(i) else None
+        if cut:
             found = self.where(i.args[0])
             return found._replace(at=found.at + cut[0])
         if i not in p.varies:
             rows = len(i.shape) == 2 and i.shape[0] == self.rows > 1
             return Place("fixed", i, "now" if rows else "fixed", 0, i.width)
-        if i.op in ("x", "dy"):
-            return Place(i.op, i, "steps", 0, i.width)
-        if i.op == "state" or i in p.home:
-            return Place("state", p.home.get(i, number), "new" if i in p.home else "old", 0, i.width)
-        if i.op == "dstate" or i in self.carried:
-            when = "goes" if i in self.carried else "came"
-            return Place("carry", self.carried.get(i, number), when, 0, i.width)
-        return Place("kept", i, "steps", 0, i.width)
+        kinds = {"x": "steps", "dy": "steps", "state": "old", "dstate": "came"}
+        if i.op in ("state", "dstate"):
+            kind = "carry" if i.op == "dstate" else "state"
+            return Place(kind, i.params["number"], kinds[i.op], 0, i.width)
+        return Place(i.op if i.op in kinds else "kept", i, "steps", 0, i.width)
 
-    # Memory that is used again
-    def _plan(self, name: str, units: list[list[Instr]]) -> None:
-        """Gives each unit's results memory, that of values which nobody reads any more if it can."""
-        p, plan = self.program, "plan" not in self.program.without
-        last = {self.owner(a): k for k, unit in enumerate(units) for i in unit for a in i.args}
-        last |= {self.owner(i): len(units) for i in [*p.step.news, *p.step.dolds] if i is not None}
-        free: dict[Any, list[int]] = {}
-        for k, unit in enumerate(units):
-            dying = [i for i, at in last.items() if at == k and self._is_scratch(i, name)]
-            for i in unit:
-                if i.op == "product_add":
-                    self._take(i, i.args[0], 0)
-            inplace = plan and all(i.op not in ("matmul", "product_add") for i in unit)
-            if inplace and name in LOOPS:
-                self._reuse(name, unit)
-            for i in (self.owner(i) for i in unit):
-                if self._is_scratch(i, name) and i not in self.place:
-                    spare = free.get((i.shape, i.dtype), []) if plan else []
-                    slot = spare.pop() if spare else len(self.scratch)
-                    self.scratch += [(i.shape, i.dtype)] * (slot == len(self.scratch))
-                    self.place[i] = Place("once", slot, "now", 0, i.width)
-            for i in dying:
-                free.setdefault((i.shape, i.dtype), []).append(self.place[i].of)
-
-    def _is_scratch(self, i: Instr, name: str) -> bool:
+    def _put(self, i: Instr | None, place: Place, name: str) -> None:
+        """Lets a value be computed where somebody wants it, and parts of it there too, if it is
+        made in this phase and not wanted elsewhere."""
         p = self.program
-        mine = p.phase[i] == name and i in p.inside and i not in p.kept and i not in p.home
-        return mine and i not in self.carried and i not in self.alias and self.stored(i)
+        if i is None or i in self.place or i not in p.inside or p.phase[i] != name or p.view(i):
+            return
+        if place.kind in ("carry", "once") and i in p.kept or i.dtype != self.real:
+            return
+        self.place[i] = place
+        at = place.at
+        for part in i.args if is_beside(i) and name in LOOPS else ():
+            self._put(part, place._replace(at=at), name)
+            at += part.width
 
-    def _take(self, i: Instr, memory: Instr, at: int) -> None:
-        found = self.where(memory)
-        self.place[i] = found._replace(at=found.at + at)
-        self.alias[i] = memory, at
+    def _plan(self, unit: list[Instr], name: str, time: int, free: dict[Any, list[Place]]) -> None:
+        """Places a unit's results: in columns that die here, in scratch memory, or in their own."""
+        p, reuse = self.program, "plan" not in self.program.without
+        dying = self._dying(unit, time, name) if reuse else {}
+        for i in unit:
+            if i.op == "product_add":
+                self.place[i] = self.where(i.args[0])
+            whole = self._whole_of(i, name)
+            if whole in p.kept and whole not in self.place:
+                self._put(whole, self._over(whole, unit, dying) or self.where(whole), name)
+            for v in (whole, i):
+                if v is None or v in self.place or not self.stored(v):
+                    continue
+                if v in p.kept or name not in LOOPS:
+                    self.place[v] = self._take(v, dying) or self.where(v)
+                else:
+                    spare = free.get((v.shape, v.dtype), []) if reuse else []
+                    place = spare.pop() if spare else Place("once", len(self.scratch), "now", 0, v.width)
+                    self.scratch += [(v.shape, v.dtype)] * (place.of == len(self.scratch))
+                    self._put(v, place, name)
+                    self.place[v] = place
+        for source, spans in self.reads.items():
+            place = self.place.get(source)
+            if place and place.kind == "once" and max(spans.values()) == time and self._is_whole(source):
+                free.setdefault((source.shape, source.dtype), []).append(place)
 
-    def _reuse(self, name: str, unit: list[Instr]) -> None:
-        inside, slots = set(unit), self._slots(name, set(unit))
-        wholes = {self.placed[i][0]: None for i in unit if i in self.placed}
-        for i in [*(w for w in wholes if set(w.args) <= inside), *unit]:
-            free = i in self.program.kept and i not in self.place and i not in self.placed
-            fitting = [s for s in slots if s[2] - s[1] == i.width]
-            if free and fitting and i.dtype == self.real and i.batch == [0]:
-                memory, start, stop = fitting[0]
-                self._take(i, memory, start)
-                slots = [s for s in slots if s[0] is not memory or s[2] <= start or stop <= s[1]]
+    def _is_whole(self, i: Instr) -> bool:
+        """True for the owner of scratch memory, false for a part of it."""
+        place = self.place[i]
+        return self.scratch[place.of] == (i.shape, i.dtype) and place.at == 0
 
-    def _slots(self, name: str, inside: set[Instr]) -> list[tuple[Instr, int, int]]:
-        """(memory, start, stop): columns that nobody reads after the rows of this unit."""
-        tenants: dict[Instr, list[tuple[Instr, int]]] = {}
-        gone = {i.args[0] for i in self.alias if i.op == "product_add"}
-        for v in dict.fromkeys([*self.program.kept, *self.alias]):
-            if v not in gone and v.dtype == self.real and v not in self.placed and v.batch == [0]:
-                memory, at = self.alias.get(v, (v, 0))
-                tenants.setdefault(memory, []).append((v, at))
-        found: list[tuple[Instr, int, int]] = []
-        for memory, those in tenants.items():
-            live = [(v, at, readers) for v, at in those if (readers := self._readers(v, name))]
-            dying = [(v, at) for v, at, readers in live if set(readers) <= inside]
-            for v, at in dying:
-                found += [(memory, at + a, at + b) for a, b in self._cuts(v, inside)]
-            if dying and len(dying) == len(live):
-                found.append((memory, 0, memory.width))
+    def _whole_of(self, i: Instr, name: str) -> Instr | None:
+        """The concatenation of this phase that `i` is a part of."""
+        readers = [r for r in self.parts.get(i, ()) if self.program.phase[r] == name]
+        return readers[0] if readers and name in LOOPS else None
+
+    # Columns that are read for the last time
+    def _reads(self, units: Units) -> dict[Instr, dict[Range, float]]:
+        """For every value the columns that are read, and when for the last time."""
+        p = self.program
+        found: dict[Instr, dict[Range, float]] = {}
+        self.parts: dict[Instr, list[Instr]] = {}
+
+        def read(i: Instr, time: float) -> None:
+            source, start, stop = i, 0, i.width
+            while p.view(source) and source in p.varies:
+                cut = columns(source)
+                source = source.args[0]
+                start, stop = (start + cut[0], stop + cut[0]) if cut else (0, source.width)
+            spans = found.setdefault(source, {})
+            spans[start, stop] = max(time, spans.get((start, stop), 0))
+
+        time = 0
+        for name in PHASES[1:]:
+            for unit in units[name]:
+                for i in unit:
+                    for a in i.args:
+                        read(a, time)
+                        if is_beside(i):
+                            self.parts.setdefault(a, []).append(i)
+                time += 1
+            ends = {"forward": p.step.news, "backward": p.step.dolds}.get(name, [])
+            for i in [*(a for i in p.calls[name] for a in i.args), *filter(None, ends)]:
+                read(i, time)
+            time += 1
+        for i in p.results:
+            read(i, float("inf"))
         return found
 
-    def _readers(self, v: Instr, name: str) -> list[Instr | None]:
-        """Who reads `v` in a loop or later; None stands for the caller."""
-        p, now = self.program, PHASES.index(name)
-        late = [i for i in self.reading.get(v, ()) if PHASES.index(p.phase[i]) >= now]
-        return [*late, *([None] if v in p.step.roots() else [])]
+    def _dying(self, unit: list[Instr], time: int, name: str) -> dict[tuple[Any, int, int], Any]:
+        """Columns of kept memory, (buffer, start, stop), that this unit reads as the last."""
+        p, found = self.program, {}
+        if any(i.op in ("matmul", "product_add", "concatenate") for i in unit) or name not in LOOPS:
+            return {}
+        for source in {p.source(a) for i in unit for a in i.args}:
+            place = self.place.get(source)
+            spans = self.reads[source]
+            ordered = sorted(spans)
+            apart = all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:]))
+            if place and place.kind == "kept" and apart and source.batch == [0]:
+                for (start, stop), last in spans.items():
+                    if last == time:
+                        found[place.of, place.at + start, place.at + stop] = place, p.phase[source]
+        return found
 
-    def _cuts(self, v: Instr, inside: set[Instr]) -> list[tuple[int, int]]:
-        """The column ranges of `v` that are read, if they do not overlap."""
-        cuts = {columns(a) or (0, v.width) for i in inside for a in i.args
-                if self.program.source(a) is v}  # fmt: skip
-        ordered = sorted(cuts)
-        return ordered if all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:])) else []
+    def _take(self, i: Instr, dying: dict) -> Place | None:
+        """Dying columns just as wide as a value, which nobody else gets then."""
+        for (of, start, stop), (place, phase) in dying.items():
+            if stop - start == i.width and i.dtype == self.real and i.batch == [0]:
+                del dying[of, start, stop]
+                self._mark(i, phase)
+                return place._replace(at=start)
+        return None
+
+    def _over(self, whole: Instr, unit: list[Instr], dying: dict) -> Place | None:
+        """Dying columns that lie side by side as the parts of a concatenation do."""
+        widths = [part.width for part in whole.args]
+        if not set(whole.args) <= set(unit):
+            return None
+        for (of, first, _), (place, phase) in dying.items():
+            ends = np.cumsum([first, *widths]).tolist()
+            spans = [(of, *span) for span in zip(ends, ends[1:])]
+            if all(span in dying for span in spans):
+                for span in spans:
+                    del dying[span]
+                self._mark(whole, phase)
+                return place._replace(at=first)
+        return None
+
+    def _mark(self, i: Instr, phase: str) -> None:
+        forward = PHASES[:4]
+        self.overwrites |= phase in forward and self.program.phase[i] not in forward
+
+
+def is_beside(i: Instr) -> bool:
+    """True for rows put side by side."""
+    return i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2
+
+
+def in_place(memory: Memory, whole: Instr, part: Instr, at: int) -> bool:
+    """True if a part of a concatenation was computed right where it belongs."""
+    place = memory.where(whole)
+    return memory.place.get(part) == place._replace(at=place.at + at)
 
 
 class Workspace:
     """The arrays of one run of T steps; `flat[i]` shows a value kept for all steps as T·B rows."""
 
     def __init__(self, memory: Memory, steps: int, xp: Any):
-        self.memory, self.steps, self.xp = memory, steps, xp
-        p = memory.program
+        self.memory, self.steps, self.xp, p = memory, steps, xp, memory.program
         self.states = [xp.empty((steps + 1, *s.shape), s.dtype) for s in p.step.states]
         self.carry = [xp.empty((2, *s.shape), s.dtype) for s in p.step.dstates]
         self.scratch = [xp.empty(shape, dtype) for shape, dtype in memory.scratch]
         self.arrays: dict[Any, Any] = {}
-        self.inputs = {i for read in p.reads.values() for i in read} - set(p.kept)
-        self.inputs = {i for i in self.inputs if i not in p.home and i.op not in ("state", "dstate")}
+        self.inputs = {i for read in p.reads.values() for i in read} - p.kept
+        self.inputs = {i for i in self.inputs if i.op not in ("state", "dstate", "const")}
         self.made: Any = (None, {})  # the parameters of the last run, and what was made of them
         weak = lambda i: i.value if i.dtype is None else xp.asarray(i.value)  # a Python number is
         self.flat: dict[Instr, Any] = {i: weak(i) for i in p.order if i.op == "const"}
-        for i in p.kept:
-            owner, at = memory.alias.get(i, memory.placed.get(i, (i, 0)))
-            while owner in memory.alias or owner in memory.placed:
-                owner, more = memory.alias.get(owner) or memory.placed[owner]
-                at += more
-            whole = self.array("kept", owner)
-            part = whole if owner is i else whole[..., at : at + i.width]
-            self.flat[i] = self.rows_of(part, i)
-        for k in range(len(self.states)):
-            self.show_state(k)
+        self.show(*p.kept, *p.step.states)
 
-    def show_state(self, k: int) -> None:
-        """Shows the old and the new values of state k as rows."""
-        p, states = self.memory.program, self.states[k]
-        self.flat[p.step.states[k]] = self.rows_of(states[:-1], p.step.states[k])
-        self.flat |= {i: self.rows_of(states[1:], i) for i, n in p.home.items() if n == k}
-
-    def rows_of(self, array: Any, i: Instr) -> Any:
-        """(T, B, …) as (T·B, …); what has no rows stays as it is."""
-        return array.reshape(-1, *array.shape[2:]) if i.batch == [0] else array
+    def show(self, *values: Instr) -> None:
+        for i in values:
+            place = self.memory.where(i)
+            array = self.array(place.kind, place.of)
+            if place.kind == "state":
+                array = array[1:] if place.when == "new" else array[:-1]
+            if array.shape[-1:] != i.shape[-1:]:
+                array = array[..., place.at : place.at + i.width]
+            self.flat[i] = array.reshape(-1, *i.shape[1:]) if i.batch == [0] else array
 
     def array(self, kind: str, of: Any) -> Any:
         """The array behind a buffer."""
@@ -234,6 +260,13 @@ class Workspace:
             if kind == "fixed":
                 self.arrays[of][...] = self.xp.asarray(of.value)
         return self.arrays[of]
+
+    def at(self, place: Place, t: int, i: Instr | None = None) -> Any:
+        """What lies at a place at step t: a part of a buffer, never a copy."""
+        array, index = self.array(place.kind, place.of), place.index(t)
+        array = array if index is None else array[index]
+        narrow = i is not None and array.ndim == 2 and array.shape[-1] != i.width
+        return array[:, place.at : place.at + i.width] if narrow and i is not None else array
 
     def load(self, i: Instr, array: Any) -> None:
         """Takes over an input of the loops: a copy, since they are bound to our own memory."""

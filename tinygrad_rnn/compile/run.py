@@ -43,8 +43,7 @@ class Kernel:
         """True if a run makes a new array for `i`, which is no view of a workspace's memory."""
         while view(i):
             i = i.args[0]
-        kept = {*self.program.kept, *self.program.home}
-        return bool(i.args) and i not in kept
+        return bool(i.args) and i not in self.program.kept
 
     def workspace(self, steps: int) -> Any:
         for k, space in enumerate(self.spare):
@@ -83,8 +82,7 @@ class Run:
         self._weights(arrays[last:])
         for states, start in zip(space.states, arrays[first:last]):
             states[0] = start
-        for phase in ("before", "forward", "between"):
-            self._phase(phase)
+        self._phases("before", "forward", "between")
         self.fresh = True
         return space.result(self._all(step.y))
 
@@ -105,9 +103,7 @@ class Run:
     def backward(self, g: Any) -> list[Any]:
         """The gradients of all inputs, in the order of `forward`'s; None where there is none."""
         if not self.fresh:  # the last backward overwrote what it read
-            firsts = [s[0].copy() for s in self.space.states]
-            at = len(self.kernel.program.step.xs)
-            self.forward(*self.arrays[:at], *firsts, *self.arrays[at + len(firsts) :])
+            self.forward(*self.arrays)
         step, space, steps = self.kernel.program.step, self.space, self.space.steps
         at = steps * math.prod(step.y.shape)
         dy = g[:at].reshape(steps, *step.y.shape)
@@ -118,15 +114,15 @@ class Run:
             size = carry[0].size
             carry[steps % 2] = g[at : at + size].reshape(carry[0].shape)
             at += size
-        for phase in ("ready", "backward", "after"):
-            self._phase(phase)
+        self._phases("ready", "backward", "after")
         self.fresh = not self.kernel.loops.memory.overwrites
         return self._results()
 
-    def _phase(self, name: str) -> None:
-        self.space.run(name)
-        if self.kernel.calls[name]:
-            self._calls(name)
+    def _phases(self, *names: str) -> None:
+        for name in names:
+            self.space.run(name)
+            if self.kernel.calls[name]:
+                self._calls(name)
 
     def _calls(self, name: str) -> None:
         """The array calls of a phase, on T·B rows."""

@@ -11,7 +11,7 @@ are a few array calls per run, found by walking backwards from what somebody nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, KeysView, Sequence
 from typing import Any
 
 from .program import MOVING, Instr, Step, consumers
@@ -67,8 +67,7 @@ class Program:
     """A step with everything decided: what runs when, by whom, and which values are kept.
 
     `native[phase]` is what the emitter computes, `calls[phase]` what array calls do afterwards.
-    `home[i] = k` says that `i` is the new state k: it lives where the states of all steps are kept.
-    `kept` are the other values that one phase makes for another; each gets an array for all steps.
+    `kept` are the values that one phase makes for another: they are in memory for all steps.
     """
 
     def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
@@ -88,11 +87,8 @@ class Program:
             rows = mine if name in LOOPS else [i for i in mine if i.batch == [0]]
             self.native[name] = rows if name in LOOPS or all(map(self._can(emitter), rows)) else []
         self.inside = {i for made in self.native.values() for i in made}
-        self.home = {
-            new: k for k, new in reversed(list(enumerate(step.news)))
-            if self.phase[new] == "forward" and new.args and not self.view(new)
-        }  # fmt: skip
         self.reads = {name: self._outside(name) for name in self.native}
+        self.results = {i for i in (step.y, *step.dxs, *step.dparams) if i is not None}
         self.calls: dict[str, list[Instr]] = {name: [] for name in PHASES}
         self.kept = self._find_calls()
 
@@ -113,11 +109,10 @@ class Program:
         read = [a for i in made for a in i.args] + [i for i in ends if i is not None]
         return {self.source(a) for a in read} - made
 
-    def _find_calls(self) -> list[Instr]:
+    def _find_calls(self) -> KeysView[Instr]:
         """Fills `calls` with what is read by somebody; the values that need an array of T steps."""
-        results = {self.step.y, *self.step.dxs, *self.step.dparams} - {None}
         by_code = set().union(*self.reads.values())
-        needed = results | by_code
+        needed = self.results | by_code
         for i in reversed(self.order):
             if i in needed and i.args and (i not in self.inside or self.view(i)):
                 name = self.phase[i]
@@ -127,5 +122,5 @@ class Program:
         for calls in self.calls.values():
             calls.reverse()
         called = {i for calls in self.calls.values() for i in calls}
-        return [i for i in self.order if i.args and i in self.varies and i not in self.home
-                and i in needed and (i in by_code if i in called else i in self.inside)]  # fmt: skip
+        return {i: None for i in self.order if i.args and i in self.varies and i in needed
+                and (i in by_code if i in called else i in self.inside)}.keys()  # fmt: skip
