@@ -17,7 +17,7 @@ from .backend import as_array
 from .context import MODE, mode
 from .flow import Flow, hooked, observed
 from .ops import broadcast_to
-from .postponed import POSTPONED, Accumulator, Product
+from .postponed import POSTPONED, Accumulator
 from .tensor import Node, Tensor, leaf_of, wrap
 
 NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
@@ -61,7 +61,7 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
 
 def settled(g: Any, node: Node, finally_: bool, flow: Flow | None) -> Any:
     """What arrived at a node, all of it: multiplied out, through its hooks, written down."""
-    passes = type(g) is Product and node.op is not None and node.op.postpones
+    passes = node.op is not None and type(g) is node.op.postpones
     if type(g) in POSTPONED and (finally_ or node.hooks or not passes):
         g = g.dense()
     if node.hooks:

@@ -176,7 +176,7 @@ einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), e
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
 transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
-    lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=True)
+    lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=Product)
 broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g)
 getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index))
 put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index])

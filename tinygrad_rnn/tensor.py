@@ -261,7 +261,7 @@ class Primitive:
     __slots__ = tuple("casts compute keeps_all keeps_inputs keeps_y name postpones rules".split())
 
     def __init__(self, name: str, compute: Callable, rules: Any = (), keeps: str = "",
-                 postpones: bool = False, casts: Callable | None = None):  # fmt: skip
+                 postpones: type | None = None, casts: Callable | None = None):  # fmt: skip
         self.name, self.compute, self.rules = name, compute, rules
         self.postpones, self.casts = postpones, casts
         self.keeps_y = "y" in keeps
@@ -291,12 +291,12 @@ PRIMITIVES: dict[str, Primitive] = {}
 
 def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
               casts: Callable | None = None, each: Callable | None = None,
-              postpones: bool = False) -> Callable:  # fmt: skip
+              postpones: type | None = None) -> Callable:  # fmt: skip
     """Declares an operation and returns it as a function of arrays or Tensors.
 
     Called on arrays it computes; with a Tensor among the inputs it also records. `casts` brings
     the inputs to one dtype first; `each` is the rule of an operation with any number of inputs;
-    one that `postpones` has a rule that takes a product not multiplied yet as it is.
+    `postpones` names the kind of postponed gradient that the rules take as it is.
     """
     op = PRIMITIVES[name] = Primitive(name, compute, rules, keeps, postpones, casts)
     if each is not None:

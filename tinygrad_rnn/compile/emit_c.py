@@ -254,6 +254,7 @@ class PointedWorkspace(Workspace):
         self.home = y.of if y.kind == "state" else None  # the state that is the output too
         at_home = [i for i in self.flat if loops.memory.where(i)[:2] == ("state", self.home)]
         self.at_home = at_home
+        self.shared = {place.of for i, place in loops.memory.place.items() if place.of is not i}
         self.table = (ctypes.c_void_p * len(loops.buffers))()
         self.slots: dict[Any, list[tuple[str, int]]] = {}
         for slot, (kind, of) in enumerate(loops.buffers):
@@ -286,6 +287,16 @@ class PointedWorkspace(Workspace):
                 dtype = i.dtype or self.memory.real
                 self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
                 self.table[slot] = address(whole)
+
+    def given(self, i: Instr, array: Any) -> Any:
+        """The array itself if a result has one of its own; other memory takes its place."""
+        slots = self.slots.get(i, ())
+        if i not in self.arrays or len(slots) != 1 or i in self.shared:
+            return array.copy()
+        self.arrays[i] = new = np.empty_like(self.arrays[i])
+        self.table[slots[0][1]] = address(new)
+        self.show(i)
+        return array
 
     def begin(self) -> None:
         """If the output is a state, its array becomes the result, new in every run: no copy."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..backend import library_of
 from ..ops import put, zero
+from ..postponed import Piece
 from ..tensor import PRIMITIVES, Tensor, primitive
 from .emit_numpy import UFUNCS as ELEMENTWISE
 from .emit_numpy import view
@@ -35,8 +36,8 @@ class Kernel:
         self.history, self.seconds = history, seconds
         self.calls = {name: [(i, on_all_rows(i)) for i in called]
                       for name, called in program.calls.items()}  # fmt: skip
-        self.own = {name: [i is not None and self._is_made(i) for i in getattr(program.step, name)]
-                    for name in ("dxs", "dparams")}  # fmt: skip
+        ends = [*program.step.dxs, *program.step.dparams]
+        self.own = [i is None or self._is_made(i) for i in ends]
         self.spare: list[Any] = []
 
     def _is_made(self, i: Instr) -> bool:
@@ -106,14 +107,16 @@ class Run:
             self.forward(*self.arrays)
         step, space, steps = self.kernel.program.step, self.space, self.space.steps
         at = steps * math.prod(step.y.shape)
+        if type(g) is Piece:  # of `y` alone: the last states were not used
+            g = g.g if len(g.g) == at else g.dense()
         dy = g[:at].reshape(steps, *step.y.shape)
         self.flat[step.dy] = dy.reshape(-1, *dy.shape[2:])
         if step.dy in space.inputs:
             space.load(step.dy, dy)
         for carry in space.carry:
-            size = carry[0].size
-            carry[steps % 2] = g[at : at + size].reshape(carry[0].shape)
-            at += size
+            end = g[at : at + carry[0].size]
+            carry[steps % 2] = end.reshape(carry[0].shape) if len(end) else 0
+            at += len(end)
         self._phases("ready", "backward", "after")
         self.fresh = not self.kernel.loops.memory.overwrites
         return self._results()
@@ -149,12 +152,14 @@ class Run:
     def _results(self) -> list[Any]:
         """The gradients of inputs, states and parameters, in memory that no workspace will write
         to again."""
-        step, own = self.kernel.program.step, self.kernel.own
-        dxs = [None if i is None else self._all(i) for i in step.dxs]
-        dxs = [a if a is None or o else a.copy() for a, o in zip(dxs, own["dxs"])]
-        dstates = [carry[0].copy() for carry in self.space.carry]
-        dparams = [None if i is None else self._summed(i) for i in step.dparams]
-        return [*dxs, *dstates, *(a if a is None or o else a.copy() for a, o in zip(dparams, own["dparams"]))]
+        step, own, space = self.kernel.program.step, self.kernel.own, self.space
+        found = [None if i is None else self._all(i) for i in step.dxs]
+        found += [None if i is None else self._summed(i) for i in step.dparams]
+        for k, (i, made) in enumerate(zip([*step.dxs, *step.dparams], own)):
+            if not made:
+                found[k] = space.given(i, found[k])
+        dstates = [carry[0].copy() for carry in space.carry]
+        return [*found[: len(step.dxs)], *dstates, *found[len(step.dxs) :]]
 
     def _summed(self, i: Instr) -> Any:
         """A parameter's gradient, summed over time where the rows of all steps were not at once."""
@@ -191,18 +196,15 @@ def scan_rule(k: int, g: Any, y: Any, *inputs: Any, run: Run) -> Any:
 
 
 def parts_rule(g: Any, y: Any, a: Any, start: int, shape: tuple) -> Any:
-    """The gradient of one part, with zeros for the rest."""
-    stop = start + math.prod(shape)
+    """The gradient of one part, not yet spread out."""
+    index = (slice(start, start + math.prod(shape)),)
     if isinstance(g, Tensor):
-        return put(g.reshape(-1), index=(slice(start, stop),), shape=a.shape, dtype=a.dtype)
-    whole = library_of(g).xp.empty(a.shape, a.dtype)
-    whole[:start] = 0
-    whole[start:stop] = g.reshape(-1)
-    whole[stop:] = 0
-    return whole
+        return put(g.reshape(-1), index=index, shape=a.shape, dtype=a.dtype)
+    return Piece(g.reshape(-1), index, a)
 
 
-run_scan = primitive("scan", lambda *arrays, run: run.forward(*arrays), each=scan_rule, keeps="all")
+run_scan = primitive("scan", lambda *arrays, run: run.forward(*arrays), each=scan_rule, keeps="all",
+                     postpones=Piece)  # fmt: skip
 unpack = primitive(
     "unpack", lambda a, start, shape: a[start : start + math.prod(shape)].reshape(shape), parts_rule
 )
