@@ -252,8 +252,10 @@ class PointedWorkspace(Workspace):
         self.loops, self.whole, p = loops, None, loops.program
         y = loops.memory.where(p.step.y)
         self.home = y.of if y.kind == "state" else None  # the state that is the output too
-        at_home = [i for i in self.flat if loops.memory.where(i)[:2] == ("state", self.home)]
-        self.at_home = at_home
+        places = [(i, loops.memory.where(i)) for i in self.flat]
+        when = {"new": slice(1, None), "old": slice(-1)}
+        self.at_home = [(i, (when[p.when], ..., slice(p.at, p.at + i.width)))
+                        for i, p in places if p[:2] == ("state", self.home)]  # fmt: skip
         self.shared = {place.of for i, place in loops.memory.place.items() if place.of is not i}
         self.table = (ctypes.c_void_p * len(loops.buffers))()
         self.slots: dict[Any, list[tuple[str, int]]] = {}
@@ -295,7 +297,7 @@ class PointedWorkspace(Workspace):
             return array.copy()
         self.arrays[i] = new = np.empty_like(self.arrays[i])
         self.table[slots[0][1]] = address(new)
-        self.show(i)
+        self.flat[i] = new.reshape(self.flat[i].shape)
         return array
 
     def begin(self) -> None:
@@ -305,7 +307,8 @@ class PointedWorkspace(Workspace):
             self.whole = np.empty(mine.size + sum(s[0].size for s in self.states), mine.dtype)
             self.states[self.home] = self.whole[: mine.size].reshape(mine.shape)
             self.table[self.home_slot] = address(self.whole)
-            self.show(*self.at_home)
+            for i, part in self.at_home:
+                self.flat[i] = self.states[self.home][part].reshape(-1, i.width)
 
     def result(self, y: Any) -> Any:
         if self.whole is None:

@@ -234,11 +234,11 @@ class Recurrent(Module):
 
     def _join(self, last: list[State]) -> State:
         """The last states stacked part by part; as a list if the cells' states differ."""
+        if len(last) == 1:
+            return each(lambda s: s.unsqueeze(0), last[0])
         parts = [s if isinstance(s, tuple) else (s,) for s in last]
         if len({tuple(p.shape for p in state) for state in parts}) > 1:
             return last
-        if len(last) == 1:
-            return each(lambda s: s.unsqueeze(0), last[0])
         return each(lambda *cells: stack(list(cells), 0), *last)
 
     def split_state(self, state: State) -> list[list[State]]:
