@@ -324,10 +324,10 @@ class PointedWorkspace(Workspace):
         if function is None:
             return
         calls = [(steps, rows, first, last, self.table) for first, last in self.parts[name]]
-        if len(calls) == 1:
-            function(*calls[0])
-        else:
-            list(pool().map(lambda call: function(*call), calls))
+        others = [pool().submit(function, *call) for call in calls[1:]]
+        function(*calls[0])
+        for other in others:
+            other.result()
 
 
 def processors() -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .passes import columns
+from .passes import columns, is_beside
 from .program import Instr
 from .schedule import LOOPS, PHASES, Program
 
@@ -211,11 +211,6 @@ class Memory:
     def _mark(self, i: Instr, phase: str) -> None:
         forward = PHASES[:4]
         self.overwrites |= phase in forward and self.program.phase[i] not in forward
-
-
-def is_beside(i: Instr) -> bool:
-    """True for rows put side by side."""
-    return i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2
 
 
 def in_place(memory: Memory, whole: Instr, part: Instr, at: int) -> bool:

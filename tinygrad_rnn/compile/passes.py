@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .program import Instr, Step, const, consumers, depends, make, toposort
+from .program import Instr, Step, const, consumers, depends, make
 from .schedule import PHASES, place
 
 New = dict[Instr, Instr]
@@ -86,124 +86,47 @@ def _side_by_side(pieces: list[tuple[tuple[int, int], Instr]], like: Instr) -> I
 
 
 def split(step: Step) -> Step:
-    """A product with a concatenation is a sum of products, and a slice of a product is a product
-    with a slice: the part that belongs to the input then need not wait for the state."""
-    step = step.rewritten(_split_gradients(step))
+    """A product with a concatenation is a sum of products, so that the part which belongs to the
+    input need not wait for the state; a slice of a concatenation may be one of its parts."""
     kinds = depends(step.order())
     new: New = {}
     for i in kinds:
-        if i.op == "getitem":
-            new |= {i: part for part in _parts(i.args[0]) if part and _is_part(i, part)}
-        elif i.op == "matmul" and _beside(i.args[0]) and len(i.args[1].shape) == 2:
-            both, weights = i.args
-            waits = {bool(kinds[a] & {"state", "dstate"}) for a in both.args}
-            cuts = np.cumsum([0, *(a.width for a in both.args)]).tolist()
-            if len(waits) == 2:
-                new[i] = total(
-                    make("matmul", a, make("getitem", weights, index=(slice(*cut),)), gate=i.gate)
-                    for a, cut in zip(both.args, zip(cuts, cuts[1:]))
-                )
+        both = i.args[0] if i.op in ("matmul", "getitem") else i
+        if not is_beside(both) or i is both:
+            continue
+        ends = np.cumsum([0, *(a.width for a in both.args)]).tolist()
+        spans = dict(zip(zip(ends, ends[1:]), both.args))
+        if i.op == "getitem" and columns(i) in spans:
+            new[i] = spans[columns(i)]
+        elif i.op == "matmul" and len({bool(kinds[a] & {"state", "dstate"}) for a in both.args}) == 2:
+            rows = [make("getitem", i.args[1], index=(slice(*span),)) for span in spans]
+            new[i] = total(make("matmul", a, w, gate=i.gate) for a, w in zip(both.args, rows))
     return step.rewritten(new)
 
 
-def _beside(i: Instr) -> bool:
-    return i.op == "concatenate" and i.params["axis"] in (-1, len(i.shape) - 1)
-
-
-def _parts(i: Instr) -> tuple[Instr, ...]:
-    return i.args if _beside(i) else ()
-
-
-def _is_part(cut: Instr, part: Instr) -> bool:
-    """True if a slice of a concatenation is just this part of it."""
-    before = cut.args[0].args
-    at = sum(a.width for a in before[: before.index(part)])
-    return columns(cut) == (at, at + part.width)
-
-
-def _split_gradients(step: Step) -> New:
-    """(g @ W)[:, a:b] = g @ W[:, a:b], where the slices of one product go different ways."""
-    kinds = depends(step.order())
-    carried = set(toposort([d for d in step.dolds if d is not None]))
-    new: New = {}
-    for i, readers in consumers(step.order()).items():
-        cuts = [columns(r) for r in readers if r.op == "getitem"]
-        apart = len({r in carried for r in readers}) == 2
-        if i.op == "matmul" and len(cuts) == len(readers) and apart and not kinds[i.args[1]]:
-            for cut, r in zip(cuts, readers):
-                if cut:
-                    narrow = make("getitem", i.args[1], index=(slice(None), slice(*cut)))
-                    new[r] = make("matmul", i.args[0], narrow)
-    return new
+def is_beside(i: Instr) -> bool:
+    """True for rows put side by side."""
+    beside = i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2
+    return beside and i.params["axis"] in (-1, 1)
 
 
 def merge(step: Step) -> Step:
-    """Products that share an operand become one product, as do sums of products."""
-    for one in (_merge_left, _merge_sums, _merge_right):
-        step = step.rewritten(one(step))
-    return step
-
-
-def _merge_left(step: Step) -> New:
     """a @ U, a @ V → slices of a @ [U V], for products that run at the same time."""
     phase = place(step)
     groups: dict[Any, list[Instr]] = {}
     for i in step.order():
-        if i.op == "matmul" and i.batch == [0] and len(i.shape) == 2 and phase[i] != "static":
-            if phase[i.args[1]] == "static":
-                groups.setdefault((i.args[0], phase[i]), []).append(i)
+        rows = i.op == "matmul" and i.batch == [0] and len(i.shape) == 2
+        if rows and phase[i.args[1]] == "static":
+            groups.setdefault((i.args[0], phase[i]), []).append(i)
     new: New = {}
     for (a, _), products in groups.items():
-        if len(products) > 1:
-            wide = make("concatenate", *[p.args[1] for p in products], axis=1)
-            new |= _slices(make("matmul", a, wide), products)
-    return new
-
-
-def _merge_sums(step: Step) -> New:
-    """a @ U + b @ V → [a b] @ [U over V], where a and b are made in the same loop."""
-    phase = place(step)
-    inner = {t for i in phase if i.op == "add" for t in i.args if t.op == "add"}
-    new: New = {}
-    for i in phase:
-        if i.op != "add" or i in inner or phase[i] not in ("backward", "after"):
-            continue
-        parts = terms(i)
-        products = [t for t in parts if t.op == "matmul" and phase[t.args[1]] == "static"
-                    and t.args[0].args and t.args[0].batch == [0]]  # fmt: skip
-        rest = [t for t in parts if t not in products]
-        lefts = [p.args[0] for p in products]
-        alike = len(set(lefts)) > 1 and all(phase[a] == "backward" for a in lefts)
-        if alike and all(t.shape == i.shape for t in rest):
-            wide = make("concatenate", *lefts, axis=-1)
-            tall = make("concatenate", *[p.args[1] for p in products], axis=0)
-            new[i] = total([make("matmul", wide, tall), *rest])
-    return new
-
-
-def _merge_right(step: Step) -> New:
-    """aᵀ @ g, aᵀ @ h → slices of aᵀ @ [g h], where [g h] is there anyway (weights' gradients)."""
-    whole_of = {part: wide for wide in step.order() for part in _parts(wide)}
-    groups: dict[Any, list[Instr]] = {}
-    for i in step.order():
-        if i.op == "matmul" and i.args[1] in whole_of and i.args[0].op == "transpose":
-            groups.setdefault((i.args[0], whole_of[i.args[1]]), []).append(i)
-    new: New = {}
-    for (a, wide), products in groups.items():
-        if len(products) > 1:
-            found = {p.args[1]: p for p in products}
-            slices = _slices(make("matmul", a, wide), [found.get(part, part) for part in wide.args])
-            new |= {p: slices[p] for p in found.values()}
-    return new
-
-
-def _slices(whole: Instr, parts: list[Instr]) -> New:
-    new, at = {}, 0
-    for p in parts:
-        index = (slice(None), slice(at, at + p.width))
-        new[p] = make("getitem", whole, index=index, gate=p.gate)
-        at += p.width
-    return new
+        wide = make("concatenate", *[p.args[1] for p in products], axis=1)
+        whole, at = make("matmul", a, wide), 0
+        for p in products if len(products) > 1 else ():
+            index = (slice(None), slice(at, at + p.width))
+            new[p] = make("getitem", whole, index=index, gate=p.gate)
+            at += p.width
+    return step.rewritten(new)
 
 
 def hoist(step: Step) -> Step:

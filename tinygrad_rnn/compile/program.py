@@ -29,7 +29,7 @@ class Uncompilable(Exception):
 class Rows(int):
     """A size that follows the batch: `times` the number of rows."""
 
-    times = 1
+    times: int
 
     @classmethod
     def of(cls, size: int, times: int) -> Rows:
@@ -73,22 +73,20 @@ class Instr:
         """Entries per row, 1 for a number."""
         return self.shape[-1] if self.shape else 1
 
-    def at(self, rows: int) -> dict:
-        """The keyword arguments for a batch of so many rows."""
-        return {k: _scaled(v, rows) for k, v in self.params.items()}
-
     def run(self, arrays: Iterable[Any], rows: int) -> Any:
-        """What the instruction gives for other operands."""
-        return execute(self.op, list(arrays), self.at(rows))
+        """What the instruction gives for other operands, of so many rows."""
+        params = {k: _sized(v, lambda size: size.times * rows) for k, v in self.params.items()}
+        return execute(self.op, list(arrays), params)
 
     def __repr__(self) -> str:
         return f"<{self.op} {list(self.shape)}>"
 
 
-def _scaled(value: Any, rows: int) -> Any:
+def _sized(value: Any, size: Callable[[Rows], int]) -> Any:
+    """A parameter with other sizes in the place of those that follow the batch."""
     if isinstance(value, tuple):
-        return tuple([_scaled(v, rows) for v in value])
-    return value.times * rows if type(value) is Rows else value
+        return tuple([_sized(v, size) for v in value])
+    return size(value) if type(value) is Rows else value
 
 
 def execute(op: str, arrays: list, params: dict) -> Any:
@@ -109,19 +107,12 @@ def const(*values: Any) -> Instr:
 
 def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
     """The instruction `op(*args)`, its values computed from the operands' values."""
-    made = Instr(op, args, params, (0, 0), gate or (args[0].gate if args else ""))
+    values = []
     with np.errstate(all="ignore"):
-        values = [made.run([a.values[k] for a in args], _size(args, k)) for k in (0, 1)]
-    return Instr(op, args, params, (values[0], values[1]), made.gate)
-
-
-def _size(args: Iterable[Instr], k: int) -> int:
-    """The rows of the captured batch k, told by the axis that differs."""
-    for a in args:
-        for axis in a.batch:
-            m, n = a.values[0].shape[axis], a.values[1].shape[axis]
-            return (m, n)[k] // (n - m)
-    return 0
+        for k in (0, 1):  # the second batch has one row more
+            sizes = {n: _sized(v, lambda size, k=k: size + k * size.times) for n, v in params.items()}
+            values.append(execute(op, [a.values[k] for a in args], sizes))
+    return Instr(op, args, params, (values[0], values[1]), gate or (args[0].gate if args else ""))
 
 
 @dataclass

@@ -175,7 +175,7 @@ def on_all_rows(i: Instr) -> Callable | None:
         return column_sums
     if i.op in UFUNCS:
         return UFUNCS[i.op]
-    fixed = i.at(0) == i.at(1) and i.op not in ("product_add", "getitem", "put")
+    fixed = i.op in PRIMITIVES and not any(k in i.params for k in ("shape", "index"))
     return partial(PRIMITIVES[i.op].compute, **i.params) if fixed else None
 
 
