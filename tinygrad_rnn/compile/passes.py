@@ -30,8 +30,9 @@ def share(step: Step) -> Step:
             continue
         args = [id(new.get(a, a)) for a in i.args]
         args = sorted(args) if i.op in ("add", "mul") else args
-        held = [(type(v), np.asarray(v).tobytes()) for v in i.values] if i.op == "const" else ()
-        found = seen.setdefault(repr((i.op, args, i.params, i.shape, str(i.dtype), held)), i)
+        held = [np.asarray(v).tobytes() for v in i.values] if i.op == "const" else ()
+        options = repr(i.params) if i.params else ""
+        found = seen.setdefault((i.op, *args, options, i.shape, i.dtype, *held), i)
         if found is not i:
             new[i] = found
     return step.rewritten(new)

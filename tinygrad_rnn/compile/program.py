@@ -209,11 +209,22 @@ def assert_same(new: Instr, old: Instr) -> None:
 
 
 def close(a: Any, b: Any) -> bool:
-    """Equal up to rounding, relative to the largest entry."""
-    a, b = np.multiply(a, 1.0), np.multiply(b, 1.0)
+    """Equal up to rounding, relative to the largest entry; of large arrays a grid is looked at."""
+    a, b = np.multiply(_thinned(a), 1.0), np.multiply(_thinned(b), 1.0)
+    if a.shape != b.shape:
+        return False
     tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
+    with np.errstate(invalid="ignore"):
+        largest, off = np.abs(b).max(initial=0), np.abs(a - b).max(initial=0)
+    if off <= tiny * (largest + tiny) < np.inf:
+        return True
     limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
-    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=limit, equal_nan=True)
+    return np.allclose(a, b, rtol=0, atol=limit, equal_nan=True)
+
+
+def _thinned(a: Any) -> np.ndarray:
+    a = np.asarray(a)
+    return a[tuple([slice(None, None, -(-n // 128) or 1) for n in a.shape])]
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
