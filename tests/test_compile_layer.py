@@ -190,6 +190,60 @@ def test_a_cell_of_ones_own() -> None:
     assert fast.scan.notes == []
 
 
+class Centred(Cell):
+    """A cell whose rows depend on each other."""
+
+    def __init__(self, alone: bool = False):
+        super().__init__(2, 3)
+        rng = np.random.default_rng(0)
+        self.W = tensor(rng.standard_normal((2, 3)), requires_grad=True)
+        self.U = tensor(rng.standard_normal((3, 3)), requires_grad=True)
+        self.alone = alone
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        new = (x @ self.W + h @ self.U).tanh()
+        if not self.alone:
+            new = new - 0.3 * new.sum(0, keepdim=True)
+        elif x.shape[0] > 2:
+            new = new * 2
+        return new, new
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_rows_that_depend_on_each_other_stay_in_numpys_loops(backend: str) -> None:
+    layer = Recurrent(Centred())
+    fast = compile(layer, backend)
+    assert_same(layer, fast, inputs(4, 3, 2))
+    assert "for t in range(T)" in fast.source()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_branch_on_the_size_of_the_batch_is_never_wrong(batch: int) -> None:
+    layer = Recurrent(Centred(alone=True))
+    fast = compile(layer, "numpy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCompiled)
+        assert_same(layer, fast, inputs(4, batch, 2))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("name", ["gru of the notes", "lstm peephole full"])
+def test_a_long_run_needs_memory_for_all_rows(name: str, backend: str) -> None:
+    layer = layer_of(name, 3, 4, np.float64)
+    assert_same(layer, compile(layer, backend), inputs(300, 2, 3))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_results_stay_what_they_are_when_the_layer_runs_again(backend: str) -> None:
+    layer = layer_of("gru", 3, 4, np.float64)
+    fast, x = compile(layer, backend), tensor(inputs(4, 2, 3), requires_grad=True)
+    run = lambda scale: (y := fast(x * scale)[0], *grad(y.sum(), [x, *layer.parameters()]))
+    first = [t._array for t in run(1.0)]
+    kept = [a.copy() for a in first]
+    run(-2.0), run(3.0)
+    assert all(np.array_equal(a, b) for a, b in zip(first, kept))
+
+
 def test_a_branch_on_data_runs_unrolled_with_one_message() -> None:
     layer = Recurrent(Own(branch=True))
     fast = compile(layer, "numpy")

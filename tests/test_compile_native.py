@@ -100,7 +100,9 @@ def test_the_vector_functions_are_exact_to_three_units(cache: Path) -> None:
         "exp": np.exp, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     }  # fmt: skip
     for single, dtype in ((1, np.float32), (0, np.float64)):
-        library = native.load(text, (f"REAL={'float' if single else 'double'}", f"SINGLE={single}", "ALONE=0"))
+        library = native.load(
+            text, (f"REAL={'float' if single else 'double'}", f"SINGLE={single}", "ALONE=0")
+        )
         x = np.concatenate(
             [np.linspace(-30, 30, 60001), [1e-8, -1e-4, 80, -80, np.inf, -np.inf, np.nan]]
         )

@@ -1,8 +1,8 @@
 """The step compiler: a layer's time loop as NumPy calls, C or CUDA, found from one captured
 step."""
 
-from .layer import CompiledScan, NotCompiled, compile
 from ..sequence import sequence_loss
+from .layer import CompiledScan, NotCompiled, compile
 from .passes import PASSES
 
 __all__ = ["PASSES", "CompiledScan", "NotCompiled", "compile", "sequence_loss"]

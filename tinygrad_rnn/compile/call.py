@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from operator import is_
 from typing import Any
 
-import numpy as np
-
 from ..autodiff import grad
 from ..backend import move
 from ..context import is_grad_enabled
@@ -67,7 +65,11 @@ class Call:
         self.held, self.cell, self.xs, self.reverse = held, held.cell, xs, reverse
         self.nested = isinstance(state, tuple)
         self.states: list[Tensor] = list(state) if self.nested else [state]
-        self.mask = None if mask is None else wrap(xs.xp.ascontiguousarray(xs.xp.asarray(mask))[..., None], None)
+        self.mask = (
+            None
+            if mask is None
+            else wrap(xs.xp.ascontiguousarray(xs.xp.asarray(mask))[..., None], None)
+        )
         self.inputs = [xs] if self.mask is None else [xs, self.mask]
         nodes = [t.node for t in held.tensors]
         wanted = [n is not None and n.needs and is_grad_enabled() for n in nodes]
@@ -109,7 +111,10 @@ class Call:
 
         there = [t._array for t in self.held.tensors]
         try:
-            with as_they_were([(m, dict(vars(m))) for m in self.held.modules]), undone() as set_back:
+            with (
+                as_they_were([(m, dict(vars(m))) for m in self.held.modules]),
+                undone() as set_back,
+            ):
                 step = capture(run, self.xs.shape[1], self.wants)
                 set_back()
             return step
@@ -125,7 +130,9 @@ class Call:
             xs = [*xs, wrap(self.xs.xp.broadcast_to(mask, (steps, *mask.shape)), None)]
         drawn = drawn_for(step.draws, steps, self.xs.xp) if step.draws else []
         run = Run(kernel, Unrolled(self, len(drawn)))
-        flat = run_scan(*xs, *[wrap(a, None) for a in drawn], *self.states, *self.held.tensors, run=run)
+        flat = run_scan(
+            *xs, *[wrap(a, None) for a in drawn], *self.states, *self.held.tensors, run=run
+        )
         y = unpack(flat, start=0, shape=(steps, *step.y.shape))
         at, new = y._array.size, []
         for s in self.states:

@@ -140,10 +140,14 @@ def _constant(v: Any, w: Any) -> Instr:
     """A constant, if it is the same in both runs, or the same for all rows."""
     if np.shape(v) == np.shape(w) and close(v, w):
         return const(v)
-    if np.ndim(v) and np.shape(v)[1:] == np.shape(w)[1:] and close(v, np.broadcast_to(w[:1], v.shape)):
+    if (
+        np.ndim(v)
+        and np.shape(v)[1:] == np.shape(w)[1:]
+        and close(v, np.broadcast_to(w[:1], v.shape))
+    ):
         shape = (Rows.of(len(v), 1), *v.shape[1:])
         return Instr("broadcast_to", (const(v[:1]),), {"shape": shape}, (v, w))
-    raise Uncompilable("the step makes constants that differ from run to run")
+    raise Uncompilable("the step makes constants that differ from run to run or with the batch")
 
 
 def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:

@@ -16,11 +16,11 @@ import numpy as np
 
 from ..backend import library
 from . import rows
-from .emit_c import RowText
-from .memory import Memory, Workspace
+from .memory import Workspace
 from .program import Instr, Step, Uncompilable
 from .rows import PRODUCTS, is_product, light, view
 from .schedule import LOOPS, Program
+from .text import RowText
 
 __all__ = ["Loops", "is_product", "light", "prepare", "view"]
 THREADS = 128  # per row
@@ -128,8 +128,8 @@ class RecordedWorkspace(Workspace):
         if t is None:
             first = {"new": 1}.get(place.when, 0)
             array = array[first : first + self.steps].reshape(-1, array.shape[-1])
-        elif place.index(t) is not None:
-            array = array[place.index(t)]
+        elif place.step(t) is not None:
+            array = array[place.step(t)]
         return array[..., place.at : place.at + i.width]
 
 

@@ -60,7 +60,9 @@ class Loops:
 
     def __init__(self, program: Program, threads: int | None = None):
         self.program = program
-        units = {n: [[i] for i in made if not program.view(i)] for n, made in program.native.items()}
+        units = {
+            n: [[i] for i in made if not program.view(i)] for n, made in program.native.items()
+        }
         self.memory = Memory(program, units, lambda i: not program.view(i))
 
     def workspace(self, steps: int) -> BoundWorkspace:
@@ -95,7 +97,8 @@ class BoundWorkspace(Workspace):
 
     def bind(self, name: str, t: int) -> list[tuple[Callable, tuple]]:
         """The calls of step t."""
-        p, at = self.memory.program, {}
+        p = self.memory.program
+        at: dict[Instr, Any] = {}
         calls: list[tuple[Callable, tuple]] = []
         for i in p.native[name]:
             args = [self.bound_at(a, t, at) for a in i.args]
@@ -121,7 +124,9 @@ class BoundWorkspace(Workspace):
         """The calls that compute `i` into `out`."""
         other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
         if i.op in UFUNCS:  # a 0-d array costs a third less per call than a Python number
-            return [(UFUNCS[i.op], (*[np.asarray(a, getattr(a, "dtype", other)) for a in args], out))]
+            return [
+                (UFUNCS[i.op], (*[np.asarray(a, getattr(a, "dtype", other)) for a in args], out))
+            ]
         if i.op in ("maximum", "minimum", "relu"):  # these refuse a positional `out`
             function = np.minimum if i.op == "minimum" else np.maximum
             return [(partial(function, out=out), tuple(args) if len(args) == 2 else (args[0], 0))]

@@ -31,7 +31,7 @@ class Place(NamedTuple):
     at: int
     wide: int
 
-    def index(self, t: int) -> int | None:
+    def step(self, t: int) -> int | None:
         """Which of a buffer's arrays holds step t; None if there is only one."""
         times = {"steps": t, "old": t, "new": t + 1, "came": (t + 1) % 2, "goes": t % 2}
         return times.get(self.when)
@@ -50,6 +50,8 @@ class Memory:
         self.rows, self.real = len(step.y.value), np.dtype(step.y.dtype)
         self.place: dict[Instr, Place] = {}
         self.scratch: list[tuple] = []  # (shape, dtype) of what lives within one step
+        self.tenants: dict[int, list[Instr]] = {}  # what lies in a piece of scratch memory
+        self.busy: set[int] = set()  # those that somebody will still read
         self.copies: dict[str, list[tuple[Place, Instr | None]]] = {}
         self.reads = self._reads(units)
         for name, kind, when, ends in (("forward", "state", "new", step.news),
@@ -61,9 +63,8 @@ class Memory:
                                  if i is None or self.place.get(i) != place]  # fmt: skip
         time = 0
         for name in program.native:
-            free: dict[Any, list[Place]] = {}
             for unit in units[name]:
-                self._plan(unit, name, time, free)
+                self._plan(unit, name, time)
                 time += 1
             time += 1
 
@@ -93,13 +94,13 @@ class Memory:
             return
         if place.kind in ("carry", "once") and i in p.kept or i.dtype != self.real:
             return
-        self.place[i] = place
+        self._settle(i, place)
         at = place.at
         for part in i.args if is_beside(i) and name in LOOPS else ():
             self._put(part, place._replace(at=at), name)
             at += part.width
 
-    def _plan(self, unit: list[Instr], name: str, time: int, free: dict[Any, list[Place]]) -> None:
+    def _plan(self, unit: list[Instr], name: str, time: int) -> None:
         """Places a unit's results: in columns that die here, in scratch memory, or in their own."""
         p, reuse = self.program, "plan" not in self.program.without
         dying = self._dying(unit, time, name) if reuse else {}
@@ -115,20 +116,29 @@ class Memory:
                 if v in p.kept or name not in LOOPS:
                     self.place[v] = self._take(v, dying) or self.where(v)
                 else:
-                    spare = free.get((v.shape, v.dtype), []) if reuse else []
-                    place = spare.pop() if spare else Place("once", len(self.scratch), "now", 0, v.width)
-                    self.scratch += [(v.shape, v.dtype)] * (place.of == len(self.scratch))
-                    self._put(v, place, name)
-                    self.place[v] = place
-        for source, spans in self.reads.items():
-            place = self.place.get(source)
-            if place and place.kind == "once" and max(spans.values()) == time and self._is_whole(source):
-                free.setdefault((source.shape, source.dtype), []).append(place)
+                    self._scratch(v, name, reuse)
+        last = lambda i: max(self.reads.get(i, {}).values(), default=0)
+        dead = [n for n in self.busy if all(last(v) <= time for v in self.tenants[n])]
+        self.busy.difference_update(dead)
 
-    def _is_whole(self, i: Instr) -> bool:
-        """True for the owner of scratch memory, false for a part of it."""
-        place = self.place[i]
-        return self.scratch[place.of] == (i.shape, i.dtype) and place.at == 0
+    def _scratch(self, i: Instr, name: str, reuse: bool) -> None:
+        """Memory that lives within a step: some that is free again, or new."""
+        spare = [n for n, what in enumerate(self.scratch) if what == (i.shape, i.dtype)]
+        spare = [n for n in spare if n not in self.busy and reuse]
+        slot = spare[0] if spare else len(self.scratch)
+        if not spare:
+            self.scratch.append((i.shape, i.dtype))
+        self.busy.add(slot)
+        self.tenants[slot] = []
+        place = Place("once", slot, "now", 0, i.width)
+        self._put(i, place, name)
+        if i not in self.place:  # not a real number: nothing is computed in its parts' places
+            self._settle(i, place)
+
+    def _settle(self, i: Instr, place: Place) -> None:
+        self.place[i] = place
+        if place.kind == "once":
+            self.tenants[place.of].append(i)
 
     def _whole_of(self, i: Instr, name: str) -> Instr | None:
         """The concatenation of this phase that `i` is a part of."""
@@ -160,9 +170,8 @@ class Memory:
                         if is_beside(i):
                             self.parts.setdefault(a, []).append(i)
                 time += 1
-            ends = {"forward": p.step.news, "backward": p.step.dolds}.get(name, [])
-            for i in [*(a for i in p.calls[name] for a in i.args), *filter(None, ends)]:
-                read(i, time)
+            for a in [*(a for i in p.calls[name] for a in i.args), *p.ends(name)]:
+                read(a, time)
             time += 1
         for i in p.results:
             read(i, float("inf"))
@@ -258,7 +267,7 @@ class Workspace:
 
     def at(self, place: Place, t: int, i: Instr | None = None) -> Any:
         """What lies at a place at step t: a part of a buffer, never a copy."""
-        array, index = self.array(place.kind, place.of), place.index(t)
+        array, index = self.array(place.kind, place.of), place.step(t)
         array = array if index is None else array[index]
         narrow = i is not None and array.ndim == 2 and array.shape[-1] != i.width
         return array[:, place.at : place.at + i.width] if narrow and i is not None else array
@@ -277,4 +286,6 @@ class Workspace:
 
     def result(self, y: Any) -> Any:
         """`y` and the last states as one flat array of the caller's own."""
-        return self.xp.concatenate([part.reshape(-1) for part in (y, *(s[-1] for s in self.states))])
+        return self.xp.concatenate(
+            [part.reshape(-1) for part in (y, *(s[-1] for s in self.states))]
+        )

@@ -68,9 +68,9 @@ def gather(step: Step) -> Step:
         cuts = [cut for cut, _ in pieces]
         rest = [t for t in parts if t.op != "put"]
         apart = all(a[1] <= b[0] for a, b in zip(cuts, cuts[1:]))
-        if pieces and apart and len(pieces) + len(rest) == len(parts):
-            if all(t.shape == i.shape for t in rest):
-                new[i] = total([_side_by_side(pieces, i), *rest])
+        apart &= len(pieces) + len(rest) == len(parts) and all(t.shape == i.shape for t in rest)
+        if pieces and apart:
+            new[i] = total([_side_by_side(pieces, i), *rest])
     return step.rewritten(new)
 
 
@@ -97,9 +97,12 @@ def split(step: Step) -> Step:
             continue
         ends = np.cumsum([0, *(a.width for a in both.args)]).tolist()
         spans = dict(zip(zip(ends, ends[1:]), both.args))
-        if i.op == "getitem" and columns(i) in spans:
-            new[i] = spans[columns(i)]
-        elif i.op == "matmul" and len({bool(kinds[a] & {"state", "dstate"}) for a in both.args}) == 2:
+        part = spans.get(columns(i) or (0, 0))
+        if i.op == "getitem" and part:
+            new[i] = part
+        elif (
+            i.op == "matmul" and len({bool(kinds[a] & {"state", "dstate"}) for a in both.args}) == 2
+        ):
             rows = [make("getitem", i.args[1], index=(slice(*span),)) for span in spans]
             new[i] = total(make("matmul", a, w, gate=i.gate) for a, w in zip(both.args, rows))
     return step.rewritten(new)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,10 @@ def _sized(value: Any, size: Callable[[Rows], int]) -> Any:
     return size(value) if type(value) is Rows else value
 
 
+def _more(rows: int, size: Rows) -> int:
+    return size + rows * size.times
+
+
 def execute(op: str, arrays: list, params: dict) -> Any:
     """The primitive on arrays, or an instruction that only the compiler makes."""
     if op == "product_add":
@@ -110,8 +115,9 @@ def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
     values = []
     with np.errstate(all="ignore"):
         for k in (0, 1):  # the second batch has one row more
-            sizes = {n: _sized(v, lambda size, k=k: size + k * size.times) for n, v in params.items()}
-            values.append(execute(op, [a.values[k] for a in args], sizes))
+            more = partial(_more, k)
+            options = {name: _sized(value, more) for name, value in params.items()}
+            values.append(execute(op, [a.values[k] for a in args], options))
     return Instr(op, args, params, (values[0], values[1]), gate or (args[0].gate if args else ""))
 
 
@@ -162,9 +168,10 @@ class Step:
             kept = all(a is b for a, b in zip(args, target.args))
             again = Instr(target.op, args, target.params, target.values, target.gate)
             built[i] = target if kept else again
-        swap = lambda instr: None if instr is None else built[instr]
-        lists = {name: [*map(swap, getattr(self, name))] for name in ("news", "dxs", "dolds", "dparams")}
-        return replace(self, y=built[self.y], **lists)
+        news = [built[i] for i in self.news]
+        ends = (self.dxs, self.dolds, self.dparams)
+        dxs, dolds, dparams = ([i and built[i] for i in end] for end in ends)
+        return replace(self, y=built[self.y], news=news, dxs=dxs, dolds=dolds, dparams=dparams)
 
     def mixes_rows(self) -> bool:
         """True unless rows are independent: both captured batches as one must give the rows of

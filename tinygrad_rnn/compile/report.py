@@ -28,7 +28,9 @@ def _look(i: Instr, names: dict[Instr, str]) -> str:
     shape = "box" if i.op in PRODUCTS else "plain" if i.op in LEAVES else "ellipse"
     label = names[i] if i.op in LEAVES else i.op
     sizes = "×".join(map(str, i.shape))
-    return f'label="{label}\\n{sizes}", shape={shape}' + (", style=bold" if i.op in PRODUCTS else "")
+    return f'label="{label}\\n{sizes}", shape={shape}' + (
+        ", style=bold" if i.op in PRODUCTS else ""
+    )
 
 
 def report(kernel: Kernel) -> str:

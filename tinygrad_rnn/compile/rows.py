@@ -90,7 +90,8 @@ def _unspread(i: Instr) -> Instr | None:
 def _added_to(step: Step) -> dict[Instr, Instr]:
     """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other."""
     readers, forward = consumers(step.order()), step.forward()
-    kinds, new = depends(readers), {}
+    kinds = depends(readers)
+    new: dict[Instr, Instr] = {}
     for i in readers:
         parts = terms(i, {a for a in i.args if a.op == "add" and len(readers[a]) == 1})
         products = [t for t in parts if is_product(t) and t.shape == i.shape and t in forward
@@ -174,7 +175,8 @@ def groups(stage: list[Instr], fuse: bool = True) -> list[list[Instr]]:
         return [[i] for i in stage]
     todo, waiting, found = list(stage), set(stage), []
     while todo:
-        first, group = todo[0], []
+        first = todo[0]
+        group: list[Instr] = []
         for i in todo:
             sources = [(a, _uncut(a)) for a in i.args]
             early = all(s not in waiting or s in group and s.op not in START and a is s

@@ -171,7 +171,12 @@ class Run:
 
 def on_all_rows(i: Instr) -> Callable | None:
     """The instruction as a function of arrays of T·B rows; None if its options depend on them."""
-    if i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2 and i.shape == i.args[0].shape[1:]:
+    if (
+        i.op == "sum"
+        and i.args[0].batch == [0]
+        and len(i.args[0].shape) == 2
+        and i.shape == i.args[0].shape[1:]
+    ):
         return column_sums
     if i.op in UFUNCS:
         return UFUNCS[i.op]

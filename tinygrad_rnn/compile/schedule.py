@@ -30,7 +30,8 @@ def place(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: b
     order, forward = step.order(), step.forward()
     stays = lambda i: (light(i) or not hoist) if i.batch == [0] else not defer
     late = _latest(step, order, forward)
-    low, high = {}, dict(late)
+    low: dict[Instr, int] = {}
+    high = dict(late)
     for i in order:  # operands first: raise to what the operands allow
         low[i] = max([LEAF_PHASE.get(i.op, STATIC), *(low[a] for a in i.args)])
         if low[i] > STATIC and i.args and i not in forward:
@@ -103,11 +104,15 @@ class Program:
         return i
 
     def _outside(self, name: str) -> set[Instr]:
-        """The values that a phase's code reads and did not make, views followed to their sources."""
-        ends = {"forward": self.step.news, "backward": self.step.dolds}.get(name, [])
+        """The values that a phase's code reads and did not make, without views."""
         made = set(self.native[name])
-        read = [a for i in made for a in i.args] + [i for i in ends if i is not None]
+        read = [a for i in made for a in i.args] + self.ends(name)
         return {self.source(a) for a in read} - made
+
+    def ends(self, name: str) -> list[Instr]:
+        """What a loop hands from one step to the next."""
+        ends: dict[str, list] = {"forward": self.step.news, "backward": self.step.dolds}
+        return [i for i in ends.get(name, []) if i is not None]
 
     def _find_calls(self) -> KeysView[Instr]:
         """Fills `calls` with what is read by somebody; the values that need an array of T steps."""
