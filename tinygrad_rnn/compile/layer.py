@@ -24,7 +24,7 @@ from .call import Call, Held
 from .capture import undone
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
-from .report import dot, report
+from .report import report
 from .run import Kernel
 from .schedule import Program
 
@@ -184,9 +184,15 @@ class CompiledScan:
             "\n".join([*(report(k) for k in found[-1:]), *self.notes]) or "nothing was called yet"
         )
 
-    def drawing(self, after: str = "defer") -> str:
-        """DOT text of the program as it was after a pass ("captured" for before all of them)."""
-        return dot(dict(self._latest().history)[after], after)
+    def drawing(self, after: str = "defer", **options: Any) -> Any:
+        """The program as it was after a pass ("captured" for before all of them), as a `Drawing`."""
+        from ..draw import draw
+        from ..draw.programs import program_graph
+
+        steps = dict(self._latest().history)
+        if after not in steps:
+            raise ValueError(f"no pass {after!r} was run; there are {', '.join(steps)}")
+        return draw(program_graph(steps[after], f"one step after pass '{after}'"), **options)
 
     def _latest(self) -> Kernel:
         found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
