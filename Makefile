@@ -67,6 +67,7 @@ pictures: $(RUN_READY)
 	@mkdir -p tutorials/pictures
 	@$(foreach p,$(PICTURES),echo "picture  tutorials/pictures/$(p).svg" && \
 	  $(PY) tools/draw_graph.py $($(p)_IS) --engine builtin -o tutorials/pictures/$(p).svg && ) true
+	@echo "pictures tutorials/pictures/pass-*.svg"; $(PY) tools/draw_passes.py tutorials/pictures
 
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

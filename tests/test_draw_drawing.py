@@ -278,6 +278,22 @@ def test_the_compilers_passes_are_graphs_like_any_other():
     assert "◧ only in" in changes and "◨ only in" in changes
 
 
+def test_what_a_pass_left_alone_is_drawn_as_the_same():
+    """`gather` puts one concatenation in the place of four puts and their sum; only what reads
+    that has changed, though everything behind a removed node has another number."""
+    from tinygrad_rnn import nn
+    from tinygrad_rnn.compile import compile
+    from tinygrad_rnn.draw import compiled_graphs
+
+    fast = compile(nn.LSTM(3, 4, seed=0), backend="numpy")
+    fast(tg.tensor(np.ones((2, 2, 3), np.float32), requires_grad=True))
+    graphs = compiled_graphs(fast)
+    boxes = draw(graphs["share"], view="diff", against=graphs["gather"]).scene.boxes
+    assert sorted(b.lines[0] for b in boxes if b.mark == "◧") == ["put"] * 4 + ["Σ"]
+    assert [b.lines[0] for b in boxes if b.mark == "◨"] == ["concat"]
+    assert len([b for b in boxes if b.mark == "Δ"]) == 5
+
+
 def test_a_layer_is_drawn_over_random_data():
     from tinygrad_rnn import nn
 

@@ -31,8 +31,11 @@ def main(folder: Path) -> None:
         graph, text = program_graph(step, name), str([i.op for i in step.order()])
         print(f"{name:10s}{counts(step.order())}")
         if before is not None and text != before[1]:
-            drawing = draw(before[2], against=graph, view="diff", title=f"{name}: before ◧, after ◨")
-            drawing.save(folder / f"pass-{name}.svg")
+            drawing = draw(
+                before[2], against=graph, view="diff", title=f"{name}: before ◧, after ◨"
+            )
+            if any(box.mark for box in drawing.scene.boxes):  # not just a sum in another order
+                drawing.save(folder / f"pass-{name}.svg")
         before = name, text, graph
 
 

@@ -1,7 +1,8 @@
 """Two graphs as one: what only the first has, what only the second has, and what changed.
 
-Nodes are matched by where they stand (scopes and step), their role and operation, and the
-how-manieth such node they are; so two variants of a cell line up without any annotation.
+What is made alike of equals is the same. The other nodes are matched by where they stand (scopes
+and step), their role and operation, and the how-manieth such node they are; so two variants of a
+cell line up without any annotation.
 """
 
 from __future__ import annotations
@@ -20,28 +21,56 @@ MARKS = {"a": "◧", "b": "◨", "changed": "Δ"}
 
 def union(a: Graph, b: Graph) -> tuple[Graph, dict[int, str]]:
     """Return both graphs in one, and node id → a, b or changed for what is not the same."""
-    keys_a, keys_b = _keys(a), _keys(b)
-    place = {key: i for i, key in enumerate(keys_a)}
-    extra = [i for i, key in enumerate(keys_b) if key not in place]
-    at_b = {i: place.get(key, -1) for i, key in enumerate(keys_b)}
-    for number, i in enumerate(extra):
-        at_b[i] = len(a.nodes) + number
+    at_b = _matched(a, b)
+    extra = [i for i in range(len(b.nodes)) if i not in at_b]
+    at_b |= {i: len(a.nodes) + number for number, i in enumerate(extra)}
     rows: list[tuple[GraphNode, list[int | None]]] = [(n, list(n.parents)) for n in a.nodes]
     rows += [(b.nodes[i], []) for i in extra]
     marks = _compare(a, b, at_b, rows)
     return _sorted(a, b, rows, marks)
 
 
-def _keys(graph: Graph) -> list[Hashable]:
-    """Return the key of each node: scopes, step, role, operation, name, and a running number."""
+def _matched(a: Graph, b: Graph) -> dict[int, int]:
+    """Return node of the second graph → node of the first that stands for the same."""
+    found: dict[int, int] = {}
+    known: dict[Hashable, int] = {}  # a number for each structure, the same in both graphs
+    for keys_of in (lambda graph, left: _structures(graph, known), _places):
+        spots: dict[Hashable, list[int]] = {}
+        for i, key in keys_of(a, set(range(len(a.nodes))) - set(found.values())).items():
+            spots.setdefault(key, []).append(i)
+        taken = set(found.values())
+        for i, key in keys_of(b, set(range(len(b.nodes))) - set(found)).items():
+            free = [spot for spot in spots.get(key, ()) if spot not in taken]
+            if i not in found and free:
+                found[i] = free[0]
+                taken.add(free[0])
+    return found
+
+
+def _structures(graph: Graph, known: dict[Hashable, int]) -> dict[int, Hashable]:
+    """Return what each node is made of, as a number: equal numbers are made alike of equals."""
+    made: dict[int, Hashable] = {}
+    for i, node in enumerate(graph.nodes):
+        parents = tuple(None if p is None else made[p] for p in node.parents)
+        key = (node.op, node.role, node.name, node.shape, _scope(node), parents)
+        made[i] = known.setdefault(key, len(known))
+    return made
+
+
+def _places(graph: Graph, left: set[int]) -> dict[int, Hashable]:
+    """Return scopes, step, role, operation, name and a running number of the nodes `left`."""
     counts: Counter[Hashable] = Counter()
-    keys: list[Hashable] = []
-    for node in graph.nodes:
-        scope = tuple(sorted((k, str(v)) for k, v in node.labels.items() if k != "cell"))
-        key = (scope, node.role if not node.op else "op", node.op, masked(node.name))
-        keys.append((key, counts[key]))
+    keys: dict[int, Hashable] = {}
+    for i in sorted(left):
+        node = graph.nodes[i]
+        key = (_scope(node), node.role if not node.op else "op", node.op, masked(node.name))
+        keys[i] = (key, counts[key])
         counts[key] += 1
     return keys
+
+
+def _scope(node: GraphNode) -> Hashable:
+    return tuple(sorted((k, str(v)) for k, v in node.labels.items() if k != "cell"))
 
 
 def _compare(
