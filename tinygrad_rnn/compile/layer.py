@@ -185,7 +185,7 @@ class CompiledScan:
         )
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
-        """The program as it was after a pass ("captured" for before all of them), as a `Drawing`."""
+        """The program after a pass ("captured": before all of them), as a `Drawing`."""
         from ..draw import draw
         from ..draw.programs import program_graph
 

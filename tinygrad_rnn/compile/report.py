@@ -1,4 +1,4 @@
-"""What the compiler did, for people: instructions and products after each pass, and where they run."""
+"""What the compiler did, for people: counts after each pass, and where things run."""
 
 from __future__ import annotations
 
