@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_compile_loops import assert_same, layer_of
 
-from tinygrad_rnn import Tensor, detect_anomaly, grad, no_grad, tensor
+from tinygrad_rnn import Tensor, cat, detect_anomaly, grad, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.nn import LSTM, Cell, Recurrent
 from tinygrad_rnn.tensor import trace
@@ -188,6 +188,43 @@ def test_a_cell_of_ones_own() -> None:
     fast = compile(layer, "numpy")
     assert_same(layer, fast, inputs(4, 3, 2))
     assert fast.scan.notes == []
+
+
+class Odd(Cell):
+    """Cells that use their two states in unusual ways."""
+
+    def __init__(self, way: str):
+        super().__init__(2, 3)
+        rng = np.random.default_rng(0)
+        self.W = tensor(rng.standard_normal((2, 3)), requires_grad=True)
+        self.U = tensor(rng.standard_normal((3, 3)), requires_grad=True)
+        self.way = way
+
+    def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        blank = self.blank(batch, 3, like)
+        return blank, blank
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
+        a, b = state
+        new = (x @ self.W + a @ self.U).tanh()
+        return {
+            "no memory": lambda: (new, ((x @ self.W).tanh(), new)),
+            "swapped": lambda: (new, (b, new)),
+            "late": lambda: (a, (new, b * 0.5)),
+            "cut": lambda: (a[:, 1:] * 2, (new, new)),
+            "cleared": lambda: (new + b, (new, b * 0)),
+            "input": lambda: (x, (new, b + new)),
+            "part": lambda: (new, (cat([new[:, 1:], b[:, :1]], -1), new * b)),
+        }[self.way]()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("way", ["no memory", "swapped", "late", "cut", "cleared", "input", "part"])
+def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
+    layer = Recurrent(Odd(way))
+    fast = compile(layer, backend)
+    assert_same(layer, fast, inputs(5, 3, 2))
+    assert not [note for note in fast.scan.notes if "unrolled" in note]
 
 
 class Centred(Cell):

@@ -57,7 +57,9 @@ def results(layer: Any, like: Any, x: np.ndarray, seed: int, **options: Any) -> 
     weights = [tensor(rng.standard_normal(r.shape).astype(x.dtype)) for r in results]
     loss = sum((r * w).sum() for r, w in zip(results, weights))
     wanted = [x_in, *first, *like.parameters()]
-    return [t._array for t in (*results, *grad(loss, wanted, allow_unused=True))]
+    found = grad(loss, wanted, allow_unused=True)
+    gradients = [np.zeros_like(w._array) if g is None else g._array for g, w in zip(found, wanted)]
+    return [*(t._array for t in results), *gradients]
 
 
 def assert_same(layer: Any, fast: Any, x: np.ndarray, seed: int = 0, **options: Any) -> None:

@@ -89,7 +89,7 @@ class PointedWorkspace(Workspace):
         self.loops = loops
         places = {i: loops.memory.where(i) for i in self.flat}
         home = places.get(loops.program.step.y)
-        self.home = home.of if home and home.kind == "state" else -1  # the state that is the output
+        self.home = home.of if home and home.when == "new" else -1  # the state that is the output
         when = {"new": slice(1, None), "old": slice(-1)}
         self.at_home = [(i, (when[p.when], ..., slice(p.at, p.at + i.width)))
                         for i, p in places.items() if p[:2] == ("state", self.home)]  # fmt: skip

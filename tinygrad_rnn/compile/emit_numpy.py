@@ -86,7 +86,7 @@ class BoundWorkspace(Workspace):
         self.bound: dict[str, list] = {}
 
     def run(self, name: str) -> None:
-        if not self.memory.program.native[name]:
+        if name not in LOOPS:
             return
         steps = range(self.steps) if name == "forward" else range(self.steps)[::-1]
         calls: Iterable = (call for t in steps for call in self.bind(name, t))
