@@ -88,7 +88,7 @@ def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     def result(a: Tensor | None, b: Tensor | None) -> Instr | None:
         if a is None or b is None:
             return None
-        return known.get(leaf_of(a)) or const(a._array, b._array)
+        return known.get(leaf_of(a)) or _constant(a._array, b._array)
 
     results = {k: [*map(result, ts, second.results[k])] for k, ts in first.results.items()}
     (y,), (dy,) = results.pop("y"), leaves.pop("dy")

@@ -54,8 +54,9 @@ class Memory:
         self.busy: set[int] = set()  # those that somebody will still read
         self.copies: dict[str, list[tuple[Place, Instr | None]]] = {}
         self.reads = self._reads(units)
+        self.came, goes = ("new", "old") if program.keeps_adjoints else ("came", "goes")
         for name, kind, when, ends in (("forward", "state", "new", step.news),
-                                       ("backward", "carry", "goes", step.dolds)):  # fmt: skip
+                                       ("backward", "carry", goes, step.dolds)):  # fmt: skip
             there = [Place(kind, k, when, 0, s.width) for k, s in enumerate(step.states)]
             for i, place in zip(ends, there):
                 self._put(i, place, name)
@@ -80,7 +81,7 @@ class Memory:
         if i not in p.varies:
             rows = len(i.shape) == 2 and i.shape[0] == self.rows > 1
             return Place("fixed", i, "now" if rows else "fixed", 0, i.width)
-        kinds = {"x": "steps", "dy": "steps", "state": "old", "dstate": "came"}
+        kinds = {"x": "steps", "dy": "steps", "state": "old", "dstate": self.came}
         if i.op in ("state", "dstate"):
             kind = "carry" if i.op == "dstate" else "state"
             return Place(kind, i.params["number"], kinds[i.op], 0, i.width)
@@ -92,7 +93,8 @@ class Memory:
         p = self.program
         if i is None or i in self.place or i not in p.inside or p.phase[i] != name or p.view(i):
             return
-        if place.kind in ("carry", "once") and i in p.kept or i.dtype != self.real:
+        passing = place.when in ("goes", "now")
+        if passing and i in p.kept or i.dtype != self.real:
             return
         self._settle(i, place)
         at = place.at
@@ -234,7 +236,8 @@ class Workspace:
     def __init__(self, memory: Memory, steps: int, xp: Any):
         self.memory, self.steps, self.xp, p = memory, steps, xp, memory.program
         self.states = [xp.empty((steps + 1, *s.shape), s.dtype) for s in p.step.states]
-        self.carry = [xp.empty((2, *s.shape), s.dtype) for s in p.step.dstates]
+        count = steps + 1 if p.keeps_adjoints else 2
+        self.carry = [xp.empty((count, *s.shape), s.dtype) for s in p.step.dstates]
         self.scratch = [xp.empty(shape, dtype) for shape, dtype in memory.scratch]
         self.arrays: dict[Any, Any] = {}
         self.inputs = {i for read in p.reads.values() for i in read} - p.kept
@@ -242,13 +245,13 @@ class Workspace:
         self.made: Any = (None, {})  # the parameters of the last run, and what was made of them
         weak = lambda i: i.value if i.dtype is None else xp.asarray(i.value)  # a Python number is
         self.flat: dict[Instr, Any] = {i: weak(i) for i in p.order if i.op == "const"}
-        self.show(*p.kept, *p.step.states)
+        self.show(*p.kept, *p.step.states, *(p.step.dstates if p.keeps_adjoints else ()))
 
     def show(self, *values: Instr) -> None:
         for i in values:
             place = self.memory.where(i)
             array = self.array(place.kind, place.of)
-            if place.kind == "state":
+            if place.kind in ("state", "carry"):
                 array = array[1:] if place.when == "new" else array[:-1]
             if array.shape[-1:] != i.shape[-1:]:
                 array = array[..., place.at : place.at + i.width]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .program import Instr, Step, const, consumers, depends, make
+from .program import Instr, Rows, Step, const, consumers, depends, make
 from .schedule import PHASES, place
 
 New = dict[Instr, Instr]
@@ -79,11 +79,18 @@ def _side_by_side(pieces: list[tuple[tuple[int, int], Instr]], like: Instr) -> I
     parts, at = [], 0
     for (start, stop), piece in [*pieces, ((like.width, like.width), None)]:
         if start > at:
-            gap = [np.zeros((*np.shape(v)[:-1], start - at), like.dtype) for v in like.values]
-            parts.append(const(*gap))
+            parts.append(_zeros(like, start - at))
         parts += [] if piece is None else [piece]
         at = stop
     return make("concatenate", *parts, axis=-1) if len(parts) > 1 else parts[0]
+
+
+def _zeros(like: Instr, width: int) -> Instr:
+    """Zeros for as many rows as `like` has."""
+    sizes = zip(like.shape, np.shape(like.values[1]))
+    shape = [Rows.of(m, n - m) if m != n else m for m, n in sizes]
+    blank = const(np.zeros((1,) * len(shape), like.dtype))
+    return make("broadcast_to", blank, shape=(*shape[:-1], width))
 
 
 def split(step: Step) -> Step:

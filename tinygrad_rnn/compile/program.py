@@ -105,9 +105,8 @@ def execute(op: str, arrays: list, params: dict) -> Any:
     return PRIMITIVES[op].compute(*arrays, **params)
 
 
-def const(*values: Any) -> Instr:
-    """A constant: one value, or one for each of the two captured batches."""
-    return Instr("const", (), {}, (values[0], values[-1]))
+def const(value: Any) -> Instr:
+    return Instr("const", (), {}, (value, value))
 
 
 def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:

@@ -97,7 +97,7 @@ class Run:
             made = {i: self.flat[i] for i in [*program.step.params, *program.calls["static"]]}
             for i in space.inputs:
                 if i not in program.varies and i.op != "const":
-                    space.load(i, made[i])
+                    space.load(i, made[i][: len(i.value)] if i.batch == [0] else made[i])
             space.made = arrays, made
         self.flat.update(made)
 
@@ -115,7 +115,8 @@ class Run:
             space.load(step.dy, dy)
         for carry in space.carry:
             end = g[at : at + carry[0].size]
-            carry[steps % 2] = end.reshape(carry[0].shape) if len(end) else 0
+            last = carry[steps % 2 if len(carry) == 2 else steps]
+            last[...] = end.reshape(last.shape) if len(end) else 0
             at += len(end)
         self._phases("ready", "backward", "after")
         self.fresh = not self.kernel.loops.memory.overwrites

@@ -92,6 +92,9 @@ class Program:
         self.results = {i for i in (step.y, *step.dxs, *step.dparams) if i is not None}
         self.calls: dict[str, list[Instr]] = {name: [] for name in PHASES}
         self.kept = self._find_calls()
+        outside = {a for calls in self.calls.values() for i in calls for a in i.args}
+        outside |= {a for name, read in self.reads.items() if name != "backward" for a in read}
+        self.keeps_adjoints = any(a.op == "dstate" for a in outside)  # else two at a time do
 
     def _can(self, emitter: Any) -> Callable[[Instr], bool]:
         weight = lambda i: i.args[-1] not in self.varies
