@@ -189,7 +189,8 @@ class Memory:
             spans = self.reads[source]
             ordered = sorted(spans)
             apart = all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:]))
-            if place and place.kind == "kept" and apart and source.batch == [0]:
+            fits = apart and source.batch == [0] and source.dtype == self.real
+            if place and place.kind == "kept" and fits:
                 for (start, stop), last in spans.items():
                     if last == time:
                         found[place.of, place.at + start, place.at + stop] = place, p.phase[source]

@@ -64,7 +64,8 @@ def gather(step: Step) -> Step:
         if i.op not in ("add", "put") or i.op == "add" and i in inner:
             continue
         parts = terms(i)
-        pieces = sorted((cut, t.args[0]) for t in parts if t.op == "put" and (cut := columns(t)))
+        pieces = [(cut, t.args[0]) for t in parts if t.op == "put" and (cut := columns(t))]
+        pieces.sort(key=lambda piece: piece[0])
         cuts = [cut for cut, _ in pieces]
         rest = [t for t in parts if t.op != "put"]
         apart = all(a[1] <= b[0] for a, b in zip(cuts, cuts[1:]))

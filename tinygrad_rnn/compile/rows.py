@@ -125,7 +125,8 @@ def check(program: Program, real: np.dtype) -> None:
             if not (product or light(i)) or i.batch != [0]:
                 raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
             for v in (i, *i.args):
-                if v.dtype is not None and v.dtype not in (real, np.bool_):
+                number = v.dtype is None or v.op == "const" and not v.shape  # of any kind
+                if not number and v.dtype not in (real, np.bool_):
                     raise Uncompilable(f"native loops have no {v.dtype} (in {i.op})")
 
 

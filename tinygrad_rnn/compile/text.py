@@ -85,8 +85,12 @@ class RowText:
         text, found = "\n".join(lines), []
         for k, (key, name) in enumerate(self.buffers.items()):
             if re.search(rf"\b{name}\b", text):
-                boolean = getattr(key[1], "dtype", None) == np.bool_
-                kind = "unsigned char" if boolean else "real"
+                of = (
+                    self.memory.scratch[key[1]][1]
+                    if key[0] == "once"
+                    else getattr(key[1], "dtype", 0)
+                )
+                kind = "unsigned char" if of == np.bool_ else "real"
                 found.append(f"{kind} *{name} = ({kind} *){table}[{k}];")
         return found
 
