@@ -14,6 +14,7 @@ import numpy as np
 
 from .memory import Memory, Workspace, in_place
 from .program import Instr, Step, line, names_of
+from .program import is_view as view
 from .schedule import LOOPS, Program
 
 # fmt: off
@@ -27,7 +28,6 @@ UFUNCS: dict[str, np.ufunc] = {
     "logical_or": np.logical_or, "logical_not": np.logical_not,
 }
 # fmt: on
-VIEWS = {"transpose", "broadcast_to", "reshape"}
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
 
 
@@ -39,14 +39,6 @@ def light(i: Instr) -> bool:
 def is_product(i: Instr) -> bool:
     """Products outside of the loops are array calls like all else."""
     return False
-
-
-def view(i: Instr) -> bool:
-    """True if `i` shows part of its operand in another way and computes nothing."""
-    index = i.params.get("index")
-    index = index if isinstance(index, tuple) else (index,)
-    plain = all(k is None or k is Ellipsis or isinstance(k, (int, slice)) for k in index)
-    return i.op in VIEWS or i.op == "getitem" and plain
 
 
 def prepare(step: Step, add_to: bool = True) -> Step:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .passes import columns, is_beside
-from .program import Instr
+from .program import Instr, is_view
 from .schedule import LOOPS, PHASES, Program
 
 Units = dict[str, list[list[Instr]]]
@@ -79,8 +79,7 @@ class Memory:
             found = self.where(i.args[0])
             return found._replace(at=found.at + cut[0])
         if i not in p.varies:
-            rows = len(i.shape) == 2 and i.shape[0] == self.rows > 1
-            return Place("fixed", i, "now" if rows else "fixed", 0, i.width)
+            return Place("fixed", i, "fixed", 0, i.width)  # if it has rows, they are all alike
         kinds = {"x": "steps", "dy": "steps", "state": "old", "dstate": self.came}
         if i.op in ("state", "dstate"):
             kind = "carry" if i.op == "dstate" else "state"
@@ -153,10 +152,11 @@ class Memory:
         p = self.program
         found: dict[Instr, dict[Range, float]] = {}
         self.parts: dict[Instr, list[Instr]] = {}
+        shown = {i for calls in p.calls.values() for i in calls if is_view(i)} - p.kept
 
         def read(i: Instr, time: float) -> None:
             source, start, stop = i, 0, i.width
-            while p.view(source) and source in p.varies:
+            while (p.view(source) or source in shown) and source in p.varies:
                 cut = columns(source)
                 source = source.args[0]
                 start, stop = (start + cut[0], stop + cut[0]) if cut else (0, source.width)

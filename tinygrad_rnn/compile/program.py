@@ -209,6 +209,14 @@ def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list
     return order
 
 
+def is_view(i: Instr) -> bool:
+    """True if arrays show `i` as another view of its operand and compute nothing."""
+    index = i.params.get("index")
+    index = index if isinstance(index, tuple) else (index,)
+    plain = all(k is None or k is Ellipsis or isinstance(k, (int, slice)) for k in index)
+    return i.op in ("transpose", "broadcast_to", "reshape") or i.op == "getitem" and plain
+
+
 def assert_same(new: Instr, old: Instr) -> None:
     if new.shape != old.shape or not all(map(close, new.values, old.values)):
         raise AssertionError(f"a rewrite of {old} into {new} changed its value")

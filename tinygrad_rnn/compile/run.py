@@ -20,8 +20,7 @@ from ..ops import put, zero
 from ..postponed import Piece
 from ..tensor import PRIMITIVES, Tensor, primitive
 from .emit_numpy import UFUNCS as ELEMENTWISE
-from .emit_numpy import view
-from .program import Instr
+from .program import Instr, is_view
 from .schedule import LOOPS, Program
 
 UFUNCS = {**ELEMENTWISE, "matmul": np.matmul}
@@ -42,7 +41,7 @@ class Kernel:
 
     def _is_made(self, i: Instr) -> bool:
         """True if a run makes a new array for `i`, which is no view of a workspace's memory."""
-        while view(i):
+        while is_view(i):
             i = i.args[0]
         return bool(i.args) and i not in self.program.kept
 
@@ -146,7 +145,7 @@ class Run:
     def _all(self, i: Instr) -> Any:
         """A row value for all steps, (T, B, …)."""
         array = self.flat[i]
-        if i in self.kernel.program.varies:
+        if i.batch:
             return array.reshape(self.space.steps, *i.shape)
         return np.broadcast_to(array, (self.space.steps, *i.shape))
 
