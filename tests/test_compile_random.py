@@ -15,7 +15,19 @@ from tinygrad_rnn.nn import Cell, Recurrent
 
 I, H = 3, 4
 UNARY = ("tanh", "sigmoid", "relu", "exp", "abs", "neg", "square")
-BINARY = ("add", "sub", "mul", "maximum", "where", "matmul", "matmul", "beside", "normed", "scaled")
+BINARY = (
+    "add",
+    "sub",
+    "mul",
+    "maximum",
+    "where",
+    "matmul",
+    "matmul",
+    "beside",
+    "normed",
+    "scaled",
+    "nested",
+)
 
 
 class RandomCell(Cell):
@@ -54,6 +66,7 @@ class RandomCell(Cell):
             "matmul": lambda: a @ self.U,
             "beside": lambda: cat([a, b], -1) @ self.V,
             "normed": lambda: a - a.mean(-1, keepdim=True) * b,
+            "nested": lambda: cat([cat([a[:, :1], b[:, 1:2]], -1), b.sigmoid()[:, 2:]], -1),
             "scaled": lambda: cat([a[:, 2:] * 2, b[:, :2]], -1),
         }[op]()
 

@@ -17,6 +17,7 @@ from .program import Instr, Step, line, names_of
 from .program import is_view as view
 from .schedule import LOOPS, Program
 
+__all__ = ["Loops", "is_product", "light", "prepare", "view"]
 # fmt: off
 UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,

@@ -190,7 +190,11 @@ class Memory:
             ordered = sorted(spans)
             apart = all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:]))
             fits = apart and source.batch == [0] and source.dtype == self.real
-            if place and place.kind == "kept" and fits:
+            wholes = [*self.parts.get(source, ())]
+            for whole in wholes:  # grows while we walk
+                wholes += self.parts.get(whole, ())
+            later = max((t for w in wholes for t in self.reads[w].values()), default=0)
+            if place and place.kind == "kept" and fits and later <= time:
                 for (start, stop), last in spans.items():
                     if last == time:
                         found[place.of, place.at + start, place.at + stop] = place, p.phase[source]

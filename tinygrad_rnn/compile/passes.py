@@ -47,12 +47,17 @@ def _without_effect(i: Instr) -> Instr | None:
         axes = tuple(first.params["axes"][a] for a in i.params["axes"])
         return first.args[0] if axes == tuple(range(len(axes))) else None
     if i.op in ("reshape", "broadcast_to", "astype", "clone"):
-        return first if (i.shape, i.dtype) == (first.shape, first.dtype) else None
+        return first if _alike(i, first) else None
     for a, b in (i.args, i.args[::-1]) if i.op in ("add", "mul") else ():
         neutral = b.op == "const" and not b.shape and b.value == (i.op == "mul")
-        if neutral and (a.shape, a.dtype) == (i.shape, i.dtype):
+        if neutral and _alike(a, i):
             return a
     return None
+
+
+def _alike(a: Instr, b: Instr) -> bool:
+    """True for values of one kind, also where a batch of one row hides that rows are meant."""
+    return (a.shape, a.batch, a.dtype) == (b.shape, b.batch, b.dtype)
 
 
 def gather(step: Step) -> Step:

@@ -219,7 +219,7 @@ def is_view(i: Instr) -> bool:
 
 def assert_same(new: Instr, old: Instr) -> None:
     if new.shape != old.shape or not all(map(close, new.values, old.values)):
-        raise AssertionError(f"a rewrite of {old} into {new} changed its value")
+        raise Uncompilable(f"a rewrite of {old} into {new} changed its value")
 
 
 def close(a: Any, b: Any) -> bool:
