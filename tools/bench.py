@@ -20,7 +20,15 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
-from benches import compiled, compiled_ours, eager, import_time, reliability, tables  # noqa: E402, F401
+from benches import (  # noqa: E402
+    compiled,  # noqa: F401
+    compiled_ours,  # noqa: F401
+    eager,  # noqa: F401
+    import_time,
+    plot,
+    reliability,
+    tables,
+)
 from benches.contestants import SUITES  # noqa: E402
 from benches.problems import CELLS, Problem  # noqa: E402
 from benches.stopwatch import say, work  # noqa: E402
@@ -41,6 +49,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--suite", choices=[*SUITES, "import", "reliability"], default="eager")
     parser.add_argument("--json", metavar="FILE", help="write all rows with machine and versions")
+    parser.add_argument("--plot", metavar="FILE", help="draw the minima (needs matplotlib)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", default="1,2", help="thread counts, e.g. 1,2")
     parser.add_argument("--sizes", help="TxBxH or TxBxIxH, comma separated")
@@ -64,7 +73,10 @@ def main() -> None:
     elif options.suite == "reliability":
         tables.finish(reliability.run(options), options)
     else:
-        tables.finish(race(options), options)
+        rows = race(options)
+        tables.finish(rows, options)
+        if options.plot:
+            plot.save_plot(rows, next(iter(SUITES[options.suite])), Path(options.plot))
 
 
 def race(options: argparse.Namespace) -> list[dict]:

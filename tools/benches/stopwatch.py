@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -68,6 +69,13 @@ def first_run(name: str, problem: Problem, job: dict) -> tuple[Step, Read | None
     step, read = entry.build(problem, job["device"])
     result = step()
     return step, read, 1e3 * (time.perf_counter() - start), result
+
+
+def pin_process(processors: int) -> None:
+    """Confines this process to so many processors, where the system can: no library then takes
+    more threads than it was given."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-processors:])
 
 
 def pin_torch(threads: int) -> None:
@@ -181,6 +189,7 @@ def say(text: str) -> None:
 
 def work(job: dict) -> None:
     """Runs a job in this process; each row goes to the job's file as one line of JSON."""
+    pin_process(job["threads"])
     with open(job["file"], "a", encoding="utf-8") as file:
 
         def report(row: dict) -> None:
