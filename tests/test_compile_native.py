@@ -82,6 +82,19 @@ def test_without_a_compiler_numpy_serves(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @needs_cc
+@pytest.mark.parametrize("name", ["lstm", "gru of the notes", "lstm normalised"])
+def test_the_text_is_the_same_every_time(name: str) -> None:
+    """Else no library would be found in the cache."""
+    texts = set()
+    for _ in range(5):
+        fast = compile(layer_of(name, 3, 4, np.float32), "c")
+        fast(tensor(np.zeros((2, 2, 3), np.float32), requires_grad=True))
+        texts.add(fast.source())
+        ballast = [object() for _ in range(1000)]  # so that addresses differ
+    assert len(texts) == 1 and ballast
+
+
+@needs_cc
 def test_threads_change_no_number() -> None:
     x = np.random.default_rng(0).standard_normal((4, 13, 3)).astype(np.float32)
     layer = layer_of("lstm", 3, 4, np.float32)

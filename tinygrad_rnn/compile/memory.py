@@ -184,7 +184,7 @@ class Memory:
         p, found = self.program, {}
         if any(i.op in ("matmul", "product_add", "concatenate") for i in unit) or name not in LOOPS:
             return {}
-        for source in {p.source(a) for i in unit for a in i.args}:
+        for source in dict.fromkeys(p.source(a) for i in unit for a in i.args):
             place = self.place.get(source)
             spans = self.reads[source]
             ordered = sorted(spans)
