@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,8 @@ def of_cell(name: str, sizes: Sizes) -> Found:
     if name not in book.CELLS:
         raise DrawError(f"unknown cell '{name}'{near(name, book.CELLS)}")
     title = f"{name} · {sizes.steps} steps"
-    return graph_of_run(run(lambda: book.model(name, sizes)[0]), title)
+    whole = partial(book.model, name, sizes)  # it names its nodes: no variables need be watched
+    return graph_of_run(run(whole), title)
 
 
 def of_source(source: str, sizes: Sizes) -> Found:
