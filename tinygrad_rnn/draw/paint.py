@@ -84,4 +84,5 @@ def _box(brush: Brush, box: Box, scene: Scene) -> None:
     for i, line in enumerate(box.lines):
         brush.text(box.x, first + i * high, line, box.size, "middle", theme.ink, False)
     if box.mark:
-        brush.text(box.x + box.w / 2, top + 4, box.mark, 13.0, "middle", BROKEN, False)
+        x, y, size = box.corner
+        brush.text(x, y, box.mark, size, "middle", BROKEN, False)

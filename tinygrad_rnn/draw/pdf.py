@@ -31,7 +31,7 @@ SYMBOLS = {  # sign: font, code, width
     "✖": (4, 0x36, 760), "✂": (4, 0x22, 961), "✓": (4, 0x33, 755),
 }
 # fmt: on
-SPELT = {"‖": "||", "⋯": "…"}
+SPELT = {"‖": "||", "⋯": "…", "◧": "A", "◨": "B"}
 ACCENTS = {"\u0302": "ˆ", "\u0303": "˜"}
 FONTS = ("Helvetica", "Helvetica-Bold", "Symbol", "ZapfDingbats")
 ROUND = 4 / 3 * (math.sqrt(2) - 1)  # the handles of a quarter circle

@@ -137,7 +137,8 @@ def _box(box: Box, scene: Scene) -> str:
         )
     text = "".join(_lines(box))
     if box.mark:
-        text += _text(box.x + box.w / 2, box.y - box.h / 2 + 4, box.mark, 13, "middle", BROKEN)
+        x, y, size = box.corner
+        text += _text(x, y, box.mark, size, "middle", BROKEN)
     node = f' data-node="{box.node}"' if box.node is not None else ""
     title = f"<title>{escape(box.title, False)}</title>" if box.title else ""
     return f'<g class="node {box.role}"{node}>{title}{shape}{text}</g>'
