@@ -13,9 +13,11 @@ from draw_graphs import lstm, rnn
 import tinygrad_rnn as tg
 from tinygrad_rnn.draw import DrawError, Graph, draw, raster
 from tinygrad_rnn.draw.backward import CUT, RULES, backward_graph, rule_text
+from tinygrad_rnn.draw.book import Sizes
 from tinygrad_rnn.draw.diff import union
 from tinygrad_rnn.draw.fold import LEVELS, fold, fold_sums
 from tinygrad_rnn.draw.rolled import rolled_graph
+from tinygrad_rnn.draw.sources import of_cell
 from tinygrad_rnn.draw.strips import state_series
 from tinygrad_rnn.tensor import PRIMITIVES
 
@@ -198,6 +200,17 @@ def test_the_rolled_cell_is_one_step_with_delays():
 def test_the_difference_of_equal_graphs_is_nothing():
     both, marks = union(rnn(3), rnn(3))
     assert not marks and len(both) == len(rnn(3))
+
+
+def test_steps_of_a_difference_look_alike():
+    pair = [of_cell(cell, Sizes(steps=2))[0] for cell in ("lstm", "peephole")]
+    scene = draw(pair[0], view="diff", against=pair[1]).scene
+    steps = [frame for frame in scene.frames if frame.kind == "step"]
+    boxes = [box for box in scene.boxes if box.node is not None]  # without the legend's
+    places = [
+        {(round(b.x - f.x, 3), b.y, b.w) for b in boxes if f.x < b.x < f.x + f.w} for f in steps
+    ]
+    assert len(places) == 2 and places[0] == places[1]
 
 
 def test_the_difference_of_two_cells_is_marked():

@@ -132,6 +132,6 @@ def test_a_picture_of_too_many_pixels_is_refused():
     scene = scene_of_one(Box(50.0, 30.0, 40.0, 20.0, ()))
     scene.width = scene.height = 9_000.0
     with pytest.raises(DrawError, match="PNG would have 144 million pixels") as raised:
-        raster(scene, "png", "builtin")
+        raster(scene, "png")
     assert raised.value.code == 4 and POINT == 96 / 72
-    assert raster(scene, "pdf", "builtin").startswith(b"%PDF")
+    assert raster(scene, "pdf").startswith(b"%PDF")

@@ -169,7 +169,7 @@ class Drawing:
                 "Use --wrap 10, --elide 3,3 or -o x.svg",
                 TOO_LARGE,
             )
-        return raster.raster(scene, format, self.settings.engine, self.settings.timeout)
+        return raster.raster(scene, format)
 
     def _by_dot(self, format: str) -> bytes:
         """Return what dot lays out by itself; ours instead when it is missing or too slow."""

@@ -1,7 +1,6 @@
-"""PNG and PDF from a finished scene: by Graphviz or pygraphviz where they are, else by ourselves.
+"""PNG and PDF from a finished scene, and Graphviz for those who wish for its own layout.
 
-The layout is ours and travels inside the DOT, so each of them only paints. Graphviz runs in a
-process of its own that is ended when it takes too long, and is never required.
+Graphviz runs in a process of its own that is ended when it takes too long; nothing requires it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .dot import dot_scene
 from .errors import TOO_LARGE, DrawError
 from .pdf import pdf
 from .pixels import png
@@ -32,13 +30,8 @@ class TookTooLong(Exception):
     """Graphviz was still at work after the time that was allowed."""
 
 
-def raster(scene: Scene, format: str, engine: str = "auto", timeout: float = 30.0) -> bytes:
-    """Return the picture as PNG or PDF, by Graphviz where it is there and wished for."""
-    for name in ("dot", "pygraphviz") if engine == "auto" else ():
-        # neato -n2 keeps our positions; it can fail on odd input, then the next one tries
-        made = _attempt(name, dot_scene(scene), format, timeout) if available(name) else None
-        if made:
-            return made
+def raster(scene: Scene, format: str) -> bytes:
+    """Return the picture as PNG or PDF; a DrawError when it has too many pixels."""
     if format == "pdf":
         return pdf(scene)
     pixels = scene.width * scene.height * POINT**2
@@ -58,28 +51,17 @@ def available(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-def _attempt(name: str, dot: str, format: str, timeout: float) -> bytes | None:
-    try:
-        run = by_dot if name == "dot" else by_pygraphviz
-        return run(dot, format, timeout, positions=True)
-    except (OSError, TookTooLong, subprocess.SubprocessError):
-        return None
-
-
-def by_dot(dot: str, format: str, timeout: float = 30.0, positions: bool = False) -> bytes:
+def by_dot(dot: str, format: str, timeout: float = 30.0) -> bytes:
     """Return what Graphviz makes of DOT; TookTooLong when its process had to be ended."""
-    command = ["dot", "-Kneato", "-n2"] if positions else ["dot"]
-    return _piped([*command, f"-T{format}"], dot, timeout)
+    return _piped(["dot", f"-T{format}"], dot, timeout)
 
 
-def by_pygraphviz(dot: str, format: str, timeout: float = 30.0, positions: bool = False) -> bytes:
+def by_pygraphviz(dot: str, format: str, timeout: float = 30.0) -> bytes:
     """Return what the Graphviz inside pygraphviz makes of DOT, in a process of its own."""
-    program, arguments = ("neato", "-n2") if positions else ("dot", "")
     script = (
         "import sys, pygraphviz\n"
         "graph = pygraphviz.AGraph(string=sys.stdin.read())\n"
-        f"data = graph.draw(format={format!r}, prog={program!r}, args={arguments!r})\n"
-        "sys.stdout.buffer.write(data)"
+        f"sys.stdout.buffer.write(graph.draw(format={format!r}, prog='dot'))"
     )
     return _piped([sys.executable, "-c", script], dot, timeout)
 
