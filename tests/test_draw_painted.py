@@ -19,7 +19,7 @@ from tinygrad_rnn.draw.pixels import png
 from tinygrad_rnn.draw.raster import POINT, raster
 from tinygrad_rnn.draw.scene import Box, Scene, Wire
 from tinygrad_rnn.draw.strokes import SIGNS, sign, written
-from tinygrad_rnn.draw.views import Settings
+from tinygrad_rnn.draw.views import VIEWS, Settings
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -81,9 +81,19 @@ def test_a_dashed_line_has_gaps_and_a_round_box_no_corners():
     assert (colours[41, 61] == paper).all() and (colours[60, 61] != paper).any()
 
 
+@pytest.mark.parametrize("dash", ["8 2 2 2", "2 2", "5 3"])
+def test_every_kind_of_dash_is_painted(dash):
+    made = scene_of_one(Box(50.0, 30.0, 40.0, 20.0, (), "dashed", "param"))
+    made.wires.append(Wire([(0, 5), (30, 5), (60, 5), (99, 5)], None, None, dash=dash))
+    made.wires.append(Wire([(9, 9), (9, 9), (9, 9), (9, 9)], None, None, dash=dash))
+    assert f"[{dash}] 0 d" in page(pdf(made))
+    line = pixels(png(made, 4.0))[20, :380].astype(int).sum(1)
+    assert (line < 500).any() and (line > 700).any()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_same_picture_has_the_same_bytes(theme):
-    scene = Drawing([lstm(2)], Settings(theme=theme)).scene
+    scene = Drawing([rnn(1)], Settings(theme=theme)).scene
     assert png(scene, 1.0) == png(scene, 1.0) and pdf(scene) == pdf(scene)
     assert len(np.unique(pixels(png(scene, 1.0)).reshape(-1, 3), axis=0)) > 20
 
@@ -99,6 +109,13 @@ def test_the_page_is_as_large_as_the_scene_and_says_its_texts():
         assert re.search(r"/F[1-4] [\d.]+ Tf", texts) or not texts.strip().count("Tj")
     said = bytes.fromhex("".join(re.findall(r"<(..)> Tj", operators)))
     assert b"concat" in said and b"tanh" in said
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "table"])
+def test_every_view_is_painted(view):
+    pair = [lstm(3), rnn(3)] if view in ("diff", "flow") else [lstm(3)]
+    scene = Drawing(pair, Settings(view=view)).scene
+    assert len(pixels(png(scene, 1.0))) >= scene.height and page(pdf(scene))
 
 
 def test_every_sign_of_ours_can_be_written():

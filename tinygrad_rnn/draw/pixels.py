@@ -67,9 +67,8 @@ class _Sheet:
         line = _flat(points) * self.scale
         pieces = np.hstack([line[:-1], line[1:]])
         if dash:
-            on, off = (float(part) * self.scale for part in dash.split())
-            drawn = max(0.1, on - width * self.scale)  # the pen's own roundness is the rest
-            pieces = _dashed(pieces, drawn, on + off)
+            pattern = [float(part) * self.scale for part in dash.split()]
+            pieces = _dashed(pieces, pattern, width * self.scale)
         parts = [pieces[i : i + TOGETHER] for i in range(0, len(pieces), TOGETHER)]
         self._stroke(parts, width * self.scale, colour)
 
@@ -138,15 +137,19 @@ def _flat(points: list[Point]) -> np.ndarray:
     return np.concatenate(made)
 
 
-def _dashed(pieces: np.ndarray, drawn: float, every: float) -> np.ndarray:
-    """Return the parts of a line that are drawn: so much of every so much."""
+def _dashed(pieces: np.ndarray, pattern: list[float], pen: float) -> np.ndarray:
+    """Return the parts of a line that dashes and gaps leave; the pen's roundness adds to each."""
     lengths = np.hypot(pieces[:, 2] - pieces[:, 0], pieces[:, 3] - pieces[:, 1])
     starts = np.concatenate([[0.0], np.cumsum(lengths)])
     line = np.concatenate([pieces[:, :2], pieces[-1:, 2:]])
-    made = []
-    for start in np.arange(0.0, starts[-1], every):
-        end = min(start + drawn, starts[-1])
-        at = np.array([start, *starts[(starts > start) & (starts < end)], end])
-        x, y = (np.interp(at, starts, line[:, axis]) for axis in (0, 1))
-        made.append(np.stack([x[:-1], y[:-1], x[1:], y[1:]], 1))
+    made, start = [], 0.0
+    while start < starts[-1]:
+        for drawn, gap in zip(pattern[0::2], pattern[1::2], strict=True):
+            if start >= starts[-1]:
+                break
+            end = min(start + max(0.1, drawn - pen), starts[-1])
+            at = np.array([start, *starts[(starts > start) & (starts < end)], end])
+            x, y = (np.interp(at, starts, line[:, axis]) for axis in (0, 1))
+            made.append(np.stack([x[:-1], y[:-1], x[1:], y[1:]], 1))
+            start += drawn + gap
     return np.concatenate(made) if made else pieces
