@@ -276,3 +276,9 @@ def test_digits_are_those_of_the_short_text(kept):
     x = random.normal(size=2_000) * 10.0 ** random.integers(-300, 300, 2_000)
     x[:7] = [0.0, np.inf, -np.inf, 999999.5, 9.999996, 1e22, 5e-324]
     assert digits(x, kept).tolist() == [float(f"{v:.{kept}g}") for v in x.tolist()]
+
+
+@pytest.mark.parametrize(("cell", "names"), [("lstm", "a⟨0⟩ c⟨0⟩"), ("brnn", "a→⟨0⟩ a←⟨2⟩")])
+def test_the_states_before_a_single_step_have_their_names(cell, names):
+    made = of_cell(cell, Sizes(steps=1))[0]
+    assert set(names.split()) <= {node.name for node in made.nodes if node.op is None}
