@@ -15,6 +15,7 @@ from tinygrad_rnn.draw.capture import graph_of, named, run
 from tinygrad_rnn.draw.drawing import draw, traced
 from tinygrad_rnn.draw.fold import LEVELS, fold_sums
 from tinygrad_rnn.draw.legend import NOT_RUN
+from tinygrad_rnn.draw.measures import digits, measured, statistics
 from tinygrad_rnn.draw.sources import of_cell
 from tinygrad_rnn.draw.stamp import unrolled
 from tinygrad_rnn.draw.steps import infer_steps
@@ -253,3 +254,31 @@ def test_names_of_modules_reach_parameters():
     layer = nn.LSTM(2, 3, seed=0)
     names = set(named({"layer": layer}).values())
     assert {"weight_ih_l0", "bias_hh_l0"} <= names
+
+
+def test_arrays_measured_together_are_measured_alike():
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=(2, 3)) * 10.0**k for k in range(-30, 30, 3)]
+    arrays += [np.array(3.0), None, np.zeros((0, 2)), np.array([np.nan, 1.0]), 2.5, arrays[0]]
+    found = measured(arrays)
+    assert found[len(arrays) - 2] == {"norm": 2.5}
+    for array, one in zip(arrays, found, strict=True):
+        if isinstance(array, np.ndarray):
+            assert str(one) == str(statistics(array))
+            assert one["sample"] == pytest.approx(array.reshape(-1).tolist(), 1e-5, nan_ok=True)
+        elif array is None:
+            assert one is None
+
+
+@pytest.mark.parametrize("kept", [3, 5, 6])
+def test_digits_are_those_of_the_short_text(kept):
+    random = np.random.default_rng(1)
+    x = random.normal(size=2_000) * 10.0 ** random.integers(-300, 300, 2_000)
+    x[:7] = [0.0, np.inf, -np.inf, 999999.5, 9.999996, 1e22, 5e-324]
+    assert digits(x, kept).tolist() == [float(f"{v:.{kept}g}") for v in x.tolist()]
+
+
+@pytest.mark.parametrize(("cell", "names"), [("lstm", "a⟨0⟩ c⟨0⟩"), ("brnn", "a→⟨0⟩ a←⟨2⟩")])
+def test_the_states_before_a_single_step_have_their_names(cell, names):
+    made = of_cell(cell, Sizes(steps=1))[0]
+    assert set(names.split()) <= {node.name for node in made.nodes if node.op is None}

@@ -250,8 +250,8 @@ def test_message_without_graphviz(tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
     files = [tmp_path / f"x.{suffix}" for suffix in ("png", "svg", "pdf", "dot", "html")]
     code, said = command("--cell", "rnn", *(a for f in files for a in ("-o", f)), capsys=capsys)
-    assert code == 3 and "no renderer for png" in said and "no renderer for pdf" in said
-    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".dot", ".html", ".svg"]
+    assert code == 0 and not said
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".dot", ".html", ".pdf", ".png", ".svg"]
 
 
 def test_message_of_dot_that_takes_too_long(tmp_path, capsys, monkeypatch):
@@ -338,16 +338,17 @@ def test_palettes_and_themes(tmp_path, theme, palette):
 
 
 def test_both_ways_to_start_it_and_a_bare_machine(tmp_path):
-    """Neither Graphviz nor Matplotlib nor anything beside NumPy: SVG and HTML are there."""
+    """Neither Graphviz nor anything beside NumPy: every format is there."""
     script = (
         "import sys\n"
-        "for name in ('matplotlib', 'graphviz', 'pygraphviz'): sys.modules[name] = None\n"
+        "for name in ('graphviz', 'pygraphviz'): sys.modules[name] = None\n"
         "from tinygrad_rnn.draw.cli import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )
-    files = [str(tmp_path / "x.svg"), str(tmp_path / "x.html")]
+    files = [str(tmp_path / f"x.{suffix}") for suffix in ("svg", "html", "png", "pdf", "dot")]
+    outputs = [part for file in files for part in ("-o", file)]
     for start in ([str(ROOT / "tools/draw_graph.py")], ["-m", "tinygrad_rnn.draw"], ["-c", script]):
-        command = [sys.executable, *start, "--cell", "rnn", "-o", files[0], "-o", files[1]]
+        command = [sys.executable, *start, "--cell", "rnn", *outputs]
         environment = {"PATH": "/nonexistent", "PYTHONPATH": str(ROOT)}
         subprocess.run(command, check=True, env=environment, cwd=tmp_path, timeout=60)
-        assert all(Path(f).stat().st_size > 10_000 for f in files)
+        assert all(Path(f).stat().st_size > 3_000 for f in files)

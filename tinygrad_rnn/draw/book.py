@@ -187,7 +187,9 @@ def _layer(
     both = CELLS[cell][2]
     end += f"[{layer + 1}]" if several else ""
     end += {"fwd": "→", "rev": "←"}[way] if both else ""
-    state = tuple(tensor(blank) for _ in names)
+    before = len(xs) + 1 if way == "rev" else 0
+    letters = ("a" if name == "h" else name for name in names)
+    state = tuple(tensor(blank, name=f"{letter}{end}⟨{before}⟩") for letter in letters)
     outputs: list[Tensor] = list(xs)
     labels = {"layer": layer, "cell": NAMES.get(cell, cell)} | ({"dir": way} if both else {})
     order = range(len(xs) - 1, -1, -1) if way == "rev" else range(len(xs))

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from ..tensor import Node, Tensor, leaf_of, toposort, trace
 from .errors import DrawError
 from .graph import Graph, GraphNode
 from .legend import NOT_RUN
+from .measures import flat, measured, size, statistics
 from .names import name_nodes
 from .steps import assign_steps
 
-SAMPLE = 64
 FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
 NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
 
@@ -135,8 +136,11 @@ def convert(
     ids = {node: i for i, node in enumerate(nodes)}
     names = names or {}
     graph = Graph(title=title, live=(nodes, roots))
-    for node in nodes:
-        graph.nodes.append(_graph_node(node, ids, names, values))
+    stats = measured([node.value if values else None for node in nodes])
+    homes = {scope: _home(one) for scope, one in {one.scope: one for one in nodes}.items()}
+    for node, value in zip(nodes, stats, strict=True):
+        labels, path = homes[node.scope]
+        graph.nodes.append(_graph_node(node, ids, names.get(node), dict(labels), path, value))
     _roles(graph, nodes, roots, ids)
     if flow is not None:
         _overlay(graph, nodes, ids, flow)
@@ -146,26 +150,23 @@ def convert(
     if not graph.has_gradients:
         ran = any(node.op is None and node.grad is not None for node in nodes)
         graph.notes.append(NOT_KEPT if ran else NOT_RUN)
-    return graph.validate()
+    return graph
 
 
-def _graph_node(
-    node: Node, ids: dict[Node, int], names: dict[Node, str], values: bool
-) -> GraphNode:
-    parents = tuple(None if p is None else ids.get(p) for p in node.parents)
-    value = node.value if values else None
-    return GraphNode(
-        ids[node],
-        node.op.name if node.op else None,
-        parents,
-        tuple(node.shape),
-        str(node.dtype),
-        node.name or names.get(node),
-        "op" if node.op else "input",
-        {key: _plain(value) for key, value in node.labels.items()},
-        tuple(map(str, node.path)),
-        None if value is None else statistics(value),
-    )
+def _home(node: Node) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the labels and the path of a scope, told by any node within."""
+    labels: dict[str, Any] = node.labels
+    return {key: _plain(value) for key, value in labels.items()}, tuple(map(str, node.path))
+
+
+def _graph_node(node: Node, ids: dict[Node, int], name: str | None, *known: Any) -> GraphNode:
+    op, role = (node.op.name, "op") if node.op else (None, "input")
+    parents = tuple([None if p is None else ids.get(p) for p in node.parents])
+    made = (ids[node], op, parents, node.shape, _word(node.dtype), node.name or name, role)
+    return GraphNode(*made, *known)
+
+
+_word = lru_cache(str)  # NumPy takes long to spell a dtype
 
 
 def _plain(value: Any) -> Any:
@@ -195,49 +196,22 @@ def _leaf_role(node: Node, made: GraphNode) -> str:
     return "input" if made.name or made.shape else "const"
 
 
-def statistics(array: Any) -> dict[str, Any]:
-    """Return norm, range, mean and a sample of an array; the finite part where some is not."""
-    flat = _flat(array)
-    norm = float(flat @ flat) ** 0.5  # the plain norm: what is not finite must show
-    good = flat if math.isfinite(norm) else flat[np.isfinite(flat)]
-    low, high, mean = 0.0, 0.0, 0.0
-    if good.size:
-        low, high, mean = float(good.min()), float(good.max()), float(good.sum()) / good.size
-    found = {"norm": norm, "min": low, "max": high, "mean": mean}
-    return found | {"sample": _digits(flat), "nonfinite": flat.size - good.size}
-
-
-def sample(array: Any) -> list[float]:
-    """Return the first 64 numbers, with six digits."""
-    return _digits(_flat(array))
-
-
-def _digits(flat: np.ndarray) -> list[float]:
-    return [float(f"{v:.6g}") for v in flat[:SAMPLE].tolist()]
-
-
-def _size(g: Any) -> float:
-    """Return the norm of a recorded gradient: it is a norm already, or an array.
-
-    NumPy's scalars are Python floats too, but they are arrays here: −3 has norm 3.
-    """
-    if type(g) is float:
-        return g
-    flat = _flat(g)
-    return float(flat @ flat) ** 0.5
-
-
 def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) -> None:
     """Put the recorded gradients on nodes and edges; what was not reached has none."""
-    for node, made in zip(nodes, graph.nodes, strict=True):
-        g = flow.nodes.get(node)
-        if g is not None:
-            made.grad = {"norm": g} if type(g) is float else statistics(g)
-        for slot, share in enumerate(flow.edges.get(node, ())):
-            if share is not None and made.parents[slot] is not None:
-                graph.edge_grads[f"{made.id}:{slot}"] = _size(share)
-                if flow.full:
-                    graph.edge_samples[f"{made.id}:{slot}"] = sample(share)
+    reached = measured([flow.nodes.get(node) for node in nodes])
+    for made, grad in zip(graph.nodes, reached, strict=True):
+        made.grad = grad
+    shares = {
+        f"{made.id}:{slot}": share
+        for node, made in zip(nodes, graph.nodes, strict=True)
+        for slot, share in enumerate(flow.edges.get(node, ()))
+        if share is not None and made.parents[slot] is not None
+    }
+    for key, found in zip(shares, measured(list(shares.values())), strict=True):
+        if found is not None:
+            graph.edge_grads[key] = found["norm"]
+            if flow.full:
+                graph.edge_samples[key] = found["sample"]
     graph.order = [ids[node] for node in flow.order if node in ids]
     _check_sums(graph, nodes, flow)
 
@@ -246,7 +220,7 @@ def _check_sums(graph: Graph, nodes: list[Node], flow: Flow) -> None:
     """Say so when `.grad` holds more than this one backward pass."""
     for node in nodes:
         if node.op is None and node.grad is not None and node in flow.nodes:
-            here, kept = _size(flow.nodes[node]), statistics(node.grad._array)["norm"]
+            here, kept = size(flow.nodes[node]), statistics(node.grad._array)["norm"]
             passes = round(kept / here) if here > 0 and np.isfinite(kept) else 1
             if passes >= 2 and abs(kept - here) > 1e-3 * here:
                 graph.notes.append(f"gradients are the sum of {passes} backward passes")
@@ -276,20 +250,15 @@ def _check_param(
     total = flow.nodes.get(nodes[made.id])
     if total is None or made.grad is None:
         return
-    whole = _flat(total)
-    summed = np.zeros_like(whole)
+    whole = flat(total)
+    norm, summed = made.grad["norm"], np.zeros_like(whole)
     for use in uses:
         share = flow.edges.get(nodes[use["node"]], ())[use["k"]]
         if share is not None:
-            part = _flat(share)
-            size = float(np.linalg.norm(part) * np.linalg.norm(whole))
-            use["cos"] = float(part @ whole) / size if size > 0 and np.isfinite(size) else None
+            part = flat(share)
+            both = use["norm"] * norm
+            use["cos"] = float(part @ whole) / both if 0 < both < math.inf else None
             summed += part
     kept = nodes[made.id].grad
-    target = whole if kept is None else _flat(kept._array)
+    target = whole if kept is None else flat(kept._array)
     made.grad["check"] = float(np.abs(summed - target).max()) if whole.size else 0.0
-
-
-def _flat(array: Any) -> np.ndarray:
-    plain = np.asarray(array.get() if hasattr(array, "get") else array)
-    return plain.reshape(-1).astype(np.float64)

@@ -7,8 +7,8 @@ before it is drawn all the same). A file is written whole or not at all.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-import webbrowser
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +83,8 @@ def _view_arguments(how: argparse._ArgumentGroup) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    collects = gc.isenabled()
+    gc.disable()  # a graph is large, kept to the end, and no garbage: looking for some takes long
     try:
         return _run(parser().parse_args(arguments))
     except DrawError as error:
@@ -90,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.code
     except BrokenPipeError:
         return 0
+    finally:
+        if collects:
+            gc.enable()
 
 
 def say(text: str) -> None:
@@ -115,6 +120,8 @@ def _run(args: argparse.Namespace) -> int:
     for line in dict.fromkeys(drawing.said):
         say(line)
     if args.open and outputs:
+        import webbrowser  # takes long to load, and is seldom asked for
+
         webbrowser.open(Path(outputs[0][0]).resolve().as_uri())
     return failed or drawing.code
 

@@ -60,7 +60,8 @@ def _loose(graph: Graph) -> set[int]:
     """Return the nodes that stand in no column: leaves shared by several, or parameters."""
     homes: dict[int, set[tuple[str, int | None]]] = defaultdict(set)
     for parent, _, child in graph.edges():
-        homes[parent.id].add((phase(child), child.step))
+        if parent.op is None:
+            homes[parent.id].add((phase(child), child.step))
     stepped = any(node.step is not None for node in graph.nodes)
     loose = set()
     for node in graph.nodes:
@@ -108,15 +109,18 @@ def _ends(
     graph: Graph, unplaced: list[GraphNode], steps: dict[tuple[str, int], list[int]]
 ) -> tuple[list[int], list[int]]:
     """Return the nodes before and after the steps; a leaf of one step joins that step."""
-    children = graph.children()
+    children: dict[int, list[GraphNode]] = {node.id: [] for node in unplaced}
+    for parent, _, child in graph.edges():
+        if parent.id in children:
+            children[parent.id].append(child)
     early: set[int] = {i for ids in steps.values() for i in ids}
     before, after = [], []
     for node in reversed(unplaced):
-        users = {(phase(graph.nodes[c]), graph.nodes[c].step) for c, _ in children[node.id]}
+        users = {(phase(child), child.step) for child in children[node.id]}
         home = next(iter(users)) if len(users) == 1 else None
         if node.op is None and home in steps:
             steps[home].append(node.id)  # type: ignore[index]
-        elif any(c in early for c, _ in children[node.id]):
+        elif any(child.id in early for child in children[node.id]):
             early.add(node.id)
             before.append(node.id)
         else:
@@ -127,7 +131,7 @@ def _ends(
 def _between(graph: Graph, early: list[int]) -> tuple[list[int], dict[str, list[int]]]:
     """Return what comes before all steps, and what stands between two phases, by the first."""
     source: dict[int, str] = {}
-    for node in graph.nodes:
+    for node in graph.nodes if early else ():
         for parent in node.parents:
             if parent is not None and graph.nodes[parent].step is not None:
                 source[node.id] = phase(graph.nodes[parent])
@@ -145,7 +149,8 @@ def _sort_edges(made: Plan) -> None:
     far: dict[int, list[tuple[int, int]]] = defaultdict(list)
     users: dict[int, set[int]] = defaultdict(set)
     for parent, _, child in made.graph.edges():
-        users[parent.id].add(made.where[child.id])
+        if parent.role == "state":
+            users[parent.id].add(made.where[child.id])
     outer = {0, len(made.columns) - 1} | _first_steps(made)
     for parent, slot, child in made.graph.edges():
         edge = (child.id, slot)

@@ -7,6 +7,7 @@ cell line up without any annotation.
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Hashable
 
@@ -27,7 +28,22 @@ def union(a: Graph, b: Graph) -> tuple[Graph, dict[int, str]]:
     rows: list[tuple[GraphNode, list[int | None]]] = [(n, list(n.parents)) for n in a.nodes]
     rows += [(b.nodes[i], []) for i in extra]
     marks = _compare(a, b, at_b, rows)
-    return _sorted(a, b, rows, marks)
+    return _sorted(f"{a.title} ◧ and {b.title} ◨", rows, marks, _ages(a, b, at_b))
+
+
+def _ages(a: Graph, b: Graph, at_b: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the age of each node: that in A, or of what stands before it in B; leaves are old.
+
+    A leaf is as old as its first use, which may come sooner in B.
+    """
+    ages, latest = [(node.id if node.op else -1, -1) for node in a.nodes], -1
+    for node in b.nodes:
+        spot = at_b[node.id]
+        if spot >= len(a.nodes):
+            ages.append((latest if node.op else -1, node.id))
+        elif node.op:
+            latest = spot
+    return ages
 
 
 def _matched(a: Graph, b: Graph) -> dict[int, int]:
@@ -95,23 +111,32 @@ def _compare(
 
 
 def _sorted(
-    a: Graph, b: Graph, rows: list[tuple[GraphNode, list[int | None]]], marks: dict[int, str]
+    title: str,
+    rows: list[tuple[GraphNode, list[int | None]]],
+    marks: dict[int, str],
+    ages: list[tuple[int, int]],
 ) -> tuple[Graph, dict[int, str]]:
-    """Return the union in topological order; an edge that would close a cycle is left out."""
+    """Return the union in topological order, by age, so that alike steps are ordered alike.
+
+    An edge that would close a cycle is left out.
+    """
     missing = [len({p for p in parents if p is not None}) for _, parents in rows]
     users: list[list[int]] = [[] for _ in rows]
     for i, (_, parents) in enumerate(rows):
         for parent in dict.fromkeys(p for p in parents if p is not None):
             users[parent].append(i)
-    order = [i for i, count in enumerate(missing) if not count]
-    for i in order:
+    ready = sorted((ages[i], i) for i, count in enumerate(missing) if not count)
+    order = []
+    while ready:
+        _, i = heapq.heappop(ready)
+        order.append(i)
         for user in users[i]:
             missing[user] -= 1
             if not missing[user]:
-                order.append(user)
+                heapq.heappush(ready, (ages[user], user))
     order += sorted(set(range(len(rows))) - set(order))
     number = {i: k for k, i in enumerate(order)}
-    made = Graph(title=f"{a.title} ◧ and {b.title} ◨")
+    made = Graph(title=title)
     for k, i in enumerate(order):
         node, parents = rows[i]
         kept = tuple(number[p] for p in parents if p is not None and number[p] < k)

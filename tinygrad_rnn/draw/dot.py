@@ -263,9 +263,10 @@ def _pinned_words(scene: Scene, high: float) -> list[str]:
         x += {"start": wide / 2, "end": -wide / 2}.get(anchor, 0.0)
         colour = scene.theme.faint if faint else scene.theme.ink
         where = f"{_at(x, y - size * 0.35, high)} {_size(wide, size)}"
+        side = {"start": r"\l", "end": r"\r"}.get(anchor, "")  # where a wider font may overhang
         lines.append(
-            f' t{i} [shape=plaintext fixedsize=false margin=0 style="" {where}'
-            f' label={quoted(text)} fontsize={num(size)} fontcolor="{colour}"];'
+            f' t{i} [shape=plaintext fixedsize=shape margin=0 style="" {where}'
+            f' label={quoted(text)[:-1]}{side}" fontsize={num(size)} fontcolor="{colour}"];'
         )
     return lines
 

@@ -18,7 +18,7 @@ from ..nn import Cell, Recurrent
 from ..tensor import Node, Tensor
 from . import dot, labels, raster, texts
 from .capture import FREED, Run, check_result, convert, graph_of, named, run
-from .errors import TOO_LARGE, USER_CODE, DrawError
+from .errors import NO_RENDERER, TOO_LARGE, USER_CODE, DrawError
 from .failing import failure
 from .graph import Graph
 from .programs import compiled_graphs, is_compiled
@@ -29,7 +29,6 @@ from .views import Settings, prepared, scene_of, view_of
 FORMATS = ("svg", "html", "png", "pdf", "dot", "mermaid", "tikz", "json", "txt")
 SUFFIXES = {"mmd": "mermaid", "mermaid": "mermaid", "tex": "tikz", "gv": "dot", "htm": "html"}
 PNG_INLINE = 300_000
-POINT = 96 / 72  # pixels of a PNG per unit of a scene
 
 
 class Drawing:
@@ -163,20 +162,20 @@ class Drawing:
         if self._wants_dot():
             return self._by_dot(format)
         scene = self.scene
-        wide = max(scene.width, scene.height) * POINT
+        wide = max(scene.width, scene.height) * raster.POINT
         if format == "png" and wide > self.settings.max_px:
             raise DrawError(
                 f"PNG would be {wide:,.0f} px wide (limit {self.settings.max_px:,}). "
                 "Use --wrap 10, --elide 3,3 or -o x.svg",
                 TOO_LARGE,
             )
-        return raster.raster(scene, format, self.settings.engine, self.settings.timeout)
+        return raster.raster(scene, format)
 
     def _by_dot(self, format: str) -> bytes:
         """Return what dot lays out by itself; ours instead when it is missing or too slow."""
         engine = next((e for e in ("dot", "pygraphviz") if raster.available(e)), None)
         if engine is None:
-            raise DrawError(raster.NOT_FOUND, raster.NO_RENDERER)
+            raise DrawError(raster.NOT_FOUND, NO_RENDERER)
         run = raster.by_dot if engine == "dot" else raster.by_pygraphviz
         try:
             return run(self.dot, format, self.settings.timeout)

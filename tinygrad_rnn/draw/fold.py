@@ -12,7 +12,6 @@ import fnmatch
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from typing import Any
 
 from .blocks import convex
@@ -37,7 +36,7 @@ def fold(graph: Graph, groups: dict[int, Hashable]) -> Graph:
     wanted = {(i,): group for i, group in groups.items() if group is not None}
     sound = convex({(n.id,): wanted.get((n.id,)) for n in graph.nodes}, edges)
     home: dict[int, Hashable] = {
-        n.id: groups[n.id] if groups.get(n.id) in sound else ("node", n.id) for n in graph.nodes
+        n.id: groups[n.id] if groups.get(n.id) in sound else n.id for n in graph.nodes
     }
     folded = _merge(graph, home)
     left = set(wanted.values()) - sound
@@ -67,6 +66,18 @@ def _order(
     graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
 ) -> list[Hashable]:
     """Return the groups in topological order, oldest first."""
+    order = sorted(members, key=lambda group: members[group][-1])
+    place = {group: i for i, group in enumerate(order)}
+    rank = {i: place[group] for i, group in home.items()}
+    if all(rank[parent.id] <= rank[child.id] for parent, _, child in graph.edges()):
+        return order
+    return _sorted(graph, home, members)
+
+
+def _sorted(
+    graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
+) -> list[Hashable]:
+    """Return the same where a group's last node is younger than what is made from the group."""
     users: dict[Hashable, set[Hashable]] = defaultdict(set)
     for parent, _, child in graph.edges():
         if home[parent.id] != home[child.id]:
@@ -96,7 +107,7 @@ def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) ->
         parents = [None if p is None else place[p] for p in last.parents]
         for slot in range(len(parents)):
             _carry(graph, made, f"{last.id}:{slot}", f"{number}:{slot}")
-        return replace(last, id=number, parents=tuple(parents), labels=dict(last.labels))
+        return last.moved(number, tuple(parents))
     sources, norms = _outer(graph, ids, place, number)
     for slot, norm in enumerate(norms):
         if norm is not None:
@@ -261,7 +272,7 @@ def fold_sums(graph: Graph) -> Graph:
     groups = {i: group for i, group in groups.items() if count[group] > 1}
     if not groups:
         return graph
-    folded = fold(graph, groups)
+    folded = _merge(graph, {n.id: groups.get(n.id, n.id) for n in graph.nodes})
     for node in folded.nodes:
         if (node.op or "").endswith(" ops"):
             node.op = "sum"

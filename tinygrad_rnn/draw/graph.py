@@ -42,7 +42,14 @@ class GraphNode:
     def step(self) -> int | None:
         """Return the time step this node belongs to, None when it belongs to all or none."""
         step = self.labels.get("step")
-        return step if isinstance(step, int) and not isinstance(step, bool) else None
+        return step if type(step) is int else None
+
+    def moved(self, number: int, parents: tuple[int | None, ...]) -> GraphNode:
+        """Return the same node at another place of another graph, with labels of its own."""
+        return GraphNode(
+            number, self.op, parents, self.shape, self.dtype, self.name, self.role,
+            dict(self.labels), self.path, self.value, self.grad,
+        )  # fmt: skip
 
     @property
     def grad_norm(self) -> float | None:

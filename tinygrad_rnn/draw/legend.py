@@ -68,7 +68,7 @@ def _sample(x: float, y: float, norm: float | None) -> Wire:
 
 def _say(scene: Scene, x: float, y: float, text: str) -> float:
     scene.words.append(Words(x, y + 3.5, text, 9.0, faint=True))
-    return x + width(text, 9.0) + 8.0
+    return x + width(text, 9.0) + 14.0
 
 
 def _roles(scene: Scene, x: float, y: float) -> float:

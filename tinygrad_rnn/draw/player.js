@@ -79,10 +79,11 @@ const app = {
 	},
 	pan(stage, x, now = still.matches) {
 		stage.goal = stage.inside(x);
-		if (now) stage.x = stage.goal;
+		if (now || Math.abs(stage.goal - stage.x) > 2 * stage.wide) stage.x = stage.goal;
 		frame();
 	},
 	layout(fit) {
+		for (const line of lines) Object.assign(line, { tones: {}, wide: line.canvas.clientWidth });
 		for (const s of stages) {
 			const middle = (s.x + s.wide / 2) / (s.width || 1);
 			s.relayout();
@@ -94,6 +95,7 @@ const app = {
 	},
 
 	refresh(follow) {
+		if ($("scale").value) this.rescale();
 		const back = this.p > F, m = this.model, { q, active } = this.moment(m), id = this.sel ?? active;
 		const phase = ($("phase").textContent = back ? `backward ${this.p - F}/${B}` : `forward ${this.p}/${F}`);
 		$("slider").value = this.p;
@@ -101,10 +103,10 @@ const app = {
 		document.body.dataset.phase = back ? "backward" : "forward";
 		$("play").textContent = this.playing ? "❚❚" : "▶";
 		for (const button of $("levels").children) button.setAttribute("aria-pressed", button.textContent === this.level);
-		if ($("scale").value) this.rescale();
 		for (const s of stages) {
 			const at = this.moment(s.model).active;
 			if (follow && at !== null) s.reveal(at);
+			s.look(); // columns that come into sight first: those that leave need no new colours
 			s.update();
 		}
 		$("panel").innerHTML = this.question ? quiz(this.question) : this.overview || id === null ? overview(m) : explain(m, id);
@@ -126,19 +128,19 @@ const lines = [...$("strips").children].map((line) => {
 	return { s, canvas, view, ids: s.model.rows[j].ids, ratio: line.lastElementChild };
 });
 function strips(repaint) {
-	const css = getComputedStyle(document.body), tones = {};
-	for (const { s, canvas, view, ids, ratio } of lines) {
+	for (const { s, canvas, view, ids, ratio, tones, wide } of lines) {
 		const share = (x) => `${100 * clip(x / s.width, 0, 1)}%`;
 		view.style.left = share(s.x);
 		view.style.right = share(s.width - s.x - s.wide);
 		if (!repaint) continue;
-		const width = (canvas.width = canvas.clientWidth), pen = canvas.getContext("2d"), { q } = app.moment(s.model);
-		const at = (i) => Math.round((i * width) / ids.length), grads = ids.map((id) => s.model.grad(id, q)), [a, b] = [grads[0], grads.at(-1)];
+		const pen = canvas.getContext("2d"), { q } = app.moment(s.model);
+		canvas.width = wide; // which clears it
+		const at = (i) => Math.round((i * wide) / ids.length), grads = ids.map((id) => s.model.grad(id, q)), [a, b] = [grads[0], grads.at(-1)];
 		grads.forEach((g, i) => {
 			if (g === null) return;
 			const tone = `--s${app.shade(g)}`.slice(0, 4);
-			pen.fillStyle = tones[tone] ??= css.getPropertyValue(tone);
-			pen.fillRect(at(i), 0, Math.max(1, at(i + 1) - at(i) - (width > 6 * ids.length)), canvas.height);
+			pen.fillStyle = tones[tone] ??= getComputedStyle(document.body).getPropertyValue(tone);
+			pen.fillRect(at(i), 0, Math.max(1, at(i + 1) - at(i) - (wide > 6 * ids.length)), 99);
 		});
 		ratio.textContent = a === null || !b ? "" : `first/last ${fmt(+(a / b).toPrecision(2))}`;
 	}
@@ -166,11 +168,11 @@ function search(next) {
 	const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
 	for (const m of models) {
 		m.texts ??= m.ids.map((id) => plain(`${m.names[id] || ""} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
-		const ids = words.length ? m.ids.filter((id) => words.every((w) => m.texts[id].includes(w))) : [];
+		const ids = m.ids.filter((id) => words[0] && words.every((w) => m.texts[id].includes(w)));
 		app.found.set(m, new Set(ids));
 		all.push(...ids.map((id) => [m, id]));
 	}
-	$("found").textContent = words.length ? `${all.length} hit${all.length === 1 ? "" : "s"}` : "";
+	$("found").textContent = words[0] ? `${all.length} hit${all.length === 1 ? "" : "s"}` : "";
 	app.hit = next ? (app.hit + 1) % all.length : -1;
 	if (next && all.length) app.show(...all[app.hit]);
 	for (const s of stages) s.update();
@@ -179,7 +181,7 @@ function search(next) {
 // The moment in the address, so that a link leads to it.
 function save() {
 	const [{ x, zoom }] = stages, n = app.sel === null ? "" : `${models.indexOf(app.model)},${app.sel}`;
-	const state = { p: app.p, l: app.level, n, f: [...app.folds].join(" "), k: $("cut").value, x: x.toFixed(), z: zoom.toFixed(2), q: $("search").value, o: +app.overview };
+	const { p, level: l, folds } = app, state = { p, l, n, f: [...folds].join(" "), k: $("cut").value, x: x.toFixed(), z: zoom.toFixed(2), q: $("search").value, o: +app.overview };
 	try { history.replaceState(null, "", `#${new URLSearchParams(state)}`); } catch { } // a frame without address
 }
 function load() {
@@ -232,7 +234,7 @@ $("scale").onchange = () => { app.rescale(); app.refresh(); };
 $("table").ontoggle = () => app.refresh();
 $("theme").onclick = () => {
 	document.documentElement.dataset.theme = getComputedStyle(document.body).colorScheme === "dark" ? "light" : "dark";
-	strips(true);
+	app.layout();
 };
 addEventListener("hashchange", load);
 load();

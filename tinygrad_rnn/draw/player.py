@@ -24,7 +24,9 @@ __all__ = ["Model", "PlayerError", "model", "player"]
 
 CUTTABLE = 6_000  # more nodes: running backward five more times would take too long
 SCRIPTS = ("player_model.js", "player_stage.js", "player_panel.js", "player.js")
-COMMENT = re.compile(r"^\s*//.*\n| // .*$|^\s*/\*\*.*\*/\n", re.MULTILINE)  # stay in the sources
+ASIDE = re.compile(  # comments and indentation stay in the sources
+    r"^\s*//.*\n| // .*$|^\s*/\*\*.*\*/\n|^\s+", re.MULTILINE
+)
 ALL_LEVELS = ("arch", "cell", "gate", "op")
 MARKER = (  # ends of wires, one per shade
     '<marker id="m{0}" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6.5" markerHeight="6.5" '
@@ -76,10 +78,10 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
     parts = {
         "title": html.escape(clean(name, 80)),
         "css": _text("player.css"),
-        "js": "\n".join(COMMENT.sub("", _text(script)) for script in SCRIPTS),
+        "js": "\n".join(ASIDE.sub("", _text(script)) for script in SCRIPTS),
         "markers": "".join(MARKER.format(c, CROSS if c == "n" else ARROW) for c in "f012345zwn"),
         "levels": "".join(_buttons({name for each in data for name in each["levels"]})),
-        "stages": '<div class="stage"></div>' * len(data),
+        "stages": '<div class="stage"><svg role="img"></svg></div>' * len(data),
         "strips": "".join(_strips(data)),
         "cuts": "".join(f'<option value="{c.k}">every {c.k}</option>' for c in listed[0].cuts),
         "hidden": "" if listed[0].cuts else "hidden",

@@ -13,10 +13,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from . import wording
 from .fold import to_cells
 from .graph import Graph, GraphNode
 from .labels import clean, glyph
+from .measures import digits
 from .player_excerpt import Excerpt, excerpt
 from .player_levels import levels
 from .truncation import Cut
@@ -108,7 +111,7 @@ def model_data(model: Model) -> dict[str, Any]:
     keys = ("norm",) if len(nodes) > MANY else ("norm", "min", "max", "mean")
     data["v"] = _columns([node.value for node in nodes], keys)
     data["g"] = _columns([node.grad for node in nodes], keys)
-    data["e"] = [_edges(graph.edge_grads, node) for node in nodes]
+    data["e"] = _edges(graph.edge_grads, nodes)
     data["order"] = graph.order
     data["last"] = max(graph.steps(), default=0)
     data["rows"] = state_rows(graph)
@@ -144,45 +147,56 @@ def _all_words(graph: Graph, short_form: Excerpt) -> list[tuple[str, ...]]:
 
 
 def _reads_like(a: GraphNode, b: GraphNode, graph: Graph, made: Sequence[tuple[str, ...]]) -> bool:
-    """True if all that two nodes refer to is equally far away, and itself reads alike."""
-    for p, q in zip(a.parents, b.parents, strict=True):
-        if p is None or q is None:
-            return False
-        fixed = graph.nodes[p].role in ("param", "const")
-        if made[p] != made[q] or (p != q if fixed else p - a.id != q - b.id):
-            return False
-    return True
+    """True if the inputs of two nodes read alike; what a constant is, only its own node tells."""
+    if None in a.parents or None in b.parents:
+        return False
+    pairs = zip(a.parents, b.parents, strict=True)
+    nodes = graph.nodes
+    return all(made[p] == made[q] and bool(nodes[p].name) == bool(nodes[q].name) for p, q in pairs)  # type: ignore[index]
 
 
-def short(value: float | None, form: str = "%.5g") -> float | str | None:
-    """Return a number with few digits; what JSON cannot hold becomes a word."""
-    if value is None or isinstance(value, str):
+def short(values: Sequence[Any], kept: int = 5) -> list[Any]:
+    """Return numbers with few digits; what JSON cannot hold becomes a word, None stays None."""
+    known = [v if isinstance(v, float | int) and math.isfinite(v) else math.nan for v in values]
+    rounded = digits(np.array(known, float), kept).tolist()
+    return [
+        _odd(v) if r != r else int(r) if r.is_integer() and abs(r) < 1e5 else r
+        for v, r in zip(values, rounded, strict=True)
+    ]
+
+
+def _odd(value: Any) -> Any:
+    if not isinstance(value, float):
         return value
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
-    rounded = float(form % value)
-    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e5 else rounded
+    return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+
+
+def _short_each(lists: Sequence[Sequence[Any]], kept: int = 5) -> list[list[Any]]:
+    made = iter(short([value for one in lists for value in one], kept))
+    return [[next(made) for _ in one] for one in lists]
 
 
 def _columns(stats: Sequence[Mapping[str, Any] | None], keys: Sequence[str]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for key in keys:
-        form = "%.5g" if key == "norm" else "%.3g"
-        columns[key] = [short(each.get(key), form) if each else None for each in stats]
+    columns: dict[str, Any] = {
+        key: short([each.get(key) if each else None for each in stats], 5 if key == "norm" else 3)
+        for key in keys
+    }
     return columns | {"sample": []}
 
 
-def _edges(norms: Mapping[str, float], node: GraphNode) -> list[Any]:
-    return [short(norms.get(f"{node.id}:{slot}")) for slot in range(len(node.parents))]
+def _edges(norms: Mapping[str, float], nodes: Sequence[GraphNode]) -> list[list[Any]]:
+    return _short_each(
+        [[norms.get(f"{node.id}:{slot}") for slot in range(len(node.parents))] for node in nodes]
+    )
 
 
 def _cut(cut: Cut, graph: Graph) -> dict[str, Any]:
     return {
         "k": cut.k,
         "edges": cut.detached,
-        "g": [short(cut.nodes.get(node.id), "%.4g") for node in graph.nodes],
-        "e": [_edges(cut.edges, node) for node in graph.nodes],
-        "cos": {str(key): short(value, "%.4g") for key, value in cut.cosines.items()},
+        "g": short([cut.nodes.get(node.id) for node in graph.nodes], 4),
+        "e": _edges(cut.edges, graph.nodes),
+        "cos": dict(zip(map(str, cut.cosines), short(list(cut.cosines.values()), 4), strict=True)),
     }
 
 
@@ -191,16 +205,16 @@ def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> bool:
     if room < 20 * len(graph):
         return False
     both = [[_sample(node.value) for node in graph.nodes], [_sample(n.grad) for n in graph.nodes]]
-    sizes = [len(sample) for part in both for sample in part]
+    sizes = np.array([len(sample) for part in both for sample in part])
     most = next((n for n in SAMPLES if _bytes(sizes, n) < room - 6 * len(graph)), 0)
     for key, part in zip(("v", "g"), both, strict=True):
-        cut = [[short(value, "%.4g") for value in sample[:most]] for sample in part] if most else []
+        cut = _short_each([sample[:most] for sample in part], 4) if most else []
         data[key]["sample"] = [sample or 0 for sample in cut]
     return most > 0
 
 
-def _bytes(sizes: list[int], most: int) -> int:
-    return 9 * sum(min(most, size) for size in sizes)
+def _bytes(sizes: np.ndarray, most: int) -> int:
+    return 9 * int(np.minimum(sizes, most).sum())
 
 
 def _sample(stats: Mapping[str, Any] | None) -> list[float]:

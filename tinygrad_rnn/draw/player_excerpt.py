@@ -8,7 +8,7 @@ column of the long graph it knows the kept column that looks the same, node by n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from .columns import Plan, masked, plan
@@ -26,6 +26,7 @@ class Excerpt:
     graph: Graph
     ids: list[int]
     like: list[int]  # column of base → the kept column of base that looks like it
+    _twins: dict[int, dict[int, int]] = field(default_factory=dict)
 
     def models(self) -> dict[int, int]:
         """Return node → the node at its place in the column that looks the same."""
@@ -38,6 +39,11 @@ class Excerpt:
 
     def twins(self, column: int) -> dict[int, int]:
         """Return, for the nodes that the twin of a column shows, what this column has instead."""
+        if column not in self._twins:
+            self._twins[column] = self._matched(column)
+        return self._twins[column]
+
+    def _matched(self, column: int) -> dict[int, int]:
         columns, nodes = self.drawn.columns, self.base.nodes
         own, other = columns[self.like[column]].ids, columns[column].ids
         twin = dict(zip(own, other, strict=True))
@@ -86,7 +92,9 @@ def _cut(made: Excerpt, kept: Sequence[int], dropped: Sequence[int]) -> Excerpt:
 
 
 def _renumbered(node: GraphNode, number: int, parents: Sequence[int | None]) -> GraphNode:
-    return replace(node, id=number, parents=tuple(parents), value=None, grad=None)
+    made = node.moved(number, tuple(parents))
+    made.value = made.grad = None
+    return made
 
 
 def _signatures(drawn: Plan) -> list[tuple[Any, ...]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from .fold import LEVELS
@@ -42,7 +41,7 @@ def _without_parameters(graph: Graph) -> Graph:
     kept = [node for node in graph.nodes if node.role != "param"]
     number = {node.id: i for i, node in enumerate(kept)}
     nodes = [
-        replace(node, id=number[node.id], parents=tuple(map(number.get, node.parents)))  # type: ignore[arg-type]
+        node.moved(number[node.id], tuple(map(number.get, node.parents)))  # type: ignore[arg-type]
         for node in kept
     ]
     members = graph.members or [[node.id] for node in graph.nodes]

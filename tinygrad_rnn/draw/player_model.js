@@ -62,9 +62,9 @@ class Model {
 		const text = this.words(id, 0, (n) => this.names[n] || `#${n}`);
 		return text && text.length < 20 ? text : `${this.symbol(id)} #${id}`;
 	}
-	/** Text 0 is the formula of a node, text k + 1 what its rule sends to parent k. */
+	/** Text 0 is the formula of a node, text k + 1 what its rule sends to parent k; {1.0} is the first input of its second. */
 	words(id, i, name = (n) => this.title(n)) {
-		return (this.wording[this.words_of[id]][i] ?? "").replace(/\{(=?)(-?\d+)\}/g, (_, fixed, n) => name(fixed ? +n : id + +n));
+		return (this.wording[this.words_of[id]][i] ?? "").replace(/\{([\d.]*)\}/g, (way) => name((way.match(/\d+/g) ?? []).reduce((at, k) => this.parents[at][k], id)));
 	}
 
 	/** Rows [upstream, slope, product] of the first components; [] if the rule is not element-wise. */

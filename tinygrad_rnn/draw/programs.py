@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .capture import statistics
 from .errors import DrawError
 from .graph import Graph, GraphNode
+from .measures import statistics
 
 ROLES = {"x": "input", "state": "state", "param": "param", "const": "const"}
 NAMES = {"x": "x", "state": "state", "param": "W", "dy": "∂L/∂y", "dstate": "∂L/∂state"}

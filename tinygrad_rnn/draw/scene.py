@@ -33,6 +33,12 @@ class Box:
     fill: str | None = None
     lift: float = 0.0  # how much higher than the middle the text stands
 
+    @property
+    def corner(self) -> tuple[float, float, float]:
+        """Return where a mark stands, and its size: beside a chip, which has no room inside."""
+        right, top = self.x + self.w / 2, self.y - self.h / 2
+        return (right + 4.0, top + 3.0, 9.0) if self.shape == "dashed" else (right, top + 4.0, 13.0)
+
 
 @dataclass(slots=True)
 class Wire:

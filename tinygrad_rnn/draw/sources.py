@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,8 +35,13 @@ def of_cell(name: str, sizes: Sizes) -> Found:
     """Return the graph of one of the book's cells, unrolled over random data."""
     if name not in book.CELLS:
         raise DrawError(f"unknown cell '{name}'{near(name, book.CELLS)}")
-    title = f"{name} · {sizes.steps} steps"
-    return graph_of_run(run(lambda: book.model(name, sizes)[0]), title)
+    title = _title(name, sizes)
+    whole = partial(book.model, name, sizes)  # it names its nodes: no variables need be watched
+    return graph_of_run(run(whole), title)
+
+
+def _title(name: str, sizes: Sizes) -> str:
+    return f"{name} · {sizes.steps} step" + "s" * (sizes.steps != 1)
 
 
 def of_source(source: str, sizes: Sizes) -> Found:
@@ -185,4 +191,4 @@ def layer_graph(thing: Any, name: str, sizes: Sizes | None = None) -> Found:
         return (output * output).sum()
 
     names = named({"layer": layer})
-    return graph_of_run(run(forward), f"{name} · {sizes.steps} steps", names)
+    return graph_of_run(run(forward), _title(name, sizes), names)

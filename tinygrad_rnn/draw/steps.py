@@ -7,7 +7,7 @@ user. Nodes that only serve one step join it, so x[t] stands below the step that
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from .graph import Graph
 
@@ -21,6 +21,7 @@ def assign_steps(graph: Graph) -> Graph:
         infer_steps(graph)
     else:
         _number_from_one(graph)
+    _free_shared(graph)
     _join_users(graph)
     _join_makers(graph)
     return graph
@@ -90,6 +91,17 @@ def _number_from_one(graph: Graph) -> None:
     for node in graph.nodes:
         if node.step is not None and node.labels.get("phase") in zero:
             node.labels["step"] = node.step + 1
+
+
+def _free_shared(graph: Graph) -> None:
+    """Take a leaf that several steps use out of the step that happened to make it."""
+    homes: dict[int, set[object]] = defaultdict(set)
+    for parent, _, child in graph.edges():
+        if parent.op is None and parent.step is not None:
+            homes[parent.id].add(_home(graph, child.id))
+    for leaf, users in homes.items():
+        if len(users) > 1:
+            del graph.nodes[leaf].labels["step"]
 
 
 def _join_users(graph: Graph) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
 
 from .palette import BROKEN
 from .scene import Box, Frame, Patch, Point, Scene, Wire, Words
@@ -32,8 +32,8 @@ def svg(scene: Scene) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
         f'height="{high}" role="img" aria-labelledby="title-{key} desc-{key}" font-family="{FONT}" '
         f'font-size="10" fill="{theme.ink}">',
-        f'<title id="title-{key}">{escape(scene.title or "graph")}</title>',
-        f'<desc id="desc-{key}">{escape(scene.description)}</desc>',
+        f'<title id="title-{key}">{escape(scene.title or "graph", False)}</title>',
+        f'<desc id="desc-{key}">{escape(scene.description, False)}</desc>',
         f'<rect width="{wide}" height="{high}" fill="{theme.paper}"/>',
     ]
     body = [_frame(frame, scene) for frame in scene.frames]
@@ -66,7 +66,7 @@ def _text(x: float, y: float, text: str, size: float, anchor: str, fill: str = "
     where = f' text-anchor="{anchor}"' if anchor != "start" else ""
     return (
         f'<text x="{num(x)}" y="{num(y)}"{where} font-size="{num(size)}"{colour}>'
-        f"{escape(text)}</text>"
+        f"{escape(text, False)}</text>"
     )
 
 
@@ -75,7 +75,8 @@ def _patch(patch: Patch) -> str:
         f'<rect x="{num(patch.x)}" y="{num(patch.y)}" width="{patch.w:.2f}" '
         f'height="{patch.h:.2f}" fill="{patch.fill}"'
     )
-    return f"{rect}><title>{escape(patch.title)}</title></rect>" if patch.title else rect + "/>"
+    title = f"<title>{escape(patch.title, False)}</title>" if patch.title else ""
+    return f"{rect}>{title}</rect>" if title else rect + "/>"
 
 
 def _wire(wire: Wire, scene: Scene) -> str:
@@ -94,7 +95,7 @@ def _wire(wire: Wire, scene: Scene) -> str:
         x, y = wire.points[len(wire.points) // 2]
         line += _text(x, y + 3, "✖", 10, "middle", BROKEN)
     attributes = f' data-edge="{wire.edge[0]}:{wire.edge[1]}"' if wire.edge else ""
-    title = f"<title>{escape(wire.title)}</title>" if wire.title else ""
+    title = f"<title>{escape(wire.title, False)}</title>" if wire.title else ""
     return f'<g class="edge"{attributes}>{title}{line}</g>'
 
 
@@ -136,9 +137,10 @@ def _box(box: Box, scene: Scene) -> str:
         )
     text = "".join(_lines(box))
     if box.mark:
-        text += _text(box.x + box.w / 2, box.y - box.h / 2 + 4, box.mark, 13, "middle", BROKEN)
-    node = f" data-node={quoteattr(str(box.node))}" if box.node is not None else ""
-    title = f"<title>{escape(box.title)}</title>" if box.title else ""
+        x, y, size = box.corner
+        text += _text(x, y, box.mark, size, "middle", BROKEN)
+    node = f' data-node="{box.node}"' if box.node is not None else ""
+    title = f"<title>{escape(box.title, False)}</title>" if box.title else ""
     return f'<g class="node {box.role}"{node}>{title}{shape}{text}</g>'
 
 

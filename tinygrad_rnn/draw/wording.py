@@ -1,8 +1,8 @@
 """How an operation reads: its formula, and what its gradient rule sends to each input.
 
-ĝ is the gradient that arrived at the result. A text names nodes by reference, `{-3}` for "the
-node made three before this one" and `{=7}` for node 7, so that the same operation of every time
-step has the same text, and a picture of a thousand steps holds it once.
+ĝ is the gradient that arrived at the result. A text names nodes by the way to them: `{}` is the
+node itself, `{1}` its second input, `{1.0}` the first input of that. So the same operation of
+every time step has the same text, and a picture of a thousand steps holds it once.
 """
 
 from __future__ import annotations
@@ -75,36 +75,36 @@ def rule(op: str | None, slot: int, result: str, inputs: list[str]) -> str:
 
 def formula(graph: Graph, node: GraphNode, deep: int = DEEP) -> str:
     """Return the formula of a node, written out through unnamed operations; "" for a leaf."""
-    return _read(graph, node, node, deep)[0] if node.op else ""
+    return _read(graph, node, "", deep)[0] if node.op else ""
 
 
 def rules(graph: Graph, node: GraphNode) -> list[str]:
     """Return the rule of each input of a node."""
-    inputs = [_operand(graph, node, node, slot) for slot in range(len(node.parents))]
-    return [rule(node.op, slot, "{0}", inputs) for slot in range(len(inputs))]
+    inputs = [_operand(graph, node, "", slot) for slot in range(len(node.parents))]
+    return [rule(node.op, slot, "{}", inputs) for slot in range(len(inputs))]
 
 
-def _read(graph: Graph, at: GraphNode, node: GraphNode, deep: int) -> tuple[str, int]:
+def _read(graph: Graph, node: GraphNode, path: str, deep: int) -> tuple[str, int]:
     """Return a text and how tightly it binds; `deep` bounds how far it is written out."""
     bind, text, _ = words(node.op)
     parts = []
     for slot, parent in enumerate(node.parents[: SHOWN + 1]):
-        inner, tight = _operand(graph, at, node, slot), 9
+        inner, tight = _operand(graph, node, path, slot), 9
         below = graph.nodes[parent] if parent is not None else None
         if below is not None and below.op and not below.name and deep:
-            inner, tight = _read(graph, at, below, deep - 1)
+            inner, tight = _read(graph, below, _step(path, slot), deep - 1)
         strict = slot > 0 and node.op in ("sub", "div")
         parts.append(f"({inner})" if bind < 9 and tight < bind + strict else inner)
-    return _filled(text, _reference(at, node), parts), bind
+    return _filled(text, f"{{{path}}}", parts), bind
 
 
-def _operand(graph: Graph, at: GraphNode, node: GraphNode, slot: int) -> str:
-    parent = node.parents[slot]
-    return constant(graph, node, slot) if parent is None else _reference(at, graph.nodes[parent])
+def _operand(graph: Graph, node: GraphNode, path: str, slot: int) -> str:
+    known = node.parents[slot] is not None
+    return f"{{{_step(path, slot)}}}" if known else constant(graph, node, slot)
 
 
-def _reference(at: GraphNode, node: GraphNode) -> str:
-    return f"{{={node.id}}}" if node.role in ("param", "const") else f"{{{node.id - at.id}}}"
+def _step(path: str, slot: int) -> str:
+    return f"{path}.{slot}" if path else str(slot)
 
 
 def _filled(text: str, result: str, inputs: list[str]) -> str:
