@@ -103,6 +103,26 @@ def test_threads_change_no_number() -> None:
 
 
 @needs_cc
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("K", "M", "N"), [(1, 1, 1), (7, 5, 3), (300, 13, 33), (513, 260, 64)])
+@pytest.mark.parametrize("threads", [2, 3])
+def test_sums_over_rows_by_our_own_threads(
+    K: int, M: int, N: int, dtype: type, threads: int
+) -> None:
+    """Aᵀ B and column sums, of columns of wider arrays too."""
+    fast = compile(layer_of("rnn", 3, 4, dtype), "c", threads=threads)
+    fast(tensor(np.zeros((1, 4, 3), dtype)))
+    (kernel,) = fast.scan.kernels.values()
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((K, n + 2)).astype(dtype)[:, 1:-1] for n in (M, N))
+    tolerance = 1e-4 if dtype == np.float32 else 1e-12
+    assert kernel.loops.threads == threads
+    assert np.allclose(kernel.loops.contraction(a.T, b), a.T @ b, rtol=0, atol=tolerance * K)
+    assert np.allclose(kernel.loops.sums(a), a.sum(0), rtol=0, atol=tolerance * K)
+    assert np.allclose(kernel.loops.contraction(a.T[::-1], b), a.T[::-1] @ b, atol=tolerance * K)
+
+
+@needs_cc
 def test_the_vector_functions_are_exact_to_three_units(cache: Path) -> None:
     """e^x, σ and tanh against NumPy in higher precision, at the edges and through NaN too."""
     text = (Path(native.__file__).with_name("kernels.h")).read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from . import native
 from .memory import Workspace
 from .program import Instr
-from .rows import PRODUCTS, is_product, light, prepare, view
+from .rows import PRODUCTS, is_product, light, prepare, sums_rows, view
 from .schedule import LOOPS, Program
 from .text import RowText
 
@@ -44,11 +45,49 @@ class Loops(RowText):
         self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
+        ends: list = [pointer, size]
+        self.library.contract.argtypes = [size] * 4 + ends * 3 + [pointer]
+        self.library.sums.argtypes = [size] * 3 + ends + [pointer]
         self.functions = {name: getattr(self.library, name) for name in made}
         for function in self.functions.values():
             function.argtypes = [size, size, size, size, pointer]
         wanted = threads or min(processors(), self.memory.rows // 4)
         self.threads = max(1, min(wanted, self.memory.rows))
+
+    def call(self, i: Instr) -> Callable | None:
+        """What sums over the rows of all steps, by our own threads if there are several: BLAS's go
+        on spinning for a while and take the processors from the loops that come next."""
+        real = all(a.dtype == self.memory.real and len(a.shape) == 2 for a in i.args)
+        if self.threads > 1 and real and i.op == "matmul" and i.args[0].op == "transpose":
+            return self.contraction
+        return self.sums if self.threads > 1 and real and sums_rows(i) else None
+
+    def sums(self, a: np.ndarray) -> np.ndarray:
+        """Σ over rows, each thread some columns."""
+        if a.strides[1] != a.itemsize:
+            return a.sum(0)
+        out, ends = np.empty(a.shape[1], a.dtype), (address(a), a.strides[0] // a.itemsize)
+        parts = self.cut(a.shape[1])
+        together(self.library.sums, [(len(a), *part, *ends, address(out)) for part in parts])
+        return out
+
+    def cut(self, size: int) -> list[tuple[int, int]]:
+        """(first, last) for each thread."""
+        ends = [size * k // self.threads for k in range(self.threads + 1)]
+        return list(zip(ends, ends[1:]))
+
+    def contraction(self, left: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """leftᵀᵀ @ b, each thread some rows of it."""
+        a, size = left.T, b.itemsize
+        if a.strides[1] != size or b.strides[1] != size:
+            return left @ b
+        (K, M), N = a.shape, b.shape[1]
+        out = np.empty((M, N), b.dtype)
+        ends = [v for x in (a, b, out) for v in (address(x), x.strides[0] // size)]
+        work = [np.empty(self.library.room(N), b.dtype) for _ in range(self.threads)]
+        parts = [(N, K, *part, *ends, address(w)) for part, w in zip(self.cut(M), work)]
+        together(self.library.contract, parts)
+        return out
 
     def function(self, name: str) -> str:
         """A loop's function goes through time; another phase's through blocks of T·B rows."""
@@ -110,10 +149,9 @@ class PointedWorkspace(Workspace):
                 self.table[slot] = address(self.array(kind, of))
             if (kind, of) == ("state", self.home):
                 self.home_slot = slot
-        B, n, T = loops.memory.rows, loops.threads, steps
-        cuts = {name: [(B if name in LOOPS else T * B) * k // n for k in range(n + 1)]
-                for name in loops.functions}  # fmt: skip
-        self.parts = {name: list(zip(c, c[1:])) for name, c in cuts.items()}
+        rows = loops.memory.rows
+        self.parts = {name: loops.cut(rows if name in LOOPS else steps * rows)
+                      for name in loops.functions}  # fmt: skip
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -161,11 +199,15 @@ class PointedWorkspace(Workspace):
         function, steps, rows = self.loops.functions.get(name), self.steps, self.memory.rows
         if function is None:
             return
-        calls = [(steps, rows, *part, self.table) for part in self.parts[name]]
-        others = [pool().submit(partial(function, *call)) for call in calls[1:]]
-        function(*calls[0])
-        for other in others:
-            other.result()
+        together(function, [(steps, rows, *part, self.table) for part in self.parts[name]])
+
+
+def together(function: Callable, calls: list[tuple]) -> None:
+    """Makes all the calls at once, the first one in this thread."""
+    others = [pool().submit(partial(function, *call)) for call in calls[1:]]
+    function(*calls[0])
+    for other in others:
+        other.result()
 
 
 def processors() -> int:

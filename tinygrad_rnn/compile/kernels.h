@@ -117,7 +117,7 @@ INLINE real tanh_of(real x) { /* (e^2x - 1) / (e^2x + 1), exact also where x is 
 }
 
 /* C[M, N] (+)= A[M, K] @ W, where W was packed in panels of WIDE columns, zeros behind the last. */
-INLINE void tile(int rows, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
+INLINE void tile(int rows, long K, const real *A, long lda, long step, const real *P, real *C, long ldc, int add) {
   vec c[ROWS][TILE];
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < TILE; j++) c[i][j] = add ? *(vec *)(C + i * ldc + j * LANES) : (vec){0};
@@ -125,7 +125,7 @@ INLINE void tile(int rows, long K, const real *A, long lda, const real *P, real 
     vec b[TILE];
     for (int j = 0; j < TILE; j++) b[j] = *(const vec *)(P + k * WIDE + j * LANES);
     for (int i = 0; i < rows; i++)
-      for (int j = 0; j < TILE; j++) c[i][j] += A[i * lda + k] * b[j];
+      for (int j = 0; j < TILE; j++) c[i][j] += A[i * lda + k * step] * b[j];
   }
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < TILE; j++) *(vec *)(C + i * ldc + j * LANES) = c[i][j];
@@ -147,16 +147,16 @@ INLINE void one_row(long K, const real *A, const real *P, real *C, int add) {
 }
 static void panel(long M, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
   long m = 0;
-  for (; m + ROWS <= M; m += ROWS) tile(ROWS, K, A + m * lda, lda, P, C + m * ldc, ldc, add);
+  for (; m + ROWS <= M; m += ROWS) tile(ROWS, K, A + m * lda, lda, 1, P, C + m * ldc, ldc, add);
   A += m * lda, C += m * ldc;
   switch (M - m) {
-    case 5: tile(5, K, A, lda, P, C, ldc, add); break;
-    case 4: tile(4, K, A, lda, P, C, ldc, add); break;
-    case 3: tile(3, K, A, lda, P, C, ldc, add); break;
-    case 2: tile(2, K, A, lda, P, C, ldc, add); break;
+    case 5: tile(5, K, A, lda, 1, P, C, ldc, add); break;
+    case 4: tile(4, K, A, lda, 1, P, C, ldc, add); break;
+    case 3: tile(3, K, A, lda, 1, P, C, ldc, add); break;
+    case 2: tile(2, K, A, lda, 1, P, C, ldc, add); break;
     case 1: /* a batch of one has its own order of adding, whatever the number of threads */
       if (ALONE) one_row(K, A, P, C, add);
-      else tile(1, K, A, lda, P, C, ldc, add);
+      else tile(1, K, A, lda, 1, P, C, ldc, add);
   }
 }
 static void edge(long M, long N, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
@@ -180,7 +180,51 @@ __attribute__((unused)) static void product(long M, long N, long K, const real *
 }
 void pack(long K, long N, const real *W, long down, long right, real *P) {
   for (long n = 0; n < N; n += WIDE)
-    for (long k = 0; k < K; k++)
-      for (long j = 0; j < WIDE; j++) *P++ = n + j < N ? W[k * down + (n + j) * right] : 0;
+    for (long k = 0; k < K; k++, P += WIDE)
+      if (right == 1 && n + WIDE <= N) memcpy(P, W + k * down + n, sizeof(real) * WIDE);
+      else
+        for (long j = 0; j < WIDE; j++) P[j] = n + j < N ? W[k * down + (n + j) * right] : 0;
 }
+/* C = Aᵀ[first:last] @ B over K rows of A and B: what weights' gradients are. Both are packed, DEEP rows at
+   a time and of A HIGH columns, and so may have any distance between their rows. */
+#define DEEP 256
+#define HIGH (ROWS * 20)
+INLINE void block(long N, long deep, long M, const real *a, const real *P, real *C, long ldc, int add) {
+  for (long n = 0; n < N; n += WIDE)
+    for (long m = 0; m < M; m += ROWS) {
+      real part[ROWS * WIDE], *to = C + m * ldc + n;
+      long rows = M - m < ROWS ? M - m : ROWS, size = (N - n < WIDE ? N - n : WIDE) * sizeof(real);
+      if (rows == ROWS && n + WIDE <= N) {
+        tile(ROWS, deep, a + m * deep, 1, ROWS, P + n * deep, to, ldc, add);
+        continue;
+      }
+      for (long i = 0; i < rows; i++) memcpy(part + i * WIDE, to + i * ldc, size);
+      tile(ROWS, deep, a + m * deep, 1, ROWS, P + n * deep, part, WIDE, add);
+      for (long i = 0; i < rows; i++) memcpy(to + i * ldc, part + i * WIDE, size);
+    }
+}
+void contract(long N, long K, long first, long last, const real *A, long lda, const real *B, long ldb, real *C,
+              long ldc, real *work) {
+  for (long k = 0; k < K; k += DEEP) {
+    long deep = K - k < DEEP ? K - k : DEEP;
+    real *P = work + DEEP * HIGH;
+    pack(deep, N, B + k * ldb, ldb, 1, P);
+    for (long high = first; high < last; high += HIGH) {
+      long M = last - high < HIGH ? last - high : HIGH;
+      real *a = work;
+      for (long m = high; m < high + M; m += ROWS)
+        for (long i = k; i < k + deep; i++, a += ROWS)
+          if (m + ROWS <= last) memcpy(a, A + i * lda + m, sizeof(real) * ROWS);
+          else
+            for (long r = 0; r < ROWS; r++) a[r] = m + r < last ? A[i * lda + m + r] : 0;
+      block(N, deep, M, work, P, C + high * ldc, ldc, k > 0);
+    }
+  }
+}
+void sums(long K, long first, long last, const real *A, long lda, real *C) { /* of columns */
+  for (long m = first; m < last; m++) C[m] = 0;
+  for (long k = 0; k < K; k++)
+    EACH(last - first) C[first + j] += A[k * lda + first + j];
+}
+long room(long N) { return DEEP * (HIGH + (N + WIDE - 1) / WIDE * WIDE); } /* for `contract` */
 long panel_width(void) { return WIDE; }

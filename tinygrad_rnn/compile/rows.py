@@ -46,6 +46,12 @@ def is_product(i: Instr) -> bool:
     return i.op in PRODUCTS and all(len(a.shape) == 2 for a in i.args)
 
 
+def sums_rows(i: Instr) -> bool:
+    """The sum over the rows of a matrix: a bias's gradient."""
+    rows = i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2
+    return rows and i.shape == i.args[0].shape[1:]
+
+
 def light(i: Instr) -> bool:
     """Row-wise work that a loop over columns does while the row is in cache."""
     if len(i.shape) != 2 or i.batch != [0] or (i.op in PRODUCTS):

@@ -21,6 +21,7 @@ from ..postponed import Piece
 from ..tensor import PRIMITIVES, Tensor, primitive
 from .emit_numpy import UFUNCS as ELEMENTWISE
 from .program import Instr, is_view
+from .rows import sums_rows
 from .schedule import LOOPS, Program
 
 UFUNCS = {**ELEMENTWISE, "matmul": np.matmul}
@@ -33,7 +34,8 @@ class Kernel:
     def __init__(self, program: Program, loops: Any, history: list, seconds: float):
         self.program, self.loops = program, loops
         self.history, self.seconds = history, seconds
-        self.calls = {name: [(i, on_all_rows(i)) for i in called]
+        own = getattr(loops, "call", lambda i: None)
+        self.calls = {name: [(i, own(i) or on_all_rows(i)) for i in called]
                       for name, called in program.calls.items()}  # fmt: skip
         ends = [*program.step.dxs, *program.step.dparams]
         self.own = [i is None or self._is_made(i) for i in ends]
@@ -171,12 +173,7 @@ class Run:
 
 def on_all_rows(i: Instr) -> Callable | None:
     """The instruction as a function of arrays of T·B rows; None if its options depend on them."""
-    if (
-        i.op == "sum"
-        and i.args[0].batch == [0]
-        and len(i.args[0].shape) == 2
-        and i.shape == i.args[0].shape[1:]
-    ):
+    if sums_rows(i):
         return column_sums
     if i.op in UFUNCS:
         return UFUNCS[i.op]
