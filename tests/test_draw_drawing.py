@@ -301,6 +301,12 @@ def test_what_a_pass_left_alone_is_drawn_as_the_same():
     assert len([b for b in boxes if b.mark == "Δ"]) == 5
 
 
+def test_the_package_graphviz_gets_the_dot():
+    package = pytest.importorskip("graphviz", reason="the extra viz is not installed")
+    source = draw(tg.tensor([1.0], requires_grad=True).tanh().sum()).graphviz()
+    assert isinstance(source, package.Source) and source.source.startswith("digraph")
+
+
 def test_a_layer_is_drawn_over_random_data():
     from tinygrad_rnn import nn
 

@@ -86,6 +86,13 @@ class Drawing:
         """Return DOT with positions, for `neato -n2`: the same picture as the SVG."""
         return dot.dot_scene(self.scene)
 
+    def graphviz(self) -> Any:
+        """Return the DOT as a `graphviz.Source` of the package graphviz (extra `viz`), which brings
+        Graphviz's other engines and formats; rendering it needs the program `dot`."""
+        import graphviz
+
+        return graphviz.Source(self.dot)
+
     @property
     def mermaid(self) -> str:
         """Return a Mermaid flow chart; of cells where all nodes would be too many for it."""
