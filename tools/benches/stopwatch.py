@@ -1,8 +1,8 @@
 """Timing and memory, each in a process of its own whose threads were pinned before it began.
 
 Contestants run in turns, A B C A B C …, so that a busy moment of the machine hits all alike. A turn
-of a quick contestant starts with one run that is not counted: it refills the caches and lets the
-threads of the one before fall asleep.
+starts after a pause, in which the threads of the one before fall asleep, and for a quick contestant
+with one run that is not counted: it refills the caches.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from benches.contestants import SUITES, Read, Step
 from benches.problems import Problem
 
+PAUSE = 0.06  # seconds before a turn: threads of the contestant before spin for up to 30 ms
 QUICK = 0.05  # seconds: below this a turn has one uncounted and two counted runs
 TOLERANCE = 2e-4  # of the largest entry; f32 sums of T·B terms in different orders
 
@@ -107,6 +108,7 @@ def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float) 
         for name, (step, _) in runs.items():
             if turn and spent[name] > budget:
                 continue
+            time.sleep(PAUSE)
             start = time.perf_counter()
             times[name] += one_turn(step, times[name])
             spent[name] += time.perf_counter() - start
