@@ -12,8 +12,8 @@ from test_compile_loops import assert_same, layer_of
 
 from tinygrad_rnn import Tensor, cat, detect_anomaly, grad, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
+from tinygrad_rnn.context import trace
 from tinygrad_rnn.nn import LSTM, Cell, Recurrent
-from tinygrad_rnn.tensor import trace
 
 
 def inputs(*shape: int, dtype: Any = np.float64, seed: int = 0) -> np.ndarray:

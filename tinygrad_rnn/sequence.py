@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .autodiff import grad
+from .context import is_grad_enabled
 from .losses import cross_entropy, linear
 from .ops import clone
-from .tensor import PRIMITIVES, Tensor, is_grad_enabled, primitive
+from .tensor import PRIMITIVES, Tensor, primitive
 
 BLOCK = 1 << 20  # so many logits at a time
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backend import Array, as_array, is_array, library_of
-from .context import MODE, SCOPE, Mode, enable_grad, enclosing, is_grad_enabled, scope, trace  # noqa: F401
+from .context import MODE, SCOPE, Mode, enclosing, scope
 from .dtypes import WEAK_SCALARS, unwidened
 from .errors import explained, line_of_user, watch
 from .outward import Hook, Outward

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..context import scope
 from ..ops import sigmoid, tanh
 from ..reductions import log_softmax
 from ..shapes import cat
-from ..tensor import Tensor, scope, tensor
+from ..tensor import Tensor, tensor
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Flow
-from ..tensor import Node, Tensor, leaf_of, toposort, trace
+from ..context import trace
+from ..tensor import Node, Tensor, leaf_of, toposort
 from .errors import DrawError
 from .graph import Graph, GraphNode
 from .legend import NOT_RUN

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..context import scope
 from ..random import Generator
 from ..reductions import softmax
-from ..tensor import Tensor, scope
+from ..tensor import Tensor
 from .cell import State
 from .gates import activation
 from .layers import Linear

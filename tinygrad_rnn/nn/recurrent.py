@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
+from ..context import scope
 from ..init import generator_from
 from ..losses import dropout
 from ..random import Generator
 from ..shapes import cat, stack
-from ..tensor import Tensor, scope, tensor
+from ..tensor import Tensor, tensor
 from .cell import Cell, State, check_input, check_kind, each
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
 from .gates import Gated, rate

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..context import scope
 from ..ops import where
 from ..shapes import unbind
-from ..tensor import Tensor, scope
+from ..tensor import Tensor
 from .cell import Cell, State, each
 from .record import Run
 
