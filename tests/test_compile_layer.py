@@ -190,8 +190,8 @@ def test_a_cell_of_ones_own() -> None:
     assert fast.scan.notes == []
 
 
-class Odd(Cell):
-    """Cells that use their two states in unusual ways."""
+class TwoWeights(Cell):
+    """Cells of one kind that differ in what their step does."""
 
     def __init__(self, way: str):
         super().__init__(2, 3)
@@ -199,6 +199,10 @@ class Odd(Cell):
         self.W = tensor(rng.standard_normal((2, 3)), requires_grad=True)
         self.U = tensor(rng.standard_normal((3, 3)), requires_grad=True)
         self.way = way
+
+
+class Odd(TwoWeights):
+    """Cells that use their two states in unusual ways."""
 
     def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
         blank = self.blank(batch, 3, like)
@@ -227,19 +231,12 @@ def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
     assert not [note for note in fast.scan.notes if "unrolled" in note]
 
 
-class Centred(Cell):
-    """A cell whose rows depend on each other."""
-
-    def __init__(self, alone: bool = False):
-        super().__init__(2, 3)
-        rng = np.random.default_rng(0)
-        self.W = tensor(rng.standard_normal((2, 3)), requires_grad=True)
-        self.U = tensor(rng.standard_normal((3, 3)), requires_grad=True)
-        self.alone = alone
+class Batched(TwoWeights):
+    """Cells whose rows depend on each other, or on how many there are."""
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         new = (x @ self.W + h @ self.U).tanh()
-        if not self.alone:
+        if self.way == "centred":
             new = new - 0.3 * new.sum(0, keepdim=True)
         elif x.shape[0] > 2:
             new = new * 2
@@ -248,7 +245,7 @@ class Centred(Cell):
 
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
 def test_rows_that_depend_on_each_other_stay_in_numpys_loops(backend: str) -> None:
-    layer = Recurrent(Centred())
+    layer = Recurrent(Batched("centred"))
     fast = compile(layer, backend)
     assert_same(layer, fast, inputs(4, 3, 2))
     assert "for t in range(T)" in fast.source()
@@ -256,7 +253,7 @@ def test_rows_that_depend_on_each_other_stay_in_numpys_loops(backend: str) -> No
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_a_branch_on_the_size_of_the_batch_is_never_wrong(batch: int) -> None:
-    layer = Recurrent(Centred(alone=True))
+    layer = Recurrent(Batched("counted"))
     fast = compile(layer, "numpy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotCompiled)

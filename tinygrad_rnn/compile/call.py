@@ -128,7 +128,7 @@ class Call:
         for i in step.xs[len(xs) : len(step.xs) - len(step.draws)]:  # the same at every step
             mask = self.held.tensors[i.params["held"]]._array
             xs = [*xs, wrap(self.xs.xp.broadcast_to(mask, (steps, *mask.shape)), None)]
-        drawn = drawn_for(step.draws, steps, self.xs.xp) if step.draws else []
+        drawn = drawn_for(step.draws, steps, self.xs.xp)
         run = Run(kernel, Unrolled(self, len(drawn)))
         flat = run_scan(
             *xs, *[wrap(a, None) for a in drawn], *self.states, *self.held.tensors, run=run

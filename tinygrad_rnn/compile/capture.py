@@ -267,5 +267,7 @@ def undone() -> Iterator[Callable[[], None]]:
 
 def drawn_for(draws: list[tuple], steps: int, xp: Any) -> list[Any]:
     """One array (T, …) per draw of a step, drawn in the order in which an unrolled loop draws."""
+    if not draws:
+        return []
     rows = [[getattr(g, name)(*a, **o)._array for g, name, a, o in draws] for _ in range(steps)]
-    return [xp.stack(column) for column in zip(*rows)] if draws else []
+    return [xp.stack(column) for column in zip(*rows)]

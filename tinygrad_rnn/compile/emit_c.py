@@ -58,9 +58,11 @@ class Loops(RowText):
         """What sums over the rows of all steps, by our own threads if there are several: BLAS's go
         on spinning for a while and take the processors from the loops that come next."""
         real = all(a.dtype == self.memory.real and len(a.shape) == 2 for a in i.args)
-        if self.threads > 1 and real and i.op == "matmul" and i.args[0].op == "transpose":
+        if self.threads == 1 or not real:
+            return None
+        if i.op == "matmul" and i.args[0].op == "transpose":
             return self.contraction
-        return self.sums if self.threads > 1 and real and sums_rows(i) else None
+        return self.sums if sums_rows(i) else None
 
     def sums(self, a: np.ndarray) -> np.ndarray:
         """Σ over rows, each thread some columns."""
@@ -97,7 +99,7 @@ class Loops(RowText):
         order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(
             name, f"EACH_BLOCK({BLOCK})"
         )
-        heads = ["  " + line for line in self.heads(body, "p")]
+        heads = ["  " + line for line in self.heads(body)]
         start = f"void {name}(long T, long B, long first, long last, void **p) {{"
         return "\n".join(
             [start, *heads, f"  {order} {{", *("    " + line for line in body), "  }", "}"]

@@ -49,7 +49,7 @@ class Loops(RowText):
 
     def kernel(self, name: str, lines: list[str]) -> str:
         start = f'extern "C" __global__ void {name}(long t, long B, void **p) {{'
-        return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines, "p"), *lines]) + "\n}"
+        return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines), *lines]) + "\n}"
 
     def device_for(self, code: str) -> Any:
         return CupyDevice(code)
@@ -106,20 +106,23 @@ class RecordedWorkspace(Workspace):
         self.launches[name]()
 
     def issue(self, name: str) -> None:
-        B = self.memory.rows
+        B, stages = self.memory.rows, self.loops.stages[name]
         times = range(self.steps) if name in LOOPS else [0]
         for t in reversed(times) if name == "backward" else times:
-            for k in range(len(self.loops.stages[name]) + 1):
+            for k in range(len(stages) + 1):
                 if (name, k) in self.loops.kernels:
-                    kernel, rows = self.loops.device.kernel(f"{name}{k}"), B
-                    rows = B if name in LOOPS else B * self.steps
-                    kernel((rows,), (THREADS,), (t, B, self.table))
-                else:
-                    for i in self.loops.stages[name][k] if k < len(self.loops.stages[name]) else ():
-                        a, w = i.args
-                        whole = None if name not in LOOPS else t
-                        product = self.part(a, whole), self.array("fixed", w)
-                        self.xp.matmul(*product, out=self.part(i, whole))
+                    kernel = self.loops.device.kernel(f"{name}{k}")
+                    kernel(
+                        (B if name in LOOPS else B * self.steps,), (THREADS,), (t, B, self.table)
+                    )
+                elif k < len(stages):
+                    self.products(stages[k], t if name in LOOPS else None)
+
+    def products(self, stage: list[Instr], t: int | None) -> None:
+        """A stage's products at step t, or of all steps."""
+        for i in stage:
+            a, w = i.args
+            self.xp.matmul(self.part(a, t), self.array("fixed", w), out=self.part(i, t))
 
     def part(self, i: Instr, t: int | None) -> Any:
         """The rows of `i` at step t, or of all steps."""

@@ -40,7 +40,7 @@ class Rows(int):
 
 
 class Index:
-    """Stands for an operand in the index of a `getitem` or `put`; `number` counts from the back."""
+    """Stands for operand `number` in the index of a `getitem` or `put`."""
 
     def __init__(self, number: int):
         self.number = number

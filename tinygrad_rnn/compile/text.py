@@ -80,7 +80,7 @@ class RowText:
             lines.append(f"EACH({to.wide}) ({self.pointer(to)})[j] = {value};")
         return lines
 
-    def heads(self, lines: list[str], table: str) -> list[str]:
+    def heads(self, lines: list[str]) -> list[str]:
         """Declarations of the pointers that some text uses."""
         text, found = "\n".join(lines), []
         for k, (key, name) in enumerate(self.buffers.items()):
@@ -91,7 +91,7 @@ class RowText:
                     else getattr(key[1], "dtype", 0)
                 )
                 kind = "unsigned char" if of == np.bool_ else "real"
-                found.append(f"{kind} *{name} = ({kind} *){table}[{k}];")
+                found.append(f"{kind} *{name} = ({kind} *)p[{k}];")
         return found
 
     def source(self) -> str:

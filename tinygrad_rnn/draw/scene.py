@@ -126,11 +126,6 @@ class Scene:
             frame.label_x = None if frame.label_x is None else frame.label_x + dx
         self.width, self.height = self.width + dx, self.height + dy
 
-    @property
-    def elements(self) -> int:
-        """Return about how many SVG elements the picture has."""
-        return 3 * len(self.boxes) + 2 * len(self.wires) + 2 * len(self.frames) + len(self.words)
-
 
 def curve(points: list[Point]) -> list[Point]:
     """Return a smooth wire through way-points: vertical at each, slanted at its two ends."""
