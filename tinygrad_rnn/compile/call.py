@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -45,11 +46,12 @@ class Held:
                 else:
                     self.options.append(id(value))
         self.tensors = list(tensors.values())
-        self.all = [v for thing in self.inside for v in values_in(thing)]
+        self.views = [values_in(thing) for thing in self.inside]  # they show what changes
+        self.all = list(chain.from_iterable(self.views))
 
     def still(self) -> bool:
         """True if the cell holds the very same things now."""
-        now = [v for thing in self.inside for v in values_in(thing)]
+        now = list(chain.from_iterable(self.views))
         return len(now) == len(self.all) and all(map(is_, now, self.all))
 
 
@@ -71,20 +73,18 @@ class Call:
             else wrap(xs.xp.ascontiguousarray(xs.xp.asarray(mask))[..., None], None)
         )
         self.inputs = [xs] if self.mask is None else [xs, self.mask]
-        nodes = [t.node for t in held.tensors]
-        wanted = [n is not None and n.needs and is_grad_enabled() for n in nodes]
-        wanted_x = xs.requires_grad and is_grad_enabled()
-        others = any(s.requires_grad for s in self.states) and is_grad_enabled()
+        wants = [is_grad_enabled() and t.requires_grad for t in [xs, *self.states, *held.tensors]]
         # later steps need the states' gradients even if the first state's is not asked for
-        anything = [wanted_x or others or any(wanted)] * len(self.states)
-        self.wants = [wanted_x, *[False] * (len(self.inputs) - 1), *anything, *wanted]
+        first, anything = 1 + len(self.states), any(wants)
+        wants[1:first] = [anything] * len(self.states)
+        self.wants = [wants[0], *[False] * (len(self.inputs) - 1), *wants[1:]]
 
     def key(self) -> Any:
         """Equal keys can use the same kernel."""
-        arrays = [t._array for t in self.states] + [t._array for t in self.held.tensors]
-        x = self.xs._array
-        shapes = [(a.shape, a.dtype.num) for a in arrays]
-        kind = (id(self.cell), type(x), x.shape[1:], x.dtype.num, self.mask is None)
+        arrays = [t._array for t in (self.xs, *self.states, *self.held.tensors)]
+        shapes = [a.shape for a in arrays]
+        shapes[0] = shapes[0][1:]  # any number of steps
+        kind = (id(self.cell), type(arrays[0]), self.mask is None, *[a.dtype.char for a in arrays])
         return (*kind, *self.held.options, *shapes, *self.wants)
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:

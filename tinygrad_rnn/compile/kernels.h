@@ -56,6 +56,11 @@ typedef REAL real;
 #define LANES ((long)(VECTOR / sizeof(real)))
 #define WIDE (TILE * LANES)
 typedef real vec __attribute__((vector_size(VECTOR), aligned(sizeof(real))));
+#if defined(__SSE__) && defined(__GNUC__)
+#define KEEP(v) __asm__("" : "+x"(v)) /* in a register: else every use may load it again */
+#else
+#define KEEP(v)
+#endif
 #define INLINE static inline __attribute__((always_inline, unused))
 
 /* e^x - 1 = s q + (s - 1) with x = n ln 2 + r, s = 2^n and q = e^r - 1 (Taylor, |r| <= ln2 / 2).
@@ -69,11 +74,9 @@ typedef int32_t bits;
 #define LN2_LOW 0x1.7f7d1cp-20f
 #define EDGE 87
 #define LIMIT 88.72283f
-INLINE real series(real r) {
-  real q = 1.f / 5040;
-  q = q * r + 1.f / 720, q = q * r + 1.f / 120, q = q * r + 1.f / 24;
-  q = q * r + 1.f / 6, q = q * r + 1.f / 2;
-  return r + r * r * q;
+INLINE real series(real r) { /* in pairs: a chain of six would wait for each */
+  real r2 = r * r, a = r * (1.f / 6) + 1.f / 2, b = r * (1.f / 120) + 1.f / 24, c = r * (1.f / 5040) + 1.f / 720;
+  return r + r2 * (a + r2 * (b + r2 * c));
 }
 #else
 typedef int64_t bits;
@@ -102,18 +105,23 @@ INLINE real split_exp(real x, bits bias, real *q) { /* 2^(n + bias - BIAS) */
   s.i = (bits)((n.i + bias) << MANTISSA);
   return s.f;
 }
-INLINE real within(real x, real edge) { return x < -edge ? -edge : x > edge ? edge : x; }
+INLINE real within(real x, real edge) { /* in whole numbers: a choice between reals would become branches */
+  union { real f; bits i; } n = {x}, most = {edge}, sign = {-(real)0};
+  bits size = n.i & ~sign.i;
+  n.i = (size < most.i ? size : most.i) | (n.i & sign.i);
+  return n.f;
+}
 INLINE real exp_of(real x) { /* halved and doubled: 2^128 itself is no number, half of it is */
   real q, s = split_exp(x < -EDGE ? -EDGE : x > LIMIT ? LIMIT : x, BIAS - 1, &q), y = (s * q + s) * 2;
   return x > LIMIT ? INFINITY : x < -EDGE ? 0 : y;
 }
 INLINE real sigmoid_of(real x) {
   real q, s = split_exp(within(-x, EDGE), BIAS, &q);
-  return 1 / (1 + (s * q + s));
+  return x != x ? x : 1 / (1 + (s * q + s));
 }
 INLINE real tanh_of(real x) { /* (e^2x - 1) / (e^2x + 1), exact also where x is small */
   real q, s = split_exp(within(2 * x, 44), BIAS, &q), e = s * q + (s - 1);
-  return e / (e + 2);
+  return x != x ? x : e / (e + 2);
 }
 
 /* C[M, N] (+)= A[M, K] @ W, where W was packed in panels of WIDE columns, zeros behind the last. */
@@ -123,40 +131,46 @@ INLINE void tile(int rows, long K, const real *A, long lda, long step, const rea
     for (int j = 0; j < TILE; j++) c[i][j] = add ? *(vec *)(C + i * ldc + j * LANES) : (vec){0};
   for (long k = 0; k < K; k++) {
     vec b[TILE];
-    for (int j = 0; j < TILE; j++) b[j] = *(const vec *)(P + k * WIDE + j * LANES);
+    for (int j = 0; j < TILE; j++) {
+      b[j] = *(const vec *)(P + k * WIDE + j * LANES);
+      KEEP(b[j]);
+    }
     for (int i = 0; i < rows; i++)
       for (int j = 0; j < TILE; j++) c[i][j] += A[i * lda + k * step] * b[j];
   }
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < TILE; j++) *(vec *)(C + i * ldc + j * LANES) = c[i][j];
 }
-INLINE void one_row(long K, const real *A, const real *P, real *C, int add) {
-  vec c[SUMS][TILE]; /* several sums per column: one alone would wait for itself */
-  for (int s = 0; s < SUMS; s++)
-    for (int j = 0; j < TILE; j++) c[s][j] = (vec){0};
+INLINE void one_row(int panels, long K, const real *A, const real *P, real *C, int add) {
+  vec c[8] = {0}; /* sums: of some columns, or several of each, since one alone would wait for itself */
+  const int vectors = panels * TILE, each = 8 / vectors;
   long k = 0;
-  for (; k + SUMS <= K; k += SUMS)
-    for (int s = 0; s < SUMS; s++)
-      for (int j = 0; j < TILE; j++) c[s][j] += A[k + s] * *(const vec *)(P + (k + s) * WIDE + j * LANES);
+  for (; k + each <= K; k += each)
+    for (int s = 0; s < each; s++)
+      for (int j = 0; j < vectors; j++)
+        c[s * vectors + j] += A[k + s] * *(const vec *)(P + (j / TILE * K + k + s) * WIDE + j % TILE * LANES);
   for (; k < K; k++)
-    for (int j = 0; j < TILE; j++) c[0][j] += A[k] * *(const vec *)(P + k * WIDE + j * LANES);
-  for (int j = 0; j < TILE; j++) {
-    vec sum = (c[0][j] + c[1][j]) + (c[2][j] + c[3][j]);
-    *(vec *)(C + j * LANES) = add ? *(vec *)(C + j * LANES) + sum : sum;
+    for (int j = 0; j < vectors; j++)
+      c[j] += A[k] * *(const vec *)(P + (j / TILE * K + k) * WIDE + j % TILE * LANES);
+  for (int j = 0; j < vectors; j++) {
+    for (int s = 1; s < each; s++) c[j] += c[s * vectors + j];
+    vec *to = (vec *)(C + j * LANES);
+    *to = add ? *to + c[j] : c[j];
   }
 }
 static void panel(long M, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
-  long m = 0;
-  for (; m + ROWS <= M; m += ROWS) tile(ROWS, K, A + m * lda, lda, 1, P, C + m * ldc, ldc, add);
-  A += m * lda, C += m * ldc;
-  switch (M - m) {
-    case 5: tile(5, K, A, lda, 1, P, C, ldc, add); break;
-    case 4: tile(4, K, A, lda, 1, P, C, ldc, add); break;
-    case 3: tile(3, K, A, lda, 1, P, C, ldc, add); break;
-    case 2: tile(2, K, A, lda, 1, P, C, ldc, add); break;
-    case 1: /* a batch of one has its own order of adding, whatever the number of threads */
-      if (ALONE) one_row(K, A, P, C, add);
-      else tile(1, K, A, lda, 1, P, C, ldc, add);
+  for (long left = (M + ROWS - 1) / ROWS, rows; left > 0; left--) { /* evenly: tiles of few rows are slow */
+    switch (rows = (M + left - 1) / left) {
+      case 6: tile(6, K, A, lda, 1, P, C, ldc, add); break;
+      case 5: tile(5, K, A, lda, 1, P, C, ldc, add); break;
+      case 4: tile(4, K, A, lda, 1, P, C, ldc, add); break;
+      case 3: tile(3, K, A, lda, 1, P, C, ldc, add); break;
+      case 2: tile(2, K, A, lda, 1, P, C, ldc, add); break;
+      case 1: /* a batch of one has its own order of adding, whatever the number of threads */
+        if (ALONE) one_row(1, K, A, P, C, add);
+        else tile(1, K, A, lda, 1, P, C, ldc, add);
+    }
+    M -= rows, A += rows * lda, C += rows * ldc;
   }
 }
 static void edge(long M, long N, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
@@ -171,7 +185,14 @@ static void edge(long M, long N, long K, const real *A, long lda, const real *P,
 /* Every other call goes back through the panels: what was read last may still be in cache. */
 __attribute__((unused)) static void product(long M, long N, long K, const real *A, long lda, const real *P,
                                             real *C, long ldc, int add, int back) {
-  long last = (N - 1) / WIDE;
+  long last = (N - 1) / WIDE, many = 8 / TILE;
+  if (ALONE && M == 1 && N % (many * WIDE) == 0) { 
+    for (long q = 0, all = N / WIDE; q < all; q += many) {
+      long n = (back ? all - many - q : q) * WIDE;
+      one_row(8 / TILE, K, A, P + n * K, C + n, add);
+    }
+    return;
+  }
   for (long q = 0; q <= last; q++) {
     long n = (back ? last - q : q) * WIDE;
     if (n + WIDE <= N) panel(M, K, A, lda, P + n * K, C + n, ldc, add);

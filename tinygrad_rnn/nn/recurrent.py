@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ..context import scope
 from ..init import generator_from
 from ..losses import dropout
+from ..ops import reshape
 from ..random import Generator
 from ..shapes import cat, stack
 from ..tensor import Tensor, tensor
@@ -222,7 +223,7 @@ class Recurrent(Module):
     def _first_states(self, state: State | None, xs: Tensor, alone: bool) -> list[State]:
         """One first state per cell, from zeros, from the last call (stateful) or as given."""
         state = self._state if state is None and self.stateful else state
-        cells = [cell for _, cell in self.flat_cells()]
+        cells = [cell for pair in self.cells for cell in pair]
         blank = [cell.start(xs.shape[1], cell.like(xs)) for cell in cells]
         if state is None:
             return blank
@@ -236,7 +237,7 @@ class Recurrent(Module):
     def _join(self, last: list[State]) -> State:
         """The last states stacked part by part; as a list if the cells' states differ."""
         if len(last) == 1:
-            return each(lambda s: s.unsqueeze(0), last[0])
+            return each(lambda s: reshape(s, shape=(1, *s.shape)), last[0])
         parts = [s if isinstance(s, tuple) else (s,) for s in last]
         if len({tuple(p.shape for p in state) for state in parts}) > 1:
             return last
