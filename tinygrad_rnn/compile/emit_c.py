@@ -128,14 +128,6 @@ class PointedWorkspace(Workspace):
     def __init__(self, loops: Loops, steps: int):
         super().__init__(loops.memory, steps, np)
         self.loops = loops
-        places = {i: loops.memory.where(i) for i in self.flat}
-        home = places.get(loops.program.step.y)
-        self.home = home.of if home and home.when == "new" else -1  # the state that is the output
-        when = {"new": slice(1, None), "old": slice(-1)}
-        self.at_home = [(i, (when[p.when], ..., slice(p.at, p.at + i.width)))
-                        for i, p in places.items() if p[:2] == ("state", self.home)]  # fmt: skip
-        self.whole = np.empty(0, loops.memory.real)  # all states of that, then the others' last
-        self.shared = {place.of for i, place in loops.memory.place.items() if place.of is not i}
         self.table = (ctypes.c_void_p * len(loops.buffers))()
         self.slots: dict[Any, list[tuple[str, int]]] = {}
         for slot, (kind, of) in enumerate(loops.buffers):
@@ -149,8 +141,6 @@ class PointedWorkspace(Workspace):
                     self.load(of, np.asarray(of.value))
             elif kind not in ("x", "dy"):
                 self.table[slot] = address(self.array(kind, of))
-            if (kind, of) == ("state", self.home):
-                self.home_slot = slot
         rows = loops.memory.rows
         self.parts = {name: loops.cut(rows if name in LOOPS else steps * rows)
                       for name in loops.functions}  # fmt: skip
@@ -167,35 +157,6 @@ class PointedWorkspace(Workspace):
                 dtype = i.dtype or self.memory.real
                 self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
                 self.table[slot] = address(whole)
-
-    def given(self, i: Instr, array: Any) -> Any:
-        """The array itself if a result has one of its own; other memory takes its place."""
-        slots = self.slots.get(i, ())
-        if i not in self.arrays or len(slots) != 1 or i in self.shared:
-            return array.copy()
-        self.arrays[i] = new = np.empty_like(self.arrays[i])
-        self.table[slots[0][1]] = address(new)
-        self.flat[i] = new.reshape(self.flat[i].shape)
-        return array
-
-    def begin(self) -> None:
-        """If the output is a state, its array becomes the result, new in every run: no copy."""
-        if self.home >= 0:
-            mine = self.states[self.home]
-            self.whole = np.empty(mine.size + sum(s[0].size for s in self.states), mine.dtype)
-            self.states[self.home] = self.whole[: mine.size].reshape(mine.shape)
-            self.table[self.home_slot] = address(self.whole)
-            for i, part in self.at_home:
-                self.flat[i] = self.states[self.home][part].reshape(-1, i.width)
-
-    def result(self, y: Any) -> Any:
-        if self.home < 0:
-            return super().result(y)
-        at = self.whole.size
-        for state in reversed(self.states):
-            self.whole[at - state[0].size : at] = state[-1].reshape(-1)
-            at -= state[0].size
-        return self.whole[self.states[self.home][0].size :]
 
     def run(self, name: str) -> None:
         function, steps, rows = self.loops.functions.get(name), self.steps, self.memory.rows

@@ -284,16 +284,3 @@ class Workspace:
         """Takes over an input of the loops: a copy, since they are bound to our own memory."""
         mine = self.array("fixed" if i not in self.memory.program.varies else "x", i)
         mine[...] = array.reshape(mine.shape)
-
-    def given(self, i: Instr, array: Any) -> Any:
-        """A result that no run will write to again."""
-        return array.copy()
-
-    def begin(self) -> None:
-        """Called before a forward pass."""
-
-    def result(self, y: Any) -> Any:
-        """`y` and the last states as one flat array of the caller's own."""
-        return self.xp.concatenate(
-            [part.reshape(-1) for part in (y, *(s[-1] for s in self.states))]
-        )

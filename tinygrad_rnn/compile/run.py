@@ -20,7 +20,7 @@ from ..ops import put, zero
 from ..postponed import Piece
 from ..tensor import PRIMITIVES, Tensor, primitive
 from .emit_numpy import UFUNCS as ELEMENTWISE
-from .program import Instr, is_view
+from .program import Instr
 from .rows import sums_rows
 from .schedule import LOOPS, Program
 
@@ -37,15 +37,7 @@ class Kernel:
         own = getattr(loops, "call", lambda i: None)
         self.calls = {name: [(i, own(i) or on_all_rows(i)) for i in called]
                       for name, called in program.calls.items()}  # fmt: skip
-        ends = [*program.step.dxs, *program.step.dparams]
-        self.own = [i is None or self._is_made(i) for i in ends]
         self.spare: list[Any] = []
-
-    def _is_made(self, i: Instr) -> bool:
-        """True if a run makes a new array for `i`, which is no view of a workspace's memory."""
-        while is_view(i):
-            i = i.args[0]
-        return bool(i.args) and i not in self.program.kept
 
     def workspace(self, steps: int) -> Any:
         for k, space in enumerate(self.spare):
@@ -75,7 +67,6 @@ class Run:
             self.space = self.kernel.workspace(steps)
         self.arrays, space, first = arrays, self.space, len(step.xs)
         last = first + len(step.states)
-        space.begin()
         self.flat = flat = {**space.flat}
         for i, array in zip(step.xs, arrays):
             flat[i] = array.reshape(-1, *array.shape[2:])
@@ -86,7 +77,8 @@ class Run:
             states[0] = start
         self._phases("before", "forward", "between")
         self.fresh = True
-        return space.result(self._all(step.y))
+        parts = [self._all(step.y, flat[step.y]), *(states[-1] for states in space.states)]
+        return space.xp.concatenate([part.reshape(-1) for part in parts])
 
     def _weights(self, arrays: tuple) -> None:
         """Makes what depends on parameters alone, unless the workspace has it from the last run."""
@@ -144,24 +136,17 @@ class Run:
             if out is not None and out is not result:
                 out[...] = result
 
-    def _all(self, i: Instr) -> Any:
-        """A row value for all steps, (T, B, …)."""
-        array = self.flat[i]
-        if i.batch:
-            return array.reshape(self.space.steps, *i.shape)
-        return np.broadcast_to(array, (self.space.steps, *i.shape))
+    def _all(self, i: Instr, array: Any) -> Any:
+        """The rows of `i` for all steps, (T, B, …)."""
+        shape = (self.space.steps, *i.shape)
+        return array.reshape(shape) if i.batch else np.broadcast_to(array, shape)
 
     def _results(self) -> list[Any]:
-        """The gradients of inputs, states and parameters, in memory that no workspace will write
-        to again."""
-        step, own, space = self.kernel.program.step, self.kernel.own, self.space
-        found = [None if i is None else self._all(i) for i in step.dxs]
-        found += [None if i is None else self._summed(i) for i in step.dparams]
-        for k, (i, made) in enumerate(zip([*step.dxs, *step.dparams], own)):
-            if not made:
-                found[k] = space.given(i, found[k])
-        dstates = [carry[0].copy() for carry in space.carry]
-        return [*found[: len(step.dxs)], *dstates, *found[len(step.dxs) :]]
+        """The gradients of inputs, states and parameters, in memory that no later run writes to."""
+        step, flat = self.kernel.program.step, self.flat
+        dxs = [i and self._all(i, own(flat[i])) for i in step.dxs]
+        dparams = [i and own(self._summed(i)) for i in step.dparams]
+        return [*dxs, *[carry[0].copy() for carry in self.space.carry], *dparams]
 
     def _summed(self, i: Instr) -> Any:
         """A parameter's gradient, summed over time where the rows of all steps were not at once."""
@@ -169,6 +154,11 @@ class Run:
         if i not in program.varies:
             return array * self.space.steps
         return array.sum(0) if program.phase[i] in LOOPS else array
+
+
+def own(array: Any) -> Any:
+    """The array, or a copy of it if it shows a part of another one."""
+    return array if array.base is None else array.copy()
 
 
 def on_all_rows(i: Instr) -> Callable | None:
