@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from test_compile_loops import CELLS, assert_same, layer_of
 
-from tinygrad_rnn import tensor
-from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer, native
+from tinygrad_rnn import native, tensor
+from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
 
 pytestmark = pytest.mark.compiler
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")

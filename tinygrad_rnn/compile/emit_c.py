@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from . import native
+from .. import native
 from .memory import Workspace
-from .program import Instr
+from .program import Instr, Uncompilable
 from .rows import PRODUCTS, is_product, light, prepare, sums_rows, view
 from .schedule import LOOPS, Program
 from .text import RowText
@@ -42,7 +42,10 @@ class Loops(RowText):
             f"ALONE={int(alone)}",
         )
         kernels = Path(__file__).with_name("kernels.h").read_text()
-        self.library = native.load(kernels + self.code, defines)
+        try:
+            self.library = native.load(kernels + self.code, defines)
+        except native.CannotBuild as reason:
+            raise Uncompilable(str(reason)) from None
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
         ends: list = [pointer, size]

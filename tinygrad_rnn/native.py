@@ -23,11 +23,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .program import Uncompilable
 
 FLAGS = ["-O3", "-std=gnu11", "-march=native", "-fopenmp-simd", "-fno-math-errno",
          "-fno-trapping-math", "-shared", "-fPIC"]  # fmt: skip
 TIMEOUT = 120  # seconds a compiler may take
+
+
+class CannotBuild(Exception):
+    """Why there is no library: no compiler, its message, or no place to keep what it made."""
 
 
 @functools.cache
@@ -39,7 +42,7 @@ def compiler() -> tuple[str, ...]:
             return tuple(words)
     if importlib.util.find_spec("ziglang"):
         return (sys.executable, "-m", "ziglang", "cc")
-    raise Uncompilable("there is no C compiler (cc, $CC or the ziglang wheel)")
+    raise CannotBuild("there is no C compiler (cc, $CC or the ziglang wheel)")
 
 
 @functools.cache
@@ -68,7 +71,7 @@ def load(source: str, defines: tuple[str, ...]) -> ctypes.CDLL:
                 return ctypes.CDLL(str(path))
         except OSError as error:  # not writable, full, or not loadable from there
             reason = error
-    raise Uncompilable(f"the compiled library cannot be stored or loaded: {reason}")
+    raise CannotBuild(f"the compiled library cannot be stored or loaded: {reason}")
 
 
 def folders() -> Iterator[Path]:
@@ -120,10 +123,10 @@ def build(source: str, options: list[str], path: Path) -> None:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            raise Uncompilable(f"{command[0]} took longer than {TIMEOUT} s") from None
+            raise CannotBuild(f"{command[0]} took longer than {TIMEOUT} s") from None
         if done.returncode:
             message = done.stderr.strip().splitlines()[:3]
-            raise Uncompilable(f"{command[0]} failed: " + " ".join(message))
+            raise CannotBuild(f"{command[0]} failed: " + " ".join(message))
         mark = Path(folder) / "program.sha"
         mark.write_text(digest(made))
         os.replace(mark, path.with_suffix(".sha"))
