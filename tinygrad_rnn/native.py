@@ -23,7 +23,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-
 FLAGS = ["-O3", "-std=gnu11", "-march=native", "-fopenmp-simd", "-fno-math-errno",
          "-fno-trapping-math", "-shared", "-fPIC"]  # fmt: skip
 TIMEOUT = 120  # seconds a compiler may take

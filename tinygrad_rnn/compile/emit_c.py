@@ -188,7 +188,7 @@ def processors() -> int:
 def address(array: np.ndarray) -> int:
     """Where an array's first entry lies. The short way works for contiguous arrays of one's own."""
     if array.flags.carray and array.size:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
     return array.ctypes.data
 
 
