@@ -8,7 +8,7 @@ in the time loops or outside of them, is decided afterwards, in `schedule.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -199,11 +199,10 @@ def total(parts: Iterable[Instr]) -> Instr:
 
 def columns(i: Instr) -> tuple[int, int] | None:
     """(start, stop) if a slice, or a put, takes whole rows and one range of columns, else None."""
-    index = i.params.get("index")
-    if i.op not in ("getitem", "put") or not index:
+    if i.op not in ("getitem", "put"):
         return None
+    index = i.params["index"]
     wide = i.shape if i.op == "put" else i.args[0].shape
-    index = index if isinstance(index, tuple) else (index,)
     if any(not isinstance(k, slice) and k is not Ellipsis for k in index):
         return None
     if Ellipsis in index:
@@ -216,10 +215,7 @@ def columns(i: Instr) -> tuple[int, int] | None:
     return (start, stop) if by == 1 and stop > start else None
 
 
-PASSES: dict[str, Callable[[Step], Step]] = {
-    "share": share, "gather": gather, "split": split, "merge": merge, "hoist": hoist,
-    "defer": defer,
-}  # fmt: skip
+PASSES = {one.__name__: one for one in (share, gather, split, merge, hoist, defer)}
 
 
 def optimise(step: Step, without: Iterable[str] = ()) -> tuple[Step, list[tuple[str, Step]]]:
