@@ -55,12 +55,11 @@ class Sample:
             ends, gs = [end for end, _ in live], [g for _, g in live]
             found = grad(ends, asked, gs, create_graph=True, allow_unused=True)
         grads = {id(t): g for t, g in zip(asked, found)}
+        sent_to = lambda tensors: [grads.get(id(t)) for t in tensors]
         self.leaves = {"param": held, "x": [*xs, *drawn], "state": states,
                        "dy": upstream[:1], "dstate": upstream[1:]}  # fmt: skip
-        self.results = {"y": [y], "news": news} | {
-            name: [grads.get(id(t)) for t in tensors]
-            for name, tensors in (("dxs", [*xs, *drawn]), ("dolds", states), ("dparams", held))
-        }
+        self.results = {"y": [y], "news": news, "dxs": sent_to([*xs, *drawn]),
+                        "dolds": sent_to(states), "dparams": sent_to(held)}  # fmt: skip
 
 
 def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
@@ -73,13 +72,13 @@ def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     leaves: dict[str, list[Instr]] = {}
     for kind, tensors in first.leaves.items():
         leaves[kind] = []
-        for number, pair in enumerate(zip(tensors, second.leaves[kind], strict=True)):
-            leaf = Instr(kind, (), {"number": number}, (pair[0]._array, pair[1]._array))
+        for number, (a, b) in enumerate(zip(tensors, second.leaves[kind], strict=True)):
+            leaf = Instr(kind, (), {"number": number}, (a._array, b._array))
             leaves[kind].append(leaf)
-            known |= {leaf_of(t): leaf for t in pair}
-    for a, b in zip(first.nodes, second.nodes):
-        if a not in known:
-            known[a] = known[b] = _read(a, b, known, leaves["x"][0])
+            known[leaf_of(a)] = known[leaf_of(b)] = leaf
+    for p, q in zip(first.nodes, second.nodes):
+        if p not in known:
+            known[p] = known[q] = _read(p, q, known, leaves["x"][0])
 
     def result(a: Tensor | None, b: Tensor | None) -> Instr | None:
         if a is None or b is None:
@@ -138,11 +137,8 @@ def _constant(v: Any, w: Any) -> Instr:
     """A constant, if it is the same in both runs, or the same for all rows."""
     if np.shape(v) == np.shape(w) and close(v, w):
         return const(v)
-    if (
-        np.ndim(v)
-        and np.shape(v)[1:] == np.shape(w)[1:]
-        and close(v, np.broadcast_to(w[:1], v.shape))
-    ):
+    alike = np.ndim(v) and np.shape(v)[1:] == np.shape(w)[1:]
+    if alike and close(v, np.broadcast_to(w[:1], v.shape)):
         shape = (Rows.of(len(v), 1), *v.shape[1:])
         return Instr("broadcast_to", (const(v[:1]),), {"shape": shape}, (v, w))
     raise Uncompilable("the step makes constants that differ from run to run or with the batch")
@@ -158,7 +154,7 @@ def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:
         if x not in args:
             args.append(x)
         return Index(args.index(x))
-    if type(v) is int and type(w) is int and v != w and w > v and v % (w - v) == 0:
+    if type(v) is int and type(w) is int and v < w and v % (w - v) == 0:
         return Rows.of(v, w - v)
     if repr(v) != repr(w):
         raise Uncompilable(f"the step gives an option {v!r} in one run and {w!r} in another")

@@ -184,18 +184,16 @@ class Step:
 
 def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list[Instr]:
     """Everything the roots are made of, operands first, in a repeatable order (no recursion)."""
-    order: list[Instr] = []
-    done: set[Instr] = set()
-    stack = [(root, False) for root in reversed(list(roots))]
+    order: dict[Instr, None] = {}
+    stack = list(roots)[::-1]
     while stack:
-        instr, ready = stack.pop()
-        if ready:
-            order.append(instr)
-        elif instr not in done:
-            done.add(instr)
-            stack.append((instr, True))
-            stack.extend((a, False) for a in reversed(reads(instr)))
-    return order
+        i = stack.pop()
+        waiting = [a for a in reads(i) if a not in order]
+        if waiting:
+            stack += [i, *reversed(waiting)]
+        else:
+            order[i] = None
+    return list(order)
 
 
 def is_view(i: Instr) -> bool:
