@@ -9,6 +9,7 @@ in the time loops or outside of them, is decided afterwards, in `schedule.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,13 @@ def share(step: Step) -> Step:
     seen: dict[Any, Instr] = {}
     new: New = {}
     for i in step.order():
-        one = _without_effect(i)
-        if one is not None:
-            new[i] = new.get(one, one)
-            continue
         args = [id(new.get(a, a)) for a in i.args]
         args = sorted(args) if i.op in ("add", "mul") else args
         held = [np.asarray(v).tobytes() for v in i.values] if i.op == "const" else ()
-        options = repr(i.params) if i.params else ""
-        found = seen.setdefault((i.op, *args, options, i.shape, i.dtype, *held), i)
-        if found is not i:
-            new[i] = found
+        key = (i.op, *args, repr(i.params), i.shape, i.dtype, *held)
+        one = _without_effect(i) or seen.setdefault(key, i)
+        if one is not i:
+            new[i] = new.get(one, one)
     return step.rewritten(new)
 
 
@@ -184,10 +181,7 @@ def terms(i: Instr, inner: set[Instr] | None = None) -> list[Instr]:
 
 
 def total(parts: Iterable[Instr]) -> Instr:
-    first, *rest = parts
-    for part in rest:
-        first = make("add", first, part)
-    return first
+    return reduce(lambda a, b: make("add", a, b), parts)
 
 
 def columns(i: Instr) -> tuple[int, int] | None:
