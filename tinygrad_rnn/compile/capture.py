@@ -65,7 +65,11 @@ class Sample:
 def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     """The program of a step; `wants` says for each input, state and held Tensor, in this order,
     whether its gradient is asked for."""
-    first, second = (Sample(run, rows, wants, extra) for extra in (0, 1))
+    first = Sample(run, rows, wants, 0)
+    try:
+        second = Sample(run, rows, wants, 1)
+    except Exception as error:
+        raise Uncompilable(f"the step fails for another number of rows: {error}") from error
     if len(first.nodes) != len(second.nodes) or first.kinds != second.kinds:
         raise Uncompilable(DEPENDS)
     known: dict[Node, Instr] = {}

@@ -38,23 +38,12 @@ def share(step: Step) -> Step:
 def _without_effect(i: Instr) -> Instr | None:
     """The operand that `i` hands on unchanged, if it does."""
     first = i.args[0] if i.args else i
-    if i.op == first.op == "neg":
-        return first.args[0]
     if i.op == first.op == "transpose":
         axes = tuple(first.params["axes"][a] for a in i.params["axes"])
         return first.args[0] if axes == tuple(range(len(axes))) else None
-    if i.op in ("reshape", "broadcast_to", "astype", "clone"):
-        return first if _alike(i, first) else None
-    for a, b in (i.args, i.args[::-1]) if i.op in ("add", "mul") else ():
-        neutral = b.op == "const" and not b.shape and b.value == (i.op == "mul")
-        if neutral and _alike(a, i):
-            return a
-    return None
-
-
-def _alike(a: Instr, b: Instr) -> bool:
-    """True for values of one kind, also where a batch of one row hides that rows are meant."""
-    return (a.shape, a.batch, a.dtype) == (b.shape, b.batch, b.dtype)
+    # of a batch of one row the shape alone would not say that rows are meant
+    same = (i.shape, i.batch, i.dtype) == (first.shape, first.batch, first.dtype)
+    return first if same and i.op in ("reshape", "broadcast_to", "astype", "clone") else None
 
 
 def gather(step: Step) -> Step:
