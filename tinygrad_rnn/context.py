@@ -72,9 +72,8 @@ MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - neve
 def mode(**changes: Any) -> Iterator[Mode]:
     """Changes some of the current mode for a block, in this thread or asyncio task only."""
     now = MODE.get()
-    same = {"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly, "draw": now.draw,
-            "read": now.read}  # fmt: skip
-    token = MODE.set(Mode(**{**same, **changes}))
+    token = MODE.set(Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
+                             "draw": now.draw, "read": now.read, **changes}))  # fmt: skip
     try:
         yield MODE.get()
     finally:
