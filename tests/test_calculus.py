@@ -190,6 +190,15 @@ def test_a_checkpoint_of_several_outputs_and_dtypes():
     np.testing.assert_allclose(x.grad.numpy(), 2 * X + 4, rtol=1e-6)
 
 
+def test_hooks_on_what_a_checkpoint_uses_hear_of_a_gradient_once():
+    x, w = leaf(np.ones(3)), leaf(np.ones(3))
+    made = x * 1
+    for t in (x, w, made):
+        t.register_hook(lambda g: g * 2)
+    checkpoint(lambda made: made * w * 3, made).sum().backward()
+    assert x.grad.tolist() == [12.0] * 3 and w.grad.tolist() == [6.0] * 3
+
+
 def test_a_weight_changed_under_a_checkpoint_is_an_error():
     w, x = leaf(A), leaf(X)
     y = checkpoint(lambda x: w @ x, x)

@@ -116,6 +116,20 @@ def test_hooks_and_anomaly_mode_work() -> None:
     assert seen == [(4, 2, 4)] and x.grad is not None
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_hooks_on_parameters_hear_of_a_gradient_once(order: int) -> None:
+    found = []
+    for compiled in (False, True):
+        layer, x = layer_of("gru", 2, 3, np.float64), tensor(inputs(3, 2, 2), requires_grad=True)
+        for p in layer.parameters():
+            p.register_hook(lambda g: g * 3)
+        loss = ((compile(layer, "numpy") if compiled else layer)(x)[0] ** 2).sum()
+        if order == 2:
+            loss = (grad(loss, x, create_graph=True)[0] ** 2).sum()
+        found.append([g._array for g in grad(loss, list(layer.parameters()))])
+    assert all(np.allclose(a, b, atol=1e-12) for a, b in zip(*found))
+
+
 @pytest.mark.parametrize("options", [
     {"recurrent_dropout": 0.3, "input_dropout": 0.2}, {"candidate_dropout": 0.4}, {"zoneout": 0.3},
 ])  # fmt: skip
@@ -229,6 +243,54 @@ def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
     fast = compile(layer, backend)
     assert_same(layer, fast, inputs(5, 3, 2))
     assert not [note for note in fast.scan.notes if "unrolled" in note]
+
+
+class Unusual(TwoWeights):
+    """Cells that hold, or reach for, more than parameters."""
+
+    def __init__(self, way: str):
+        super().__init__(way)
+        weight = self.U
+        if way == "computed":
+            self.U = weight.transpose(0, 1) * 2
+            self.both = [weight, self.U]
+        self.far = lambda h: h @ weight
+        self.near = self.recur
+        self.context = tensor(np.ones((2, 1)))  # a row for each row of the batch
+
+    def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        return self.blank(batch, 3, like), tensor(np.zeros((batch, 1), np.int64))
+
+    def recur(self, h: Tensor) -> Tensor:
+        return h @ self.U + (h @ self.both[0] if self.way == "computed" else h)
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Any]:
+        recur = self.far if self.way == "far" else self.near
+        new = (x @ self.W + recur(state[0])).tanh()
+        new = new * self.context if self.way == "rows" else new
+        return new, (new, state[1] + 1)
+
+
+@pytest.mark.parametrize(
+    ("way", "why"),
+    [
+        ("bound", ""),
+        ("computed", ""),
+        ("far", "does not hold"),
+        ("rows", "fails for another number of rows"),
+    ],
+)
+def test_cells_that_hold_more_than_parameters(way: str, why: str) -> None:
+    layer, x = Recurrent(Unusual(way)), tensor(inputs(3, 2, 2))
+    weights = [p for p in layer.parameters() if p.is_leaf]
+    fast, found = compile(layer, "numpy"), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotCompiled)
+        for run in (layer, fast):
+            gradients = grad((run(x)[0] ** 2).sum(), weights, retain_graph=True)
+            found.append([g._array for g in gradients])
+    assert all(np.allclose(a, b, atol=1e-12) for a, b in zip(*found))
+    assert len(fast.scan.notes) == bool(why) and all(why in note for note in fast.scan.notes)
 
 
 class Batched(TwoWeights):

@@ -6,17 +6,17 @@ u ↦ uᵀJ is linear, and its own vjp with v is J v. So no primitive needs a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .autodiff import as_tensor, grad, leading_to, pull, reachable, seeds
+from .autodiff import grad, leading_to, pull, reachable, seeds
 from .backend import Array
 from .context import enable_grad, is_grad_enabled, mode
-from .ops import concatenate
-from .random import NOTED
+from .ops import concatenate, zero
+from .random import undone
 from .tensor import Node, Primitive, Tensor, age, leaf_of, wrap
 
 Many = Any  # a Tensor or a tuple of Tensors
@@ -129,43 +129,58 @@ def hvp(func: Callable, inputs: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 # Recomputing instead of remembering
+def again(func: Callable[[], Tensor], g: Any, ends: set[Node]) -> dict[Node, Any]:
+    """What `g`, the gradient of func(), sends to those of the older nodes `ends` that it reaches.
+
+    It is a graph if `g` is a Tensor. Hooks of `ends` wait for all that arrives there.
+    """
+    start, as_tensors = age(), isinstance(g, Tensor)
+    with enable_grad():
+        y = func()
+    hooks = {n: n.hooks for n in ends if n.hooks}
+    try:
+        for n in hooks:
+            n.hooks = None
+        with mode(grad=as_tensors):
+            adjoints = seeds([y], [g if as_tensors else wrap(g, None)], as_tensors)
+            order = leading_to(ends, reachable(adjoints, start))
+            return pull(adjoints, order, ends, as_tensors)
+    finally:
+        for n, own in hooks.items():
+            n.hooks = own
+
+
 class Again:
     """The rules of a checkpoint: run the function again, with the same draws, and differentiate it.
 
     One run serves all inputs: the shares of the others wait until the engine asks for them.
     """
 
-    def __init__(self, func: Callable, inputs: tuple, outside: list[Node], noted: dict):
-        self.func, self.inputs, self.outside, self.noted = func, inputs, outside, noted
+    def __init__(self, func: Callable[[], Many], outside: list[Node], set_back: Callable):
+        self.func, self.outside, self.set_back = func, outside, set_back
         self.g: Any = None
-        self.shares: dict[int, Tensor] = {}
+        self.shares: dict[int, Any] = {}
 
     def __getitem__(self, k: int) -> Callable:
         return lambda g, y, *saved: self.share(k, g, getattr(y, "_array", y))
 
     def share(self, k: int, g: Any, y: Array) -> Any:
         if self.g is not g or k not in self.shares:
-            self.g, self.shares = g, self.run(g, y)
-        found = self.shares.pop(k)
-        return found if isinstance(g, Tensor) else found._array
+            found = again(lambda: self.run(y), g, set(self.outside))
+            self.g, self.shares = g, {k: found.get(n) for k, n in enumerate(self.outside)}
+        share = self.shares.pop(k)
+        return zero(g) if share is None else share
 
-    def run(self, g: Any, y: Array) -> dict[int, Tensor]:
-        """The gradients of all that the function used, from one more run of it."""
-        as_tensors, start = isinstance(g, Tensor), age()
-        with replayed(self.noted), enable_grad():
-            flat = packed(self.func(*self.inputs))
+    def run(self, y: Array) -> Tensor:
+        """The results once more, which must be `y`."""
+        set_forth = self.set_back()
+        try:
+            flat = packed(self.func())
+        finally:
+            set_forth()
         if not alike(flat._array, y):
             raise RuntimeError(OTHERWISE)
-        ends = set(self.outside)
-        with mode(grad=as_tensors):
-            adjoints = seeds([flat], [g if as_tensors else wrap(g, None)], as_tensors)
-            order = leading_to(ends, reachable(adjoints, start))
-            found = pull(adjoints, order, ends, as_tensors)
-        zeros = flat.xp.zeros
-        return {
-            k: as_tensor(found[n]) if n in found else wrap(zeros(n.shape, n.dtype), None)
-            for k, n in enumerate(self.outside)
-        }
+        return flat
 
 
 OTHERWISE = (
@@ -179,19 +194,6 @@ def alike(a: Array, b: Array) -> bool:
     digits = 64 * float(np.finfo(b.dtype).eps)
     scale = digits * float(np.abs(np.where(np.isfinite(b), b, 0)).max()) if b.size else 0.0
     return bool(a.shape == b.shape and np.allclose(a, b, digits, scale, equal_nan=True))
-
-
-@contextmanager
-def replayed(noted: dict) -> Iterator[None]:
-    """Within the block the noted generators draw again what they drew then."""
-    now = {g: g.state for g in noted}
-    try:
-        for g, state in noted.items():
-            g.state = state
-        yield
-    finally:
-        for g, state in now.items():
-            g.state = state
 
 
 def packed(outputs: Many) -> Tensor:
@@ -218,22 +220,16 @@ def checkpoint(func: Callable, *inputs: Any) -> Many:
     """
     if not is_grad_enabled():
         return func(*inputs)
-    start, token = age(), NOTED.set({})
-    try:
+    start = age()
+    with undone() as set_back:
         outputs = func(*inputs)
-        noted = dict(NOTED.get() or {})
-    finally:
-        NOTED.reset(token)
-    around = NOTED.get()
-    if around is not None:  # a checkpoint around this one will draw them again too
-        around.update({g: state for g, state in noted.items() if g not in around})
     used = reachable([leaf_of(t) for t in _tuple(outputs)], start)
     outside = [n for n in used if n.index < start]
     if not outside:
         return outputs
     flat = packed(tuple(t.detach() for t in _tuple(outputs)))
     given = tuple(wrap(x._array, x.node) if isinstance(x, Tensor) else x for x in inputs)
-    op = Primitive("checkpoint", func, Again(func, given, outside, noted))
+    op = Primitive("checkpoint", func, Again(partial(func, *given), outside, set_back))
     node = Node(op, tuple(outside), (flat._array, *outside), {}, flat.shape, flat.dtype, True)
     return unpacked(wrap(flat._array, node), outputs)
 

@@ -6,7 +6,7 @@ suspended inside a block shares the block with whoever resumes it: enter blocks 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -52,12 +52,16 @@ def enclosing(inner: scope | None) -> list[scope]:
 
 
 class Mode:
-    """What a primitive does besides computing: record for gradients, trace, look for NaN."""
+    """What a primitive does besides computing: record for gradients, trace, look for NaN.
 
-    __slots__ = ("anomaly", "grad", "nodes", "plain")
+    `draw` stands in for random draws, `read` hears how a Tensor's values leave for Python.
+    """
 
-    def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False):
-        self.grad, self.nodes, self.anomaly = grad, nodes, anomaly
+    __slots__ = ("anomaly", "draw", "grad", "nodes", "plain", "read")
+
+    def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False,
+                 draw: Callable | None = None, read: Callable | None = None):  # fmt: skip
+        self.grad, self.nodes, self.anomaly, self.draw, self.read = grad, nodes, anomaly, draw, read
         self.plain = nodes is None and not anomaly
 
 
@@ -68,9 +72,8 @@ MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - neve
 def mode(**changes: Any) -> Iterator[Mode]:
     """Changes some of the current mode for a block, in this thread or asyncio task only."""
     now = MODE.get()
-    token = MODE.set(
-        Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly, **changes})
-    )
+    token = MODE.set(Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
+                             "draw": now.draw, "read": now.read, **changes}))  # fmt: skip
     try:
         yield MODE.get()
     finally:

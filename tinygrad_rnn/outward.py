@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backend import Array, get_default_dtype, is_array, is_device, library, library_of
+from .context import MODE
 from .errors import different_devices
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ class Outward:
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, key: Any) -> Tensor: ...
 
+    def _read(self, way: str) -> Array:
+        """The array; every way out by which Python can decide something comes through here."""
+        hear = MODE.get().read
+        if hear is not None:
+            hear(way)
+        return self._array
+
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array of your own (a copy)."""
         if self.requires_grad:
@@ -34,7 +42,7 @@ class Outward:
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
-        return library_of(self._array).to_numpy(self._array)
+        return library_of(self._array).to_numpy(self._read("numpy"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
@@ -45,15 +53,15 @@ class Outward:
             raise ValueError(
                 f"item: only a tensor of one element has one value; shape {self.shape}"
             )
-        return self._array.item()
+        return self._read("item").item()
 
     def tolist(self) -> Any:
-        return self._array.tolist()
+        return self._read("tolist").tolist()
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("a Tensor that requires grad does not export; use detach() first")
-        return self._array.copy().__dlpack__(**options)
+        return self._read("dlpack").copy().__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
@@ -79,7 +87,7 @@ class Outward:
             raise RuntimeError(
                 f"Boolean value of Tensor with shape {self.shape} is ambiguous: use any() or all()"
             )
-        return bool(self._array.item())
+        return bool(self._read("bool").item())
 
     def __float__(self) -> float:
         return float(self.item())

@@ -142,11 +142,12 @@ class Tensor(Outward):
     @property
     def data(self) -> Array:
         """The array, to read: a read-only view (CuPy has none: a copy). Assign to change."""
-        if isinstance(self._array, np.ndarray):
-            view = self._array.view()
-            view.flags.writeable = False
-            return view
-        return self._array.copy()
+        array = self._read("data")
+        if not isinstance(array, np.ndarray):
+            return array.copy()
+        view = array.view()
+        view.flags.writeable = False
+        return view
 
     @data.setter
     def data(self, value: Any) -> None:

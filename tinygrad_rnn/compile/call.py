@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import is_
 from typing import Any
 
-from ..autodiff import grad
 from ..backend import move
-from ..context import is_grad_enabled
+from ..calculus import again
+from ..context import is_grad_enabled, mode
 from ..nn.cell import Cell, each
 from ..nn.module import Module
-from ..ops import clone, where
+from ..ops import where
+from ..random import undone
 from ..shapes import cat
-from ..tensor import Tensor, wrap
-from .capture import capture, drawn_for, intercepted, undone
+from ..tensor import Tensor, leaf_of, wrap
+from .capture import capture
 from .program import Step
 from .run import Kernel, Run, run_scan, unpack
 
@@ -97,30 +98,25 @@ class Call:
         return y, list(new) if self.nested else [new]
 
     def captured(self) -> Step:
-        """The program of a step, captured with NumPy's arrays wherever the cell's are."""
+        """The program of a step, captured on a copy of the cell: no hook hears of it, Tensors that
+        were computed are leaves of the step like all others, and arrays are NumPy's."""
         here = lambda t: wrap(move(t._array, "cpu"), None)
+        copied = lambda v: isinstance(getattr(v, "__self__", v), (Module, list, tuple, dict))
+        others = {id(v): here(v) if isinstance(v, Tensor) else v
+                  for v in self.held.all if not copied(v)}  # fmt: skip
 
         def run(rows: int, random: Callable) -> tuple:
+            twin = copy.copy(self)
+            twin.cell = copy.deepcopy(self.cell, dict(others))
             xs = [random(here(t)[0]) for t in self.inputs]
             states = [random(here(t)) for t in self.states]
-            self.cell.begin(rows, self.cell.like(xs[0]))
-            held = Held(self.cell).tensors
-            for t in held:
-                t._array = move(t._array, "cpu")
-            return xs, states, held, self.step
+            twin.cell.begin(rows, twin.cell.like(xs[0]))
+            return xs, states, Held(twin.cell).tensors, twin.step
 
-        there = [t._array for t in self.held.tensors]
-        try:
-            with (
-                as_they_were([(m, dict(vars(m))) for m in self.held.modules]),
-                undone() as set_back,
-            ):
-                step = capture(run, self.xs.shape[1], self.wants)
-                set_back()
-            return step
-        finally:
-            for t, array in zip(self.held.tensors, there):
-                t._array = array
+        with undone() as set_back:
+            step = capture(run, self.xs.shape[1], self.wants)
+            set_back()
+        return step
 
     def run(self, kernel: Kernel) -> tuple[Tensor, Any]:
         step, steps = kernel.program.step, len(self.xs)
@@ -128,7 +124,8 @@ class Call:
         for i in step.xs[len(xs) : len(step.xs) - len(step.draws)]:  # the same at every step
             mask = self.held.tensors[i.params["held"]]._array
             xs = [*xs, wrap(self.xs.xp.broadcast_to(mask, (steps, *mask.shape)), None)]
-        drawn = drawn_for(step.draws, steps, self.xs.xp)
+        rows = [[draw()._array for draw in step.draws] for _ in range(steps if step.draws else 0)]
+        drawn = [self.xs.xp.stack(column) for column in zip(*rows)]
         run = Run(kernel, Unrolled(self, len(drawn)))
         flat = run_scan(
             *xs, *[wrap(a, None) for a in drawn], *self.states, *self.held.tensors, run=run
@@ -145,57 +142,35 @@ class Unrolled:
     """The gradients of a compiled call as a graph: the cell's steps run again, on Tensors."""
 
     def __init__(self, call: Call, drawn: int):
-        self.call, self.params, self.drawn = call, call.held.tensors, drawn
-        self.modules = [(m, dict(vars(m))) for m in call.held.modules]  # with masks drawn for it
+        self.call, self.drawn = call, drawn
+        self.then = [(m, dict(vars(m))) for m in call.held.modules]  # with masks drawn for it
 
-    def __call__(self, inputs: Sequence[Any], g: Tensor) -> list[Any]:
+    def __call__(self, inputs: Sequence[Tensor], g: Tensor) -> list[Any]:
         """What `g` sends to each input, differentiable once more."""
-        first = len(inputs) - len(self.params)
-        for mine, used in zip(self.params, inputs[first:]):
-            if mine._array is not getattr(used, "_array", used):
+        first = len(inputs) - len(self.call.held.tensors)
+        for mine, used in zip(self.call.held.tensors, inputs[first:]):
+            if mine._array is not used._array or mine.node is not used.node:
                 raise RuntimeError("create_graph: a parameter was changed since the forward pass")
-        ins = [clone(t) if isinstance(t, Tensor) else wrap(t, None) for t in inputs]
-        start = first - len(self.call.states)
-        with in_place_of(self.params, ins[first:]), as_they_were(self.modules):
-            flat = self.forward(ins[:start], ins[start:first])
-        asked = [t for t in ins if t.requires_grad]
-        found = grad(flat, asked, g, create_graph=True, allow_unused=True)
-        gradients = {id(t): share for t, share in zip(asked, found)}
-        return [gradients.get(id(t)) for t in ins]
+        nodes = [leaf_of(t) for t in inputs]
+        now = [(m, dict(vars(m))) for m in self.call.held.modules]
+        try:
+            for m, attributes in self.then:
+                vars(m).update(attributes)
+            found = again(lambda: self.forward(inputs[:first]), g, set(nodes))
+        finally:
+            for m, attributes in now:
+                vars(m).clear()
+                vars(m).update(attributes)
+        return [found.pop(n, None) for n in nodes]  # a Tensor given twice has one share
 
-    def forward(self, xs: list[Tensor], states: list[Tensor]) -> Tensor:
-        ys, count = [], len(self.call.inputs)
-        for t in range(len(xs[0])):
-            drawn = iter([x[t] for x in xs[len(xs) - self.drawn :]])
-            with intercepted(lambda draw, make: next(drawn)):  # noqa: B023 - used within the step
-                y, states = self.call.step([x[t] for x in xs[:count]], states)
-            ys.append(y)
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The results of all steps in one vector."""
+        steps, start = len(inputs[0]), len(inputs) - len(self.call.states)
+        xs, states = inputs[: len(self.call.inputs)], inputs[start:]
+        drawn = inputs[start - self.drawn : start]
+        draws, ys = iter([x[t] for t in range(steps) for x in drawn]), []
+        with mode(draw=lambda draw, kind: next(draws)):
+            for t in range(steps):
+                y, states = self.call.step([x[t] for x in xs], states)
+                ys.append(y)
         return cat([part.reshape(-1) for part in (*ys, *states)], 0)
-
-
-@contextmanager
-def in_place_of(own: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
-    """Within the block the parameters `own` stand at the place of `others` in the graph."""
-    nodes = [t.node for t in own]
-    try:
-        for mine, other in zip(own, others):
-            mine.node = other.node
-        yield
-    finally:
-        for mine, node in zip(own, nodes):
-            mine.node = node
-
-
-@contextmanager
-def as_they_were(modules: list[tuple[Module, dict]]) -> Iterator[None]:
-    """Within the block the modules have the attributes they had when the snapshot was taken, and
-    after it those they had before it."""
-    now = [dict(vars(m)) for m, _ in modules]
-    try:
-        for m, then in modules:
-            vars(m).update(then)
-        yield
-    finally:
-        for (m, _), attributes in zip(modules, now):
-            vars(m).clear()
-            vars(m).update(attributes)

@@ -8,25 +8,18 @@ numbers that a step draws become inputs of it; a run then draws them in the unro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..autodiff import grad
 from ..backend import is_array
-from ..context import enable_grad, trace
-from ..random import NOTED, Generator
+from ..context import Trace, mode
 from ..tensor import Node, Tensor, leaf_of, tensor
 from .program import Index, Instr, Rows, Step, Uncompilable, close, const
 
-DRAWS = ("normal", "uniform", "bernoulli", "integers", "permutation")
-READS = ("__array__", "__bool__", "__float__", "__index__", "__int__", "data", "item", "numpy",
-         "tolist")  # fmt: skip
-_asked: ContextVar[Callable | None] = ContextVar("asked", default=None)  # what to do with a draw
-_capturing: ContextVar[bool] = ContextVar("capturing", default=False)
+DEPENDS = "the step's operations depend on the values it is given"
 
 
 class Sample:
@@ -37,53 +30,59 @@ class Sample:
 
     def __init__(self, run: Callable, rows: int, wants: list[bool], extra: int):
         rng = np.random.default_rng(extra)
-        self.draws: list[tuple] = []
+        random = lambda t: _random(t, rows + extra, rng)
+        self.draws: list[Callable] = []
+        self.kinds: list[Any] = []
         drawn: list[Tensor] = []
 
-        def draw(what: tuple, make: Callable) -> Tensor:
-            self.draws.append(what)
-            drawn.append(make())
+        def note(draw: Callable[[], Tensor], kind: Any) -> Tensor:
+            self.draws.append(draw)
+            self.kinds.append(kind)
+            drawn.append(draw())
             return drawn[-1]
 
-        xs, states, held, step = run(rows + extra, lambda t: _random(t, rows + extra, rng))
+        xs, states, held, step = run(rows + extra, random)
         inputs = [*xs, *states, *held]
-        for t, wanted in zip(inputs, wants):
-            if wanted and t.is_leaf and not t.requires_grad:
-                t.requires_grad_()
-        with enable_grad(), trace() as self.nodes, watched(), intercepted(draw):
+        asked = [t for t, wanted in zip(inputs, wants) if wanted and t.dtype.kind == "f"]
+        for t in asked:
+            t.requires_grad_()
+        self.nodes = Trace()
+        with mode(grad=True, nodes=self.nodes, draw=note, read=_refuse):
             y, news = step(xs, states)
             _assert_states(news, states)
-            outs = [y, *news]
-            upstream = [_random(t, rows + extra, rng) for t in outs]
-            live = [(o, g) for o, g in zip(outs, upstream) if o.requires_grad]
-            asked = [t for t, w in zip(inputs, wants) if w and t.requires_grad]
-            found = _gradients(live, asked) if live and asked else []
+            upstream = [random(t) for t in (y, *news)]
+            live = [(end, g) for end, g in zip((y, *news), upstream) if end.requires_grad]
+            ends, gs = [end for end, _ in live], [g for _, g in live]
+            found = grad(ends, asked, gs, create_graph=True, allow_unused=True)
         grads = {id(t): g for t, g in zip(asked, found)}
-        self.leaves = {"x": [*xs, *drawn], "state": states, "param": held,
+        sent_to = lambda tensors: [grads.get(id(t)) for t in tensors]
+        self.leaves = {"param": held, "x": [*xs, *drawn], "state": states,
                        "dy": upstream[:1], "dstate": upstream[1:]}  # fmt: skip
-        self.results = {"y": [y], "news": news} | {
-            name: [grads.get(id(t)) for t in tensors]
-            for name, tensors in (("dxs", [*xs, *drawn]), ("dolds", states), ("dparams", held))
-        }
+        self.results = {"y": [y], "news": news, "dxs": sent_to([*xs, *drawn]),
+                        "dolds": sent_to(states), "dparams": sent_to(held)}  # fmt: skip
 
 
 def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     """The program of a step; `wants` says for each input, state and held Tensor, in this order,
     whether its gradient is asked for."""
-    first, second = (Sample(run, rows, wants, extra) for extra in (0, 1))
+    first = Sample(run, rows, wants, 0)
+    try:
+        second = Sample(run, rows, wants, 1)
+    except Exception as error:
+        raise Uncompilable(f"the step fails for another number of rows: {error}") from error
+    if len(first.nodes) != len(second.nodes) or first.kinds != second.kinds:
+        raise Uncompilable(DEPENDS)
     known: dict[Node, Instr] = {}
     leaves: dict[str, list[Instr]] = {}
     for kind, tensors in first.leaves.items():
         leaves[kind] = []
-        for number, pair in enumerate(zip(tensors, second.leaves[kind], strict=True)):
-            leaf = Instr(kind, (), {"number": number}, (pair[0]._array, pair[1]._array))
+        for number, (a, b) in enumerate(zip(tensors, second.leaves[kind], strict=True)):
+            leaf = Instr(kind, (), {"number": number}, (a._array, b._array))
             leaves[kind].append(leaf)
-            known |= {leaf_of(t): leaf for t in pair}
-    if len(first.nodes) != len(second.nodes) or not _same_draws(first.draws, second.draws):
-        raise Uncompilable("the step's operations depend on the values it is given")
-    for a, b in zip(first.nodes, second.nodes):
-        if a not in known:
-            known[a] = known[b] = _read(a, b, known, leaves["x"][0])
+            known[leaf_of(a)] = known[leaf_of(b)] = leaf
+    for p, q in zip(first.nodes, second.nodes):
+        if p not in known:
+            known[p] = known[q] = _read(p, q, known, leaves["x"][0])
 
     def result(a: Tensor | None, b: Tensor | None) -> Instr | None:
         if a is None or b is None:
@@ -116,9 +115,11 @@ def _as_inputs(step: Step) -> Step:
 
 def _read(a: Node, b: Node, known: dict[Node, Instr], x: Instr) -> Instr:
     """The instruction that two runs' nodes are; what was made outside becomes a constant."""
-    if a.op is None or b.op is None or a.op is not b.op:
-        if a.op is not b.op:
-            raise Uncompilable("the step's operations depend on the values it is given")
+    if a.op is not b.op:
+        raise Uncompilable(DEPENDS)
+    if a is b and a.needs:
+        raise Uncompilable("the step uses a Tensor with gradients that the cell does not hold")
+    if a is b or a.op is None:
         return _constant(a.value, b.value)
     args = [_operand(p, q, v, w, known)
             for p, q, v, w in zip(a.parents, b.parents, a.inputs, b.inputs)]  # fmt: skip
@@ -130,7 +131,7 @@ def _operand(p: Node | None, q: Node | None, v: Any, w: Any, known: dict[Node, I
     if p is None or q is None:
         return _constant(v, w)
     if known[p] is not known[q]:
-        raise Uncompilable("the step's operations depend on the values it is given")
+        raise Uncompilable(DEPENDS)
     if known[p].dtype != v.dtype:  # the primitive brought its inputs to one dtype
         return Instr("astype", (known[p],), {"dtype": v.dtype}, (v, w))
     return known[p]
@@ -140,11 +141,8 @@ def _constant(v: Any, w: Any) -> Instr:
     """A constant, if it is the same in both runs, or the same for all rows."""
     if np.shape(v) == np.shape(w) and close(v, w):
         return const(v)
-    if (
-        np.ndim(v)
-        and np.shape(v)[1:] == np.shape(w)[1:]
-        and close(v, np.broadcast_to(w[:1], v.shape))
-    ):
+    alike = np.ndim(v) and np.shape(v)[1:] == np.shape(w)[1:]
+    if alike and close(v, np.broadcast_to(w[:1], v.shape)):
         shape = (Rows.of(len(v), 1), *v.shape[1:])
         return Instr("broadcast_to", (const(v[:1]),), {"shape": shape}, (v, w))
     raise Uncompilable("the step makes constants that differ from run to run or with the batch")
@@ -160,7 +158,7 @@ def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:
         if x not in args:
             args.append(x)
         return Index(args.index(x))
-    if type(v) is int and type(w) is int and v != w and w > v and v % (w - v) == 0:
+    if type(v) is int and type(w) is int and v < w and v % (w - v) == 0:
         return Rows.of(v, w - v)
     if repr(v) != repr(w):
         raise Uncompilable(f"the step gives an option {v!r} in one run and {w!r} in another")
@@ -176,11 +174,6 @@ def _random(t: Tensor, rows: int, rng: np.random.Generator) -> Tensor:
     return tensor(rng.standard_normal(shape).astype(t.dtype))
 
 
-def _gradients(live: list[tuple[Tensor, Tensor]], asked: list[Tensor]) -> tuple:
-    outs, gs = [o for o, _ in live], [g for _, g in live]
-    return grad(outs, asked, gs, create_graph=True, allow_unused=True)
-
-
 def _assert_states(news: list[Tensor], states: list[Tensor]) -> None:
     for k, (new, old) in enumerate(zip(news, states, strict=True)):
         if new.shape != old.shape or new.dtype != old.dtype:
@@ -188,86 +181,5 @@ def _assert_states(news: list[Tensor], states: list[Tensor]) -> None:
             raise Uncompilable(f"state {k} is {before} before a step and {after} after it")
 
 
-def _same_draws(a: list[tuple], b: list[tuple]) -> bool:
-    return [what[:2] for what in a] == [what[:2] for what in b]
-
-
-@contextmanager
-def exchanged(owners: dict[str, Any], by: Callable) -> Iterator[None]:
-    """Within the block the attribute `name` of each owner is `by(name, original)`."""
-    old = {name: vars(owner)[name] for name, owner in owners.items()}
-    try:
-        for name, owner in owners.items():
-            setattr(owner, name, by(name, old[name]))
-        yield
-    finally:
-        for name, owner in owners.items():
-            setattr(owner, name, old[name])
-
-
-@contextmanager
-def watched() -> Iterator[None]:
-    """Within the block, Python code of this thread that looks at a Tensor's values is refused."""
-    owners = {name: next(c for c in Tensor.__mro__ if name in vars(c)) for name in READS}
-
-    def refusing(name: str, method: Any) -> Any:
-        def read(self: Tensor, *args: Any, **options: Any) -> Any:
-            if _capturing.get():
-                raise Uncompilable(f"the step reads a Tensor's values in Python ({name})")
-            found = method.__get__(self)
-            return found if isinstance(method, property) else found(*args, **options)
-
-        return property(read, method.fset) if isinstance(method, property) else read
-
-    token = _capturing.set(True)
-    try:
-        with exchanged(owners, refusing):
-            yield
-    finally:
-        _capturing.reset(token)
-
-
-@contextmanager
-def intercepted(hook: Callable[[tuple, Callable], Tensor]) -> Iterator[None]:
-    """Within the block every draw of this thread is `hook((generator, …), original)`."""
-
-    def asking(name: str, method: Callable) -> Callable:
-        def drawn(self: Generator, *args: Any, **options: Any) -> Tensor:
-            ask, make = _asked.get(), lambda: method(self, *args, **options)
-            return make() if ask is None else ask((self, name, args, options), make)
-
-        return drawn
-
-    token = _asked.set(hook)
-    try:
-        with exchanged(dict.fromkeys(DRAWS, Generator), asking):
-            yield
-    finally:
-        _asked.reset(token)
-
-
-@contextmanager
-def undone() -> Iterator[Callable[[], None]]:
-    """Yields a function that sets back every generator used in the block."""
-    noted: dict[Generator, Any] = {}
-    token = NOTED.set(noted)
-
-    def set_back() -> None:
-        for generator, state in noted.items():
-            generator.state = state
-
-    try:
-        yield set_back
-    finally:
-        NOTED.reset(token)
-        around = NOTED.get()
-        if around is not None:
-            around.update(noted | around)
-
-
-def drawn_for(draws: list[tuple], steps: int, xp: Any) -> list[Any]:
-    """One array (T, …) per draw of a step, drawn in the order in which an unrolled loop draws."""
-    if not draws:
-        return []
-    rows = [[getattr(g, name)(*a, **o)._array for g, name, a, o in draws] for _ in range(steps)]
-    return [xp.stack(column) for column in zip(*rows)]
+def _refuse(way: str) -> NoReturn:
+    raise Uncompilable(f"the step reads a Tensor's values in Python ({way})")

@@ -17,11 +17,11 @@ from ..calculus import checkpoint
 from ..nn.cell import Cell
 from ..nn.recurrent import Recurrent
 from ..nn.scan import scan
+from ..random import undone
 from ..shapes import cat
 from ..tensor import Tensor
 from . import emit_c, emit_cuda, emit_numpy
 from .call import Call, Held
-from .capture import undone
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .report import report

@@ -8,12 +8,13 @@ in the time loops or outside of them, is decided afterwards, in `schedule.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from .program import Instr, Rows, Step, const, consumers, depends, make
+from .program import Instr, Step, const, consumers, depends, make
 from .schedule import PHASES, place
 
 New = dict[Instr, Instr]
@@ -24,40 +25,25 @@ def share(step: Step) -> Step:
     seen: dict[Any, Instr] = {}
     new: New = {}
     for i in step.order():
-        one = _without_effect(i)
-        if one is not None:
-            new[i] = new.get(one, one)
-            continue
         args = [id(new.get(a, a)) for a in i.args]
         args = sorted(args) if i.op in ("add", "mul") else args
         held = [np.asarray(v).tobytes() for v in i.values] if i.op == "const" else ()
-        options = repr(i.params) if i.params else ""
-        found = seen.setdefault((i.op, *args, options, i.shape, i.dtype, *held), i)
-        if found is not i:
-            new[i] = found
+        key = (i.op, *args, repr(i.params), i.shape, i.dtype, *held)
+        one = _without_effect(i) or seen.setdefault(key, i)
+        if one is not i:
+            new[i] = new.get(one, one)
     return step.rewritten(new)
 
 
 def _without_effect(i: Instr) -> Instr | None:
     """The operand that `i` hands on unchanged, if it does."""
     first = i.args[0] if i.args else i
-    if i.op == first.op == "neg":
-        return first.args[0]
     if i.op == first.op == "transpose":
         axes = tuple(first.params["axes"][a] for a in i.params["axes"])
         return first.args[0] if axes == tuple(range(len(axes))) else None
-    if i.op in ("reshape", "broadcast_to", "astype", "clone"):
-        return first if _alike(i, first) else None
-    for a, b in (i.args, i.args[::-1]) if i.op in ("add", "mul") else ():
-        neutral = b.op == "const" and not b.shape and b.value == (i.op == "mul")
-        if neutral and _alike(a, i):
-            return a
-    return None
-
-
-def _alike(a: Instr, b: Instr) -> bool:
-    """True for values of one kind, also where a batch of one row hides that rows are meant."""
-    return (a.shape, a.batch, a.dtype) == (b.shape, b.batch, b.dtype)
+    # of a batch of one row the shape alone would not say that rows are meant
+    same = (i.shape, i.batch, i.dtype) == (first.shape, first.batch, first.dtype)
+    return first if same and i.op in ("reshape", "broadcast_to", "astype", "clone") else None
 
 
 def gather(step: Step) -> Step:
@@ -66,37 +52,29 @@ def gather(step: Step) -> Step:
     inner = {i for i, by in readers.items() if by and all(r.op == "add" for r in by)}
     new: New = {}
     for i in readers:
-        if i.op not in ("add", "put") or i.op == "add" and i in inner:
-            continue
-        parts = terms(i)
-        pieces = [(cut, t.args[0]) for t in parts if t.op == "put" and (cut := columns(t))]
-        pieces.sort(key=lambda piece: piece[0])
-        cuts = [cut for cut, _ in pieces]
-        rest = [t for t in parts if t.op != "put"]
-        apart = all(a[1] <= b[0] for a, b in zip(cuts, cuts[1:]))
-        apart &= len(pieces) + len(rest) == len(parts) and all(t.shape == i.shape for t in rest)
-        if pieces and apart:
-            new[i] = total([_side_by_side(pieces, i), *rest])
+        if i.op == "put" or i.op == "add" and i not in inner:
+            parts = terms(i)
+            pieces = [(*cut, t) for t in parts if t.op == "put" and (cut := columns(t))]
+            pieces.sort(key=lambda piece: piece[0])
+            ends = [end for start, stop, _ in pieces for end in (start, stop)]
+            if pieces and ends == sorted(ends):
+                placed = [t for _, _, t in pieces]
+                new[i] = total([_side_by_side(pieces), *(t for t in parts if t not in placed)])
     return step.rewritten(new)
 
 
-def _side_by_side(pieces: list[tuple[tuple[int, int], Instr]], like: Instr) -> Instr:
-    """The pieces where they belong in a row, with zeros where there is none."""
+def _side_by_side(pieces: list[tuple[int, int, Instr]]) -> Instr:
+    """What is put into a row from one column to another, with zeros where there is nothing."""
+    like = pieces[0][2]
+    *rows, width = like.params["shape"]
+    blank = const(np.zeros((1,) * len(like.shape), like.dtype))
+    zeros = lambda n: [make("broadcast_to", blank, shape=(*rows, n))] if n else []
     parts, at = [], 0
-    for (start, stop), piece in [*pieces, ((like.width, like.width), None)]:
-        if start > at:
-            parts.append(_zeros(like, start - at))
-        parts += [] if piece is None else [piece]
+    for start, stop, put in pieces:
+        parts += [*zeros(start - at), put.args[0]]
         at = stop
+    parts += zeros(width - at)
     return make("concatenate", *parts, axis=-1) if len(parts) > 1 else parts[0]
-
-
-def _zeros(like: Instr, width: int) -> Instr:
-    """Zeros for as many rows as `like` has."""
-    sizes = zip(like.shape, np.shape(like.values[1]))
-    shape = [Rows.of(m, n - m) if m != n else m for m, n in sizes]
-    blank = const(np.zeros((1,) * len(shape), like.dtype))
-    return make("broadcast_to", blank, shape=(*shape[:-1], width))
 
 
 def split(step: Step) -> Step:
@@ -106,19 +84,22 @@ def split(step: Step) -> Step:
     new: New = {}
     for i in kinds:
         both = i.args[0] if i.op in ("matmul", "getitem") else i
-        if not is_beside(both) or i is both:
+        if both is i or not is_beside(both):
             continue
-        ends = np.cumsum([0, *(a.width for a in both.args)]).tolist()
-        spans = dict(zip(zip(ends, ends[1:]), both.args))
-        part = spans.get(columns(i) or (0, 0))
-        if i.op == "getitem" and part:
-            new[i] = part
-        elif (
-            i.op == "matmul" and len({bool(kinds[a] & {"state", "dstate"}) for a in both.args}) == 2
-        ):
-            rows = [make("getitem", i.args[1], index=(slice(*span),)) for span in spans]
+        cuts = spans(both.args)
+        if i.op == "getitem":
+            part = dict(zip(cuts, both.args)).get(columns(i) or (0, 0))
+            new |= {i: part} if part else {}
+        elif len({bool(kinds[a] & {"state", "dstate"}) for a in both.args}) == 2:
+            rows = [make("getitem", i.args[1], index=(slice(*cut),)) for cut in cuts]
             new[i] = total(make("matmul", a, w, gate=i.gate) for a, w in zip(both.args, rows))
     return step.rewritten(new)
+
+
+def spans(parts: Sequence[Instr]) -> list[tuple[int, int]]:
+    """The columns of each part, side by side."""
+    ends = np.cumsum([0, *(part.width for part in parts)]).tolist()
+    return list(zip(ends, ends[1:]))
 
 
 def is_beside(i: Instr) -> bool:
@@ -137,12 +118,12 @@ def merge(step: Step) -> Step:
             groups.setdefault((i.args[0], phase[i]), []).append(i)
     new: New = {}
     for (a, _), products in groups.items():
-        wide = make("concatenate", *[p.args[1] for p in products], axis=1)
-        whole, at = make("matmul", a, wide), 0
-        for p in products if len(products) > 1 else ():
-            index = (slice(None), slice(at, at + p.width))
-            new[p] = make("getitem", whole, index=index, gate=p.gate)
-            at += p.width
+        if len(products) > 1:
+            wide = make("concatenate", *[p.args[1] for p in products], axis=1)
+            whole = make("matmul", a, wide)
+            for p, span in zip(products, spans(products)):
+                index = (slice(None), slice(*span))
+                new[p] = make("getitem", whole, index=index, gate=p.gate)
     return step.rewritten(new)
 
 
@@ -159,8 +140,7 @@ def hoist(step: Step) -> Step:
         if i.op == "add" and i not in inner:
             parts = terms(i, inner)
             if len(parts) > 2 and len({phase[t] for t in parts}) > 1:
-                ordered = total(sorted(parts, key=lambda t: PHASES.index(phase[t])))
-                new |= {i: ordered} if ordered.shape == i.shape else {}
+                new[i] = total(sorted(parts, key=lambda t: PHASES.index(phase[t])))
     return step.rewritten(new)
 
 
@@ -169,9 +149,8 @@ def defer(step: Step) -> Step:
     product of T·B rows after the loop, as `schedule.place` sees to."""
     new: New = {}
     for i in step.order():
-        product = i.args[0] if i.op == "transpose" and i.params["axes"] == (1, 0) else i
-        if i is not product and product.op == "matmul" and len(product.shape) == 2:
-            turned = [make("transpose", a, axes=(1, 0)) for a in product.args[::-1]]
+        if i.op == "transpose" and i.params["axes"] == (1, 0) and i.args[0].op == "matmul":
+            turned = [make("transpose", a, axes=(1, 0)) for a in reversed(i.args[0].args)]
             new[i] = make("matmul", *turned)
     return step.rewritten(new)
 
@@ -191,19 +170,15 @@ def terms(i: Instr, inner: set[Instr] | None = None) -> list[Instr]:
 
 
 def total(parts: Iterable[Instr]) -> Instr:
-    first, *rest = parts
-    for part in rest:
-        first = make("add", first, part)
-    return first
+    return reduce(lambda a, b: make("add", a, b), parts)
 
 
 def columns(i: Instr) -> tuple[int, int] | None:
     """(start, stop) if a slice, or a put, takes whole rows and one range of columns, else None."""
-    index = i.params.get("index")
-    if i.op not in ("getitem", "put") or not index:
+    if i.op not in ("getitem", "put"):
         return None
+    index = i.params["index"]
     wide = i.shape if i.op == "put" else i.args[0].shape
-    index = index if isinstance(index, tuple) else (index,)
     if any(not isinstance(k, slice) and k is not Ellipsis for k in index):
         return None
     if Ellipsis in index:
@@ -216,10 +191,7 @@ def columns(i: Instr) -> tuple[int, int] | None:
     return (start, stop) if by == 1 and stop > start else None
 
 
-PASSES: dict[str, Callable[[Step], Step]] = {
-    "share": share, "gather": gather, "split": split, "merge": merge, "hoist": hoist,
-    "defer": defer,
-}  # fmt: skip
+PASSES = {one.__name__: one for one in (share, gather, split, merge, hoist, defer)}
 
 
 def optimise(step: Step, without: Iterable[str] = ()) -> tuple[Step, list[tuple[str, Step]]]:

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..postponed import is_basic
 from ..tensor import PRIMITIVES
 
-LEAVES = ("x", "state", "param", "const", "dy", "dstate")
 MOVING = ("x", "state", "dy", "dstate")  # leaves with other values at every step
 
 
@@ -39,14 +38,11 @@ class Rows(int):
         return made
 
 
+@dataclass(frozen=True)
 class Index:
     """Stands for operand `number` in the index of a `getitem` or `put`."""
 
-    def __init__(self, number: int):
-        self.number = number
-
-    def __repr__(self) -> str:
-        return f"operand {self.number}"
+    number: int
 
 
 class Instr:
@@ -90,17 +86,12 @@ def _sized(value: Any, size: Callable[[Rows], int]) -> Any:
     return size(value) if type(value) is Rows else value
 
 
-def _more(rows: int, size: Rows) -> int:
-    return size + rows * size.times
-
-
 def execute(op: str, arrays: list, params: dict) -> Any:
     """The primitive on arrays, or an instruction that only the compiler makes."""
     if op == "product_add":
         return arrays[0] + arrays[1] @ arrays[2]
     if op in ("getitem", "put"):
-        where = params["index"] if isinstance(params["index"], tuple) else (params["index"],)
-        index = tuple([arrays[k.number] if type(k) is Index else k for k in where])
+        index = tuple([arrays[k.number] if type(k) is Index else k for k in params["index"]])
         arrays, params = arrays[:1], {**params, "index": index}
     return PRIMITIVES[op].compute(*arrays, **params)
 
@@ -111,13 +102,11 @@ def const(value: Any) -> Instr:
 
 def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
     """The instruction `op(*args)`, its values computed from the operands' values."""
-    values = []
+    more = {k: _sized(v, lambda size: size + size.times) for k, v in params.items()}
     with np.errstate(all="ignore"):
-        for k in (0, 1):  # the second batch has one row more
-            more = partial(_more, k)
-            options = {name: _sized(value, more) for name, value in params.items()}
-            values.append(execute(op, [a.values[k] for a in args], options))
-    return Instr(op, args, params, (values[0], values[1]), gate or (args[0].gate if args else ""))
+        values = [execute(op, [a.values[k] for a in args], options)
+                  for k, options in enumerate((params, more))]  # fmt: skip
+    return Instr(op, args, params, (values[0], values[1]), gate or args[0].gate)
 
 
 @dataclass
@@ -142,8 +131,8 @@ class Step:
     draws: list
 
     def roots(self) -> list[Instr]:
-        found = [self.y, *self.news, *self.dxs, *self.dolds, *self.dparams]
-        return [r for r in found if r is not None]
+        results = (self.y, *self.news, *self.dxs, *self.dolds, *self.dparams)
+        return [i for i in results if i is not None]
 
     def order(self) -> list[Instr]:
         """Every instruction that a result needs, operands first."""
@@ -158,94 +147,75 @@ class Step:
 
         A replacement with another value than the original's is an error in a pass, so it raises.
         """
-        for old, instr in new.items():
-            assert_same(instr, old)
+        for old, i in new.items():
+            if i.shape != old.shape or not all(map(close, i.values, old.values)):
+                raise Uncompilable(f"a rewrite of {old} into {i} changed its value")
         built: dict[Instr, Instr] = {}
-        for i in toposort(self.roots(), lambda i: new.get(i, i).args):
-            target = new.get(i, i)
-            args = tuple([built[a] for a in target.args])
-            kept = all(a is b for a, b in zip(args, target.args))
-            again = Instr(target.op, args, target.params, target.values, target.gate)
-            built[i] = target if kept else again
-        news = [built[i] for i in self.news]
-        ends = (self.dxs, self.dolds, self.dparams)
-        dxs, dolds, dparams = ([i and built[i] for i in end] for end in ends)
-        return replace(self, y=built[self.y], news=news, dxs=dxs, dolds=dolds, dparams=dparams)
+        for old in toposort(self.roots(), lambda i: new.get(i, i).args):
+            i = new.get(old, old)
+            args = tuple([built[a] for a in i.args])
+            same = args == i.args
+            built[old] = i if same else Instr(i.op, args, i.params, i.values, i.gate)
+        ends: Any = {name: [i and built[i] for i in getattr(self, name)]
+                     for name in ("news", "dxs", "dolds", "dparams")}  # fmt: skip
+        return replace(self, y=built[self.y], **ends)
 
     def mixes_rows(self) -> bool:
         """True unless rows are independent: both captured batches as one must give the rows of
         both, and of each parameter's gradient the sum."""
-        values: dict[Instr, Any] = {}
-        order = self.order()
-        rows = sum(len(v) for v in self.y.values)
-        for i in order:
-            if i.args:
-                with np.errstate(all="ignore"):
-                    values[i] = i.run([values[a] for a in i.args], rows)
-            else:
-                values[i] = np.concatenate(i.values) if i.batch else i.value
-        for root in self.roots():
-            whole = np.concatenate(root.values) if root.batch else sum(root.values)
-            if root.batch not in ([0], []) or (root.batch == []) != (root in self.dparams):
-                return True
-            if not close(values[root], whole):
-                return True
-        return False
+        both: dict[Instr, Any] = {}
+        rows = sum(map(len, self.y.values))
+        with np.errstate(all="ignore"):
+            for i in self.order():
+                if i.args:
+                    both[i] = i.run([both[a] for a in i.args], rows)
+                else:
+                    both[i] = np.concatenate(i.values) if i.batch else i.value
+        sums = set(self.dparams)
+        return any(
+            i.batch != ([] if i in sums else [0])
+            or not close(both[i], sum(i.values) if i in sums else np.concatenate(i.values))
+            for i in self.roots()
+        )
 
 
 def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list[Instr]:
     """Everything the roots are made of, operands first, in a repeatable order (no recursion)."""
-    order: list[Instr] = []
-    done: set[Instr] = set()
-    stack = [(root, False) for root in reversed(list(roots))]
+    order: dict[Instr, None] = {}
+    stack = list(roots)[::-1]
     while stack:
-        instr, ready = stack.pop()
-        if ready:
-            order.append(instr)
-        elif instr not in done:
-            done.add(instr)
-            stack.append((instr, True))
-            stack.extend((a, False) for a in reversed(reads(instr)))
-    return order
+        i = stack.pop()
+        waiting = [a for a in reads(i) if a not in order]
+        if waiting:
+            stack += [i, *reversed(waiting)]
+        else:
+            order[i] = None
+    return list(order)
 
 
 def is_view(i: Instr) -> bool:
     """True if arrays show `i` as another view of its operand and compute nothing."""
-    index = i.params.get("index")
-    index = index if isinstance(index, tuple) else (index,)
-    plain = all(k is None or k is Ellipsis or isinstance(k, (int, slice)) for k in index)
-    return i.op in ("transpose", "broadcast_to", "reshape") or i.op == "getitem" and plain
-
-
-def assert_same(new: Instr, old: Instr) -> None:
-    if new.shape != old.shape or not all(map(close, new.values, old.values)):
-        raise Uncompilable(f"a rewrite of {old} into {new} changed its value")
+    cut = i.op == "getitem" and is_basic(i.params["index"])
+    return cut or i.op in ("transpose", "broadcast_to", "reshape")
 
 
 def close(a: Any, b: Any) -> bool:
     """Equal up to rounding, relative to the largest entry; of large arrays a grid is looked at."""
-    a, b = np.multiply(_thinned(a), 1.0), np.multiply(_thinned(b), 1.0)
-    if a.shape != b.shape:
+    if np.shape(a) != np.shape(b):
         return False
+    grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
+    a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
     tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
-    with np.errstate(invalid="ignore"):
-        largest, off = np.abs(b).max(initial=0), np.abs(a - b).max(initial=0)
-    if off <= tiny * (largest + tiny) < np.inf:
-        return True
     limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
-    return np.allclose(a, b, rtol=0, atol=limit, equal_nan=True)
-
-
-def _thinned(a: Any) -> np.ndarray:
-    a = np.asarray(a)
-    return a[tuple([slice(None, None, -(-n // 128) or 1) for n in a.shape])]
+    with np.errstate(invalid="ignore"):
+        near = np.abs(a - b) <= limit
+    return bool((near | (a == b) | (a != a) & (b != b)).all())
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
     """Who reads each instruction."""
-    found: dict[Instr, list[Instr]] = {}
-    for i in order:
-        found.setdefault(i, [])
+    found: dict[Instr, list[Instr]] = {i: [] for i in order}
+    for i in found:
         for a in i.args:
             found[a].append(i)
     return found
@@ -262,11 +232,8 @@ def depends(order: Iterable[Instr]) -> dict[Instr, frozenset[str]]:
 
 def names_of(order: Iterable[Instr]) -> dict[Instr, str]:
     """A short name for each instruction, valid in C and Python: leaves by kind, others numbered."""
-    names: dict[Instr, str] = {}
-    for i in order:
-        leaf = i.op in LEAVES and i.op != "const"
-        names[i] = f"{i.op}{i.params.get('number', '')}" if leaf else f"v{len(names)}"
-    return names
+    leaf = lambda i: i.op in MOVING or i.op == "param"
+    return {i: f"{i.op}{i.params['number']}" if leaf(i) else f"v{k}" for k, i in enumerate(order)}
 
 
 def line(i: Instr, names: Mapping[Instr, str]) -> str:
