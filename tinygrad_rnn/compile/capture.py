@@ -1,14 +1,16 @@
 """Capture: run one step, forward and backward, and keep what was computed as a step program.
 
 The backward step is not written anywhere: `grad(…, create_graph=True)` runs the gradient rules on
-Tensors, so it is a graph of the same primitives. The cell runs twice, on other numbers and on one
-row more: a program that differs between the two runs depends on its data and is refused. Random
+Tensors, so it is a graph of the same primitives. The cell runs twice, on other numbers and on other
+rows: a program that differs between the two runs depends on its data and is refused. Random
 numbers that a step draws become inputs of it; a run then draws them in the unrolled loop's order.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from itertools import count
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,7 +19,7 @@ from ..autodiff import grad
 from ..backend import is_array
 from ..context import Trace, mode
 from ..tensor import Node, Tensor, leaf_of, tensor
-from .program import Index, Instr, Rows, Step, Uncompilable, close, const
+from .program import Index, Instr, Rows, Step, Uncompilable, const
 
 DEPENDS = "the step's operations depend on the values it is given"
 
@@ -28,9 +30,9 @@ class Sample:
     `run(rows, random)` gives the Tensors `(xs, states, held)` and the function that makes a step.
     """
 
-    def __init__(self, run: Callable, rows: int, wants: list[bool], extra: int):
-        rng = np.random.default_rng(extra)
-        random = lambda t: _random(t, rows + extra, rng)
+    def __init__(self, run: Callable, rows: int, wants: list[bool], seed: int):
+        rng = np.random.default_rng(seed)
+        random = lambda t: _random(t, rows, rng)
         self.draws: list[Callable] = []
         self.kinds: list[Any] = []
         drawn: list[Tensor] = []
@@ -41,7 +43,7 @@ class Sample:
             drawn.append(draw())
             return drawn[-1]
 
-        xs, states, held, step = run(rows + extra, random)
+        xs, states, held, step = run(rows, random)
         inputs = [*xs, *states, *held]
         asked = [t for t, wanted in zip(inputs, wants) if wanted and t.dtype.kind == "f"]
         for t in asked:
@@ -66,8 +68,9 @@ def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     """The program of a step; `wants` says for each input, state and held Tensor, in this order,
     whether its gradient is asked for."""
     first = Sample(run, rows, wants, 0)
+    few = next(n for n in count(2) if math.gcd(n, rows) == 1)
     try:
-        second = Sample(run, rows, wants, 1)
+        second = Sample(run, few, wants, 1)
     except Exception as error:
         raise Uncompilable(f"the step fails for another number of rows: {error}") from error
     if len(first.nodes) != len(second.nodes) or first.kinds != second.kinds:
@@ -139,11 +142,11 @@ def _operand(p: Node | None, q: Node | None, v: Any, w: Any, known: dict[Node, I
 
 def _constant(v: Any, w: Any) -> Instr:
     """A constant, if it is the same in both runs, or the same for all rows."""
-    if np.shape(v) == np.shape(w) and close(v, w):
+    if np.array_equal(v, w, equal_nan=True):
         return const(v)
     alike = np.ndim(v) and np.shape(v)[1:] == np.shape(w)[1:]
-    if alike and close(v, np.broadcast_to(w[:1], v.shape)):
-        shape = (Rows.of(len(v), 1), *v.shape[1:])
+    if alike and np.array_equal(v, np.broadcast_to(w[:1], v.shape), equal_nan=True):
+        shape = (Rows.of(len(v), len(w)), *v.shape[1:])
         return Instr("broadcast_to", (const(v[:1]),), {"shape": shape}, (v, w))
     raise Uncompilable("the step makes constants that differ from run to run or with the batch")
 
@@ -158,8 +161,9 @@ def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:
         if x not in args:
             args.append(x)
         return Index(args.index(x))
-    if type(v) is int and type(w) is int and v < w and v % (w - v) == 0:
-        return Rows.of(v, w - v)
+    rows, few = (len(value) for value in x.values)
+    if type(v) is int and type(w) is int and v != w and v * few == w * rows:
+        return Rows.of(v, w)
     if repr(v) != repr(w):
         raise Uncompilable(f"the step gives an option {v!r} in one run and {w!r} in another")
     return v

@@ -1,7 +1,7 @@
 """The step program: one time step, forward and backward, as a list of small instructions.
 
 Every instruction remembers what it gave when it was captured, twice: for a batch of B rows and for
-one of B + 1, with other numbers. An axis that differs between the two is the batch, and a size that
+another of a few, with other numbers. An axis that differs is the batch, and a size that
 differs follows it (`Rows`), so a program can be run for any number of rows: for B inside the time
 loop, for all T·B at once outside of it. New instructions are made by `make`, which runs the
 primitive on its operands' captured values: shapes and dtypes need no rules of their own, and a
@@ -10,6 +10,7 @@ rewrite that changes a value is found at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,14 +28,15 @@ class Uncompilable(Exception):
 
 
 class Rows(int):
-    """A size that follows the batch: `times` the number of rows."""
+    """A size that follows the batch: `times` the number of rows; `other` in the second batch."""
 
+    other: int
     times: int
 
     @classmethod
-    def of(cls, size: int, times: int) -> Rows:
+    def of(cls, size: int, other: int) -> Rows:
         made = cls(size)
-        made.times = times
+        made.other, made.times = other, math.gcd(size, other)  # the batches have no common divisor
         return made
 
 
@@ -102,7 +104,7 @@ def const(value: Any) -> Instr:
 
 def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
     """The instruction `op(*args)`, its values computed from the operands' values."""
-    more = {k: _sized(v, lambda size: size + size.times) for k, v in params.items()}
+    more = {k: _sized(v, lambda size: size.other) for k, v in params.items()}
     with np.errstate(all="ignore"):
         values = [execute(op, [a.values[k] for a in args], options)
                   for k, options in enumerate((params, more))]  # fmt: skip
@@ -161,22 +163,26 @@ class Step:
         return replace(self, y=built[self.y], **ends)
 
     def mixes_rows(self) -> bool:
-        """True unless rows are independent: both captured batches as one must give the rows of
-        both, and of each parameter's gradient the sum."""
-        both: dict[Instr, Any] = {}
-        rows = sum(map(len, self.y.values))
+        """True unless rows are independent: the second batch in two parts must give the rows of the
+        whole, and of each parameter's gradient the sum."""
+        parts = [self._of_rows(slice(1)), self._of_rows(slice(1, None))]
+        for i in self.roots():
+            found, add = [part[i] for part in parts], i in self.dparams
+            if i.batch != ([] if add else [0]):
+                return True
+            if not close(sum(found) if add else np.concatenate(found), i.values[1]):
+                return True
+        return False
+
+    def _of_rows(self, part: slice) -> dict[Instr, Any]:
+        """What all instructions give for some rows of the second batch."""
+        found: dict[Instr, Any] = {}
+        rows = len(self.y.values[1][part])
         with np.errstate(all="ignore"):
             for i in self.order():
-                if i.args:
-                    both[i] = i.run([both[a] for a in i.args], rows)
-                else:
-                    both[i] = np.concatenate(i.values) if i.batch else i.value
-        sums = set(self.dparams)
-        return any(
-            i.batch != ([] if i in sums else [0])
-            or not close(both[i], sum(i.values) if i in sums else np.concatenate(i.values))
-            for i in self.roots()
-        )
+                whole = i.values[1][part] if i.batch else i.values[1]
+                found[i] = i.run([found[a] for a in i.args], rows) if i.args else whole
+        return found
 
 
 def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list[Instr]:
