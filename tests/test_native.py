@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -120,6 +121,39 @@ def test_sums_over_rows_by_our_own_threads(
     assert np.allclose(kernel.loops.contraction(a.T, b), a.T @ b, rtol=0, atol=tolerance * K)
     assert np.allclose(kernel.loops.sums(a), a.sum(0), rtol=0, atol=tolerance * K)
     assert np.allclose(kernel.loops.contraction(a.T[::-1], b), a.T[::-1] @ b, atol=tolerance * K)
+
+
+TEAM = """
+import ctypes, os, threading
+from tinygrad_rnn import native
+mark = native.load(
+    "void mark(long first, long last, long *at) { while (first < last) at[first++]++; }", ()
+).mark
+start = ctypes.cast(mark, ctypes.c_void_p)
+def work(times):
+    marks, ends = (ctypes.c_long * 100)(), (ctypes.c_long * 4)(0, 30, 31, 100)
+    for _ in range(times):
+        native.team().together(3, start, ends, marks)
+    assert list(marks) == [times] * 100, list(marks)
+work(2000)
+others = [threading.Thread(target=work, args=(2000,)) for _ in range(3)]
+[thread.start() for thread in others]
+[thread.join() for thread in others]
+child = os.fork()
+work(100)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    os._exit(0)
+"""
+
+
+@needs_cc
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_team_does_every_part_once_also_for_several_callers_and_after_a_fork() -> None:
+    root = Path(native.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", TEAM], cwd=root, timeout=120)
+    assert done.returncode == 0
 
 
 @needs_cc

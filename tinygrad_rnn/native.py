@@ -73,6 +73,14 @@ def load(source: str, defines: tuple[str, ...]) -> ctypes.CDLL:
     raise CannotBuild(f"the compiled library cannot be stored or loaded: {reason}")
 
 
+@functools.cache
+def team() -> ctypes.CDLL:
+    """Threads for C functions: `team().together(parts, function, ends, args)`, see team.c."""
+    library = load(Path(__file__).with_name("team.c").read_text(), ("_GNU_SOURCE",))
+    library.together.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
+    return library
+
+
 def folders() -> Iterator[Path]:
     """Where libraries may be kept: the user's cache, else a folder that goes with the process."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -118,7 +126,7 @@ def build(source: str, options: list[str], path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         text, made = Path(folder) / "program.c", Path(folder) / "program.so"
         text.write_text(source)
-        command = [*compiler(), *options, str(text), "-o", str(made), "-lm"]
+        command = [*compiler(), *options, str(text), "-o", str(made), "-lm", "-pthread"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
         except subprocess.TimeoutExpired:

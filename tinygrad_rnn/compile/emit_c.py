@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +46,24 @@ class Loops(RowText):
             raise Uncompilable(str(reason)) from None
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
-        ends: list = [pointer, size]
-        self.library.contract.argtypes = [size] * 4 + ends * 3 + [pointer]
-        self.library.sums.argtypes = [size] * 3 + ends + [pointer]
-        self.functions = {name: getattr(self.library, name) for name in made}
+        self.functions = {n: getattr(self.library, n) for n in (*made, "contract", "sums")}
         for function in self.functions.values():
-            function.argtypes = [size, size, size, size, pointer]
+            function.argtypes = [size, size, pointer]
         wanted = threads or min(processors(), self.memory.rows // 4)
         self.threads = max(1, min(wanted, self.memory.rows))
+
+    def run(self, name: str, ends: ctypes.Array, args: ctypes.Array) -> None:
+        """The function, each thread from one of `ends` to the next."""
+        function = self.functions[name]
+        if self.threads == 1:
+            function(ends[0], ends[1], args)
+        else:
+            start = ctypes.cast(function, ctypes.c_void_p)
+            native.team().together(self.threads, start, ends, args)
+
+    def cut(self, size: int) -> ctypes.Array:
+        """Where each thread's part begins, and the end."""
+        return numbers([size * k // self.threads for k in range(self.threads + 1)])
 
     def call(self, i: Instr) -> Callable | None:
         """What sums over the rows of all steps, by our own threads if there are several: BLAS's go
@@ -71,27 +79,19 @@ class Loops(RowText):
         """Σ over rows, each thread some columns."""
         if a.strides[1] != a.itemsize:
             return a.sum(0)
-        out, ends = np.empty(a.shape[1], a.dtype), (address(a), a.strides[0] // a.itemsize)
-        parts = self.cut(a.shape[1])
-        together(self.library.sums, [(len(a), *part, *ends, address(out)) for part in parts])
+        out = np.empty(a.shape[1], a.dtype)
+        args = (len(a), address(a), a.strides[0] // a.itemsize, address(out))
+        self.run("sums", self.cut(a.shape[1]), numbers(args))
         return out
-
-    def cut(self, size: int) -> list[tuple[int, int]]:
-        """(first, last) for each thread."""
-        ends = [size * k // self.threads for k in range(self.threads + 1)]
-        return list(zip(ends, ends[1:]))
 
     def contraction(self, left: np.ndarray, b: np.ndarray) -> np.ndarray:
         """leftᵀᵀ @ b, each thread some rows of it."""
         a, size = left.T, b.itemsize
         if a.strides[1] != size or b.strides[1] != size:
             return left @ b
-        (K, M), N = a.shape, b.shape[1]
-        out = np.empty((M, N), b.dtype)
-        ends = [v for x in (a, b, out) for v in (address(x), x.strides[0] // size)]
-        work = [np.empty(self.library.room(N), b.dtype) for _ in range(self.threads)]
-        parts = [(N, K, *part, *ends, address(w)) for part, w in zip(self.cut(M), work)]
-        together(self.library.contract, parts)
+        out = np.empty((a.shape[1], b.shape[1]), b.dtype)
+        ends = [v for x in (a, b) for v in (address(x), x.strides[0] // size)]
+        self.run("contract", self.cut(len(out)), numbers([b.shape[1], len(b), *ends, address(out)]))
         return out
 
     def function(self, name: str) -> str:
@@ -103,9 +103,10 @@ class Loops(RowText):
             name, f"EACH_BLOCK({BLOCK})"
         )
         heads = ["  " + line for line in self.heads(body)]
-        start = f"void {name}(long T, long B, long first, long last, void **p) {{"
+        start = f"void {name}(long first, long last, long *args) {{"
+        given = "  long T = args[0], B = args[1];\n  void **p = (void **)args[2];"
         return "\n".join(
-            [start, *heads, f"  {order} {{", *("    " + line for line in body), "  }", "}"]
+            [start, given, *heads, f"  {order} {{", *("    " + line for line in body), "  }", "}"]
         )
 
     def stage(self, name: str, k: int) -> list[str]:
@@ -145,8 +146,8 @@ class PointedWorkspace(Workspace):
             elif kind not in ("x", "dy"):
                 self.table[slot] = address(self.array(kind, of))
         rows = loops.memory.rows
-        self.parts = {name: loops.cut(rows if name in LOOPS else steps * rows)
-                      for name in loops.functions}  # fmt: skip
+        self.args = numbers([steps, rows, ctypes.addressof(self.table)])
+        self.ends = {True: loops.cut(rows), False: loops.cut(steps * rows)}
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -162,18 +163,13 @@ class PointedWorkspace(Workspace):
                 self.table[slot] = address(whole)
 
     def run(self, name: str) -> None:
-        function, steps, rows = self.loops.functions.get(name), self.steps, self.memory.rows
-        if function is None:
-            return
-        together(function, [(steps, rows, *part, self.table) for part in self.parts[name]])
+        if name in self.loops.functions:
+            self.loops.run(name, self.ends[name in LOOPS], self.args)
 
 
-def together(function: Callable, calls: list[tuple]) -> None:
-    """Makes all the calls at once, the first one in this thread."""
-    others = [pool().submit(partial(function, *call)) for call in calls[1:]]
-    function(*calls[0])
-    for other in others:
-        other.result()
+def numbers(values: Sequence[int]) -> ctypes.Array:
+    """What C reads as an array of longs."""
+    return (ctypes.c_long * len(values))(*values)
 
 
 def processors() -> int:
@@ -190,9 +186,3 @@ def address(array: np.ndarray) -> int:
     if array.flags.carray and array.size:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
     return array.ctypes.data
-
-
-@cache
-def pool() -> ThreadPoolExecutor:
-    """Threads that take rows; C code runs outside of Python's lock."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tinygrad_rnn")

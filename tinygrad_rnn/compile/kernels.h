@@ -2,8 +2,9 @@
    REAL is float or double, given on the command line. No branch, no table, no errno: each function is
    inlined into loops that the compiler turns into vector code. NaN stays NaN. */
 #include <math.h>
-#include <string.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #if SINGLE
 #define SQRT sqrtf
 #define LOG logf
@@ -224,8 +225,10 @@ INLINE void block(long N, long deep, long M, const real *a, const real *P, real 
       for (long i = 0; i < rows; i++) memcpy(to + i * ldc, part + i * WIDE, size);
     }
 }
-void contract(long N, long K, long first, long last, const real *A, long lda, const real *B, long ldb, real *C,
-              long ldc, real *work) {
+void contract(long first, long last, long *args) {
+  long N = args[0], K = args[1], lda = args[3], ldb = args[5], ldc = N;
+  const real *A = (real *)args[2], *B = (real *)args[4];
+  real *C = (real *)args[6], *work = malloc(DEEP * (HIGH + (N + WIDE - 1) / WIDE * WIDE) * sizeof(real));
   for (long k = 0; k < K; k += DEEP) {
     long deep = K - k < DEEP ? K - k : DEEP;
     real *P = work + DEEP * HIGH;
@@ -241,11 +244,14 @@ void contract(long N, long K, long first, long last, const real *A, long lda, co
       block(N, deep, M, work, P, C + high * ldc, ldc, k > 0);
     }
   }
+  free(work);
 }
-void sums(long K, long first, long last, const real *A, long lda, real *C) { /* of columns */
+void sums(long first, long last, long *args) { /* C = the sums of A's columns */
+  long K = args[0], lda = args[2];
+  const real *A = (real *)args[1];
+  real *C = (real *)args[3];
   for (long m = first; m < last; m++) C[m] = 0;
   for (long k = 0; k < K; k++)
     EACH(last - first) C[first + j] += A[k * lda + first + j];
 }
-long room(long N) { return DEEP * (HIGH + (N + WIDE - 1) / WIDE * WIDE); } /* for `contract` */
 long panel_width(void) { return WIDE; }
