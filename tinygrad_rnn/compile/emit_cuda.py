@@ -122,18 +122,10 @@ class RecordedWorkspace(Workspace):
         """A stage's products at step t, or of all steps."""
         for i in stage:
             a, w = i.args
-            self.xp.matmul(self.part(a, t), self.array("fixed", w), out=self.part(i, t))
-
-    def part(self, i: Instr, t: int | None) -> Any:
-        """The rows of `i` at step t, or of all steps."""
-        place = self.memory.where(i)
-        array = self.array(place.kind, place.of)
-        if t is None:
-            first = {"new": 1}.get(place.when, 0)
-            array = array[first : first + self.steps].reshape(-1, array.shape[-1])
-        elif place.step(t) is not None:
-            array = array[place.step(t)]
-        return array[..., place.at : place.at + i.width]
+            left, out = (self.part(v, t) for v in (a, i))
+            if t is None:
+                left, out = (v.reshape(-1, v.shape[-1]) for v in (left, out))
+            self.xp.matmul(left, self.array("fixed", w), out=out)
 
 
 def pointer(array: Any) -> int:

@@ -54,9 +54,9 @@ class Loops:
     def __init__(self, program: Program, threads: int | None = None):
         self.program = program
         units = {
-            n: [[i] for i in made if not program.view(i)] for n, made in program.native.items()
+            n: [[i] for i in made if i not in program.views] for n, made in program.native.items()
         }
-        self.memory = Memory(program, units, lambda i: not program.view(i))
+        self.memory = Memory(program, units, lambda i: i not in program.views)
 
     def workspace(self, steps: int) -> BoundWorkspace:
         return BoundWorkspace(self.memory, steps, np)
@@ -95,11 +95,11 @@ class BoundWorkspace(Workspace):
         calls: list[tuple[Callable, tuple]] = []
         for i in p.native[name]:
             args = [self.bound_at(a, t, at) for a in i.args]
-            if not p.view(i):
+            if i not in p.views:
                 calls += self.calls_of(i, args, self.bound_at(i, t, at))
         for to, new in self.memory.copies[name]:
             value = 0 if new is None else self.bound_at(new, t, at)
-            calls.append((np.copyto, (self.at(to, t), value)))
+            calls.append((np.copyto, (self.array(to.kind, to.of)[to.step(t)], value)))
         return calls
 
     def bound_at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
@@ -107,10 +107,10 @@ class BoundWorkspace(Workspace):
         if i not in at:
             if i.op == "const" and not i.shape:
                 at[i] = i.value
-            elif i in self.memory.program.inside and self.memory.program.view(i):
+            elif i in self.memory.program.views and i in self.memory.program.inside:
                 at[i] = i.run([self.bound_at(a, t, at) for a in i.args], self.memory.rows)
             else:
-                at[i] = self.at(self.memory.where(i), t, i)
+                at[i] = self.part(i, t)
         return at[i]
 
     def calls_of(self, i: Instr, args: list, out: Any) -> list[tuple[Callable, tuple]]:
@@ -130,7 +130,7 @@ class BoundWorkspace(Workspace):
             return [(np.multiply, (args[0], half, out)), (np.tanh, (out, out)),
                     (np.multiply, (out, half, out)), (np.add, (out, half, out))]  # fmt: skip
         if i.op == "where":
-            return [(np.copyto, (out, args[2])), (np.copyto, (out, args[1], "same_kind", args[0]))]
+            return [(chosen, (*args, out))]
         if i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2:
             ends = np.cumsum([a.width for a in i.args]).tolist()
             return [(np.copyto, (out[:, end - a.width : end], array))
@@ -140,3 +140,8 @@ class BoundWorkspace(Workspace):
 
     def _general(self, i: Instr, args: list, out: Any) -> None:
         out[...] = i.run(args, self.memory.rows)
+
+
+def chosen(condition: Any, a: Any, b: Any, out: Any) -> None:
+    """`where` into an array that may be one of the operands."""
+    out[...] = np.where(condition, a, b)

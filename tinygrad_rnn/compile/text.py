@@ -85,11 +85,7 @@ class RowText:
         text, found = "\n".join(lines), []
         for k, (key, name) in enumerate(self.buffers.items()):
             if re.search(rf"\b{name}\b", text):
-                of = (
-                    self.memory.scratch[key[1]][1]
-                    if key[0] == "once"
-                    else getattr(key[1], "dtype", 0)
-                )
+                of = getattr(key[1], "dtype", 0)
                 kind = "unsigned char" if of == np.bool_ else "real"
                 found.append(f"{kind} *{name} = ({kind} *)p[{k}];")
         return found
