@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .memory import Memory, Workspace, in_place
+from .memory import Memory, Place, Workspace
+from .passes import is_beside
 from .program import Instr, Step, line, names_of
 from .program import is_view as view
 from .schedule import LOOPS, Program
@@ -94,20 +95,25 @@ class BoundWorkspace(Workspace):
         at: dict[Instr, Any] = {}
         calls: list[tuple[Callable, tuple]] = []
         for i in p.native[name]:
-            args = [self.bound_at(a, t, at) for a in i.args]
-            if i not in p.views:
+            if is_beside(i):
+                calls += [self.copied(to, part, t, at) for to, part in self.memory.missing(i)]
+            elif i not in p.views:
+                args = [self.bound_at(a, t, at) for a in i.args]
                 calls += self.calls_of(i, args, self.bound_at(i, t, at))
-        for to, new in self.memory.copies[name]:
-            value = 0 if new is None else self.bound_at(new, t, at)
-            calls.append((np.copyto, (self.array(to.kind, to.of)[to.step(t)], value)))
-        return calls
+        return calls + [self.copied(to, new, t, at) for to, new in self.memory.copies[name]]
+
+    def copied(self, to: Place, i: Instr | None, t: int, at: dict[Instr, Any]) -> tuple:
+        """The call that copies a value, or zeros in its stead, to where it belongs."""
+        if i is None:
+            return np.copyto, (self.array(to.kind, to.of)[to.step(t)], 0)
+        return np.copyto, (self.part(i, t, to), self.bound_at(i, t, at))
 
     def bound_at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
         """The array of `i` at step t: a part of a buffer, or a view of one."""
         if i not in at:
             if i.op == "const" and not i.shape:
                 at[i] = i.value
-            elif i in self.memory.program.views and i in self.memory.program.inside:
+            elif i in self.memory.program.views:
                 at[i] = i.run([self.bound_at(a, t, at) for a in i.args], self.memory.rows)
             else:
                 at[i] = self.part(i, t)
@@ -131,11 +137,6 @@ class BoundWorkspace(Workspace):
                     (np.multiply, (out, half, out)), (np.add, (out, half, out))]  # fmt: skip
         if i.op == "where":
             return [(chosen, (*args, out))]
-        if i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2:
-            ends = np.cumsum([a.width for a in i.args]).tolist()
-            return [(np.copyto, (out[:, end - a.width : end], array))
-                    for a, array, end in zip(i.args, args, ends)
-                    if not in_place(self.memory, i, a, end - a.width)]  # fmt: skip
         return [(self._general, (i, args, out))]
 
     def _general(self, i: Instr, args: list, out: Any) -> None:

@@ -117,6 +117,15 @@ class Memory:
                   "dy": ("dy", i, "steps"), "dstate": ("carry", number, self.came)}  # fmt: skip
         return Place(*leaves.get(i.op, ("kept", i, "steps")), 0, i.width)
 
+    def missing(self, whole: Instr) -> list[tuple[Place, Instr]]:
+        """The parts of a concatenation that were not computed where they belong, and where that
+        is."""
+        found, place = [], self.where(whole)
+        for part in whole.args:
+            found += [] if self.place.get(part) == place else [(place, part)]
+            place = place._replace(at=place.at + part.width)
+        return found
+
     def _plan(self, i: Instr, name: str, unit: list[Instr], time: int) -> None:
         """Places a result, and before it the concatenation that it is a part of."""
         p, whole = self.program, self.whole.get(i, i)
@@ -172,12 +181,6 @@ def layout(i: Instr) -> tuple:
     return len(i.shape), i.shape[:-1], i.dtype
 
 
-def in_place(memory: Memory, whole: Instr, part: Instr, at: int) -> bool:
-    """True if a part of a concatenation was computed right where it belongs."""
-    place = memory.where(whole)
-    return memory.place.get(part) == place._replace(at=place.at + at)
-
-
 class Workspace:
     """The arrays of one run of T steps; `flat[i]` shows a value kept for all steps as T·B rows."""
 
@@ -208,9 +211,9 @@ class Workspace:
                 self.arrays[of][...] = self.xp.asarray(of.value)
         return self.arrays[of]
 
-    def part(self, i: Instr, t: int | None = None) -> Any:
+    def part(self, i: Instr, t: int | None = None, place: Place | None = None) -> Any:
         """A value at step t, or at all steps: a part of a buffer, never a copy."""
-        place = self.memory.where(i)
+        place = place or self.memory.where(i)
         array = self.array(place.kind, place.of)[place.step(t)]
         return array if place.wide == i.width else array[..., place.at : place.at + i.width]
 

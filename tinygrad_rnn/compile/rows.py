@@ -158,51 +158,38 @@ def literal(value: Any) -> str:
 
 def stages(instrs: list[Instr]) -> list[list[Instr]]:
     """A phase's work as alternating lists of products and of row-wise instructions."""
-    todo, waiting, found = list(instrs), set(instrs), []
-    while todo:
-        for products in (True, False):
-            stage = []
-            for i in todo:
-                if waiting.isdisjoint(i.args) and (is_cut(i) or (i.op in PRODUCTS) == products):
-                    stage.append(i)
-                    waiting -= {i} if is_cut(i) or not products else set()
-            waiting -= set(stage)
-            todo = [i for i in todo if i in waiting]
-            stage = [i for i in stage if not is_cut(i)]
-            found += [stage] if stage else []
-    return found
+    level: dict[Instr, int] = {}  # products run at even levels, after all they read
+    for i in instrs:
+        before = max((level[a] for a in i.args if a in level), default=-1)
+        level[i] = before + 2 - before % 2 if i.op in PRODUCTS else max(before | 1, 1)
+        level[i] = before if is_cut(i) else level[i]
+    last = max(level.values(), default=-1)
+    found = [[i for i in instrs if level[i] == k and not is_cut(i)] for k in range(last + 1)]
+    return [stage for stage in found if stage]
 
 
-def groups(stage: list[Instr], fuse: bool = True) -> list[list[Instr]]:
+def groups(stage: list[Instr], program: Program) -> list[list[Instr]]:
     """A row stage as loops over columns: equal widths together, as far as the order allows.
 
     This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
     """
-    if not fuse or stage[0].op in PRODUCTS:
+    if "fuse" in program.without or stage[0].op in PRODUCTS:
         return [[i] for i in stage]
-    todo, waiting, found = list(stage), set(stage), []
+    todo, found = list(stage), []
     while todo:
-        first = todo[0]
+        first, waiting = todo[0], set(todo)
         group: list[Instr] = []
         for i in todo:
-            sources = [(a, _uncut(a)) for a in i.args]
-            early = all(s not in waiting or s in group and s.op not in START and a is s
-                        for a, s in sources)  # fmt: skip
-            alone = "concatenate" in (i.op, first.op) and group
-            if early and _wide(i) == _wide(first) and not alone:
+            ready = all(program.source(a) not in waiting or a in group and a.op not in START
+                        for a in i.args)  # fmt: skip
+            alone = group and "concatenate" in (i.op, first.op)
+            if ready and wide(i) == wide(first) and not alone:
                 group.append(i)
-        waiting -= set(group)
-        todo = [i for i in todo if i in waiting]
+        todo = [i for i in todo if i not in group]
         found.append(group)
     return found
 
 
-def _wide(i: Instr) -> int:
+def wide(i: Instr) -> int:
+    """How many columns the loop has that computes `i`."""
     return i.args[0].width if i.op in START else i.width
-
-
-def _uncut(i: Instr) -> Instr:
-    """What `i` takes columns of, or `i`."""
-    while is_cut(i):
-        i = i.args[0]
-    return i
