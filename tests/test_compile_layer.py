@@ -219,7 +219,7 @@ class Odd(TwoWeights):
             "cleared": lambda: (new + b, (new, b * 0)),
             "input": lambda: (x, (new, b + new)),
             "part": lambda: (new, (cat([new[:, 1:], b[:, :1]], -1), new * b)),
-            "outer": lambda: ((new[:, :, None] * b[:, None]).sum(1), (new, new)),
+            "outer": lambda: ((new.reshape(-1, 3, 1) * b.reshape(-1, 1, 3)).sum(1), (new, new)),
             "number": lambda: (new - 0.3 * new.sum(), (new * new.sum(), b)),
         }[self.way]()
 

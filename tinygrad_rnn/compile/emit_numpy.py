@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import PRIMITIVES
 from .memory import Memory, Place, Workspace
 from .passes import is_beside
 from .program import Instr, Step, line, names_of
@@ -19,28 +20,16 @@ from .program import is_view as view
 from .schedule import LOOPS, Program
 
 __all__ = ["Loops", "is_product", "light", "prepare", "view"]
-# fmt: off
-UFUNCS: dict[str, np.ufunc] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
-    "neg": np.negative, "power": np.power, "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp,
-    "log": np.log, "expm1": np.expm1, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,
-    "tanh": np.tanh, "sign": np.sign, "equal": np.equal, "not_equal": np.not_equal,
-    "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
-    "greater_equal": np.greater_equal, "logical_and": np.logical_and,
-    "logical_or": np.logical_or, "logical_not": np.logical_not,
-}
-# fmt: on
+UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
 
 
 def light(i: Instr) -> bool:
-    """Nothing is worth keeping inside a loop of Python calls."""
+    """Nothing is worth keeping inside a loop of Python calls, and outside of it all is calls."""
     return False
 
 
-def is_product(i: Instr) -> bool:
-    """Products outside of the loops are array calls like all else."""
-    return False
+is_product = light
 
 
 def prepare(step: Step, add_to: bool = True) -> Step:
@@ -54,9 +43,8 @@ class Loops:
 
     def __init__(self, program: Program, threads: int | None = None):
         self.program = program
-        units = {
-            n: [[i] for i in made if i not in program.views] for n, made in program.native.items()
-        }
+        units = {name: [[i] for i in made if i not in program.views]
+                 for name, made in program.native.items()}  # fmt: skip
         self.memory = Memory(program, units, lambda i: i not in program.views)
 
     def workspace(self, steps: int) -> BoundWorkspace:
@@ -120,29 +108,21 @@ class BoundWorkspace(Workspace):
         return at[i]
 
     def calls_of(self, i: Instr, args: list, out: Any) -> list[tuple[Callable, tuple]]:
-        """The calls that compute `i` into `out`."""
-        other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
-        if i.op in UFUNCS:  # a 0-d array costs a third less per call than a Python number
-            return [
-                (UFUNCS[i.op], (*[np.asarray(a, getattr(a, "dtype", other)) for a in args], out))
-            ]
-        if i.op in ("maximum", "minimum", "relu"):  # these refuse a positional `out`
-            function = np.minimum if i.op == "minimum" else np.maximum
-            return [(partial(function, out=out), tuple(args) if len(args) == 2 else (args[0], 0))]
-        if i.op == "matmul":
-            return [(np.matmul, (*args, out))]
+        """The calls that compute `i` into `out`, which may be one of the operands."""
         if i.op == "sigmoid":
             half = np.asarray(0.5, i.dtype)
             return [(np.multiply, (args[0], half, out)), (np.tanh, (out, out)),
                     (np.multiply, (out, half, out)), (np.add, (out, half, out))]  # fmt: skip
-        if i.op == "where":
-            return [(chosen, (*args, out))]
-        return [(self._general, (i, args, out))]
+        function = np.maximum if i.op == "relu" else UFUNCS.get(i.op)
+        if function is None:
+            return [(self._general, (i, args, out))]
+        args = [*args, 0] if i.op == "relu" else args
+        other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
+        # a 0-d array costs a third less per call than a Python number
+        arrays = [np.asarray(a, getattr(a, "dtype", other)) for a in args]
+        if function in (np.maximum, np.minimum):  # these refuse a positional `out`
+            return [(partial(function, out=out), tuple(arrays))]
+        return [(function, (*arrays, out))]
 
     def _general(self, i: Instr, args: list, out: Any) -> None:
         out[...] = i.run(args, self.memory.rows)
-
-
-def chosen(condition: Any, a: Any, b: Any, out: Any) -> None:
-    """`where` into an array that may be one of the operands."""
-    out[...] = np.where(condition, a, b)

@@ -17,10 +17,10 @@ import numpy as np
 
 from .passes import columns, is_beside
 from .program import Instr, is_view
-from .schedule import LOOPS, PHASES, Program
+from .schedule import LOOPS, PHASES, PRODUCTS, Program
 
 Units = dict[str, list[list[Instr]]]
-ACROSS = ("matmul", "product_add", "concatenate")  # these read other columns than they write
+ACROSS = (*PRODUCTS, "concatenate")  # these read other columns than they write
 
 
 class Place(NamedTuple):

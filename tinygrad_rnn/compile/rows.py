@@ -12,7 +12,7 @@ import numpy as np
 
 from .passes import columns, terms, total
 from .program import Instr, Step, Uncompilable, consumers, depends, make
-from .schedule import Program
+from .schedule import PRODUCTS, Program
 
 # fmt: off
 FORMULA = {
@@ -31,7 +31,6 @@ FORMULA = {
 # fmt: on
 START = {"sum": "0", "amax": "-INFINITY"}
 ADDED = {"sum": "{0} += {1};", "amax": "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"}
-PRODUCTS = ("matmul", "product_add")
 
 
 def is_cut(i: Instr) -> bool:

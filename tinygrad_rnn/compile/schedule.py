@@ -11,7 +11,7 @@ are a few array calls per run, found by walking backwards from what somebody nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .program import Instr, Step, depends
@@ -21,6 +21,7 @@ STATIC, BEFORE, FORWARD, BETWEEN, READY, BACKWARD, AFTER = range(7)
 LOOPS = ("forward", "backward")
 LEAF_PHASE = {"x": BEFORE, "state": FORWARD, "dy": READY, "dstate": BACKWARD}
 NEXT = {"forward": "between", "backward": "after"}
+PRODUCTS = ("matmul", "product_add")
 
 
 def place(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: bool = True,
@@ -113,3 +114,18 @@ class Program:
                 needed.update(i.args)
             if i in self.varies and (i in by_code or not called):
                 self.kept.add(i)
+
+
+def report(kernel: Any) -> str:
+    """What the compiler did, for people: one line per pass, then one per phase."""
+    program = kernel.program
+    lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
+    lines += [f"  {name:10s}{counts(step.order())}" for name, step in kernel.history]
+    for name in PHASES:
+        lines.append(f"  {name:10s}{counts(i for i in program.order if program.phase[i] == name)}")
+    return "\n".join(lines)
+
+
+def counts(instrs: Iterable[Instr]) -> str:
+    ops = [i.op for i in instrs if i.args]
+    return f"{len(ops):4d} instructions, {sum(op in PRODUCTS for op in ops)} products"
