@@ -161,10 +161,10 @@ class Memory:
         """Columns of another buffer of that kind for all parts of a value. Those that this unit
         is the last to read do if it computes the parts, each in columns that it reads as one."""
         parts = own.of.args if is_beside(own.of) else (own.of,)
-        at_once = set(parts) <= set(unit) and all(i.op not in ACROSS for i in unit)
+        columnwise = all(i.op not in ACROSS for i in unit)
+        at_once = own.kind == "kept" and set(parts) <= set(unit) and columnwise
         ends = list(accumulate((part.width for part in parts), initial=0))
-        alike = [of for of in self.lives if self.place[of].kind == own.kind
-                 and layout(of) == layout(own.of)]  # fmt: skip
+        alike = [of for of in self.lives if layout(self.place[of]) == layout(own)]
         dead = [(last, of, start) for of in alike for start, _, last in self.lives[of]
                 if last <= time and start + own.wide <= of.width]  # fmt: skip
         for _, of, first in sorted(dead, key=lambda found: -found[0]):  # the latest are in cache
@@ -176,9 +176,11 @@ class Memory:
         return None
 
 
-def layout(i: Instr) -> tuple:
-    """What values have in common that can lie in columns of one another."""
-    return len(i.shape), i.shape[:-1], i.dtype
+def layout(place: Place) -> tuple:
+    """What buffers have in common whose columns can hold each other's values. What lives within a
+    step does not lie in columns of others: arrays without gaps are faster."""
+    of = place.of
+    return place.kind, len(of.shape), of.shape[:-1], place.kind == "kept" or of.width, of.dtype
 
 
 class Workspace:
