@@ -9,7 +9,7 @@ gradients of gates where the gates lay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -56,19 +56,8 @@ class Memory:
         self.whole: dict[Instr, Instr] = {}  # the concatenation in a loop that a value is part of
         self.copies: dict[str, list[tuple[Place, Instr | None]]] = {}
         self.came, goes = ("new", "old") if program.keeps_adjoints else ("came", "goes")
-        for name, kind, when, ends in (("forward", "state", "new", step.news),
-                                       ("backward", "carry", goes, step.dolds)):  # fmt: skip
-            made = dict.fromkeys(i for unit in units[name] for i in unit)
-            for whole in filter(is_beside, made):
-                for part in made.keys() & whole.args:
-                    if part.dtype == whole.dtype:
-                        self.whole.setdefault(part, whole)
-            there = [Place(kind, k, when, 0, s.width) for k, s in enumerate(step.states)]
-            for i, place in zip(ends, there):
-                if i in made:
-                    self._put(i, place)
-            self.copies[name] = [(place, i) for i, place in zip(ends, there)
-                                 if i is None or self.place.get(i) != place]  # fmt: skip
+        self._carry("forward", units, step.news, "state", "new")
+        self._carry("backward", units, step.dolds, "carry", goes)
         for time, (name, unit, _) in enumerate(self._timeline(units)):
             for i in unit:
                 self._plan(i, name, unit, time)
@@ -77,13 +66,30 @@ class Memory:
                               and program.phase[i] not in first
                               for i, place in self.place.items())  # fmt: skip
 
+    def _carry(self, name: str, units: Units, ends: Sequence[Instr | None], kind: str,
+               when: str) -> None:  # fmt: skip
+        """Lets what a loop hands to the next step be computed where that looks for it, if the loop
+        makes it; the rest is copied there."""
+        made = dict.fromkeys(i for unit in units[name] for i in unit)
+        for whole in filter(is_beside, made):
+            for part in made.keys() & whole.args:
+                if part.dtype == whole.dtype:
+                    self.whole.setdefault(part, whole)
+        self.copies[name] = []
+        for k, i in enumerate(ends):
+            place = Place(kind, k, when, 0, self.program.step.states[k].width)
+            if i in made:
+                self._put(i, place)
+            if i is None or self.place.get(i) != place:
+                self.copies[name].append((place, i))
+
     def _timeline(self, units: Units) -> Iterator[tuple[str, list[Instr], list[Instr]]]:
         """What runs, unit after unit: the phase, what it makes, what it reads."""
         p = self.program
         for name in p.native:
             for unit in units[name]:
                 yield name, unit, [a for i in unit for a in i.args]
-            yield name, [], [a for i in p.calls[name] for a in i.args] + p.ends(name)
+            yield name, [], [a for i in p.calls[name] for a in i.args] + p.ends[name]
         yield "", [], p.results
 
     def _used(self, units: Units) -> dict[Instr, dict[tuple[int, int], int]]:
@@ -118,8 +124,7 @@ class Memory:
         return Place(*leaves.get(i.op, ("kept", i, "steps")), 0, i.width)
 
     def missing(self, whole: Instr) -> list[tuple[Place, Instr]]:
-        """The parts of a concatenation that were not computed where they belong, and where that
-        is."""
+        """The parts of a concatenation that were computed elsewhere, and where they belong."""
         found, place = [], self.where(whole)
         for part in whole.args:
             found += [] if self.place.get(part) == place else [(place, part)]
@@ -142,7 +147,7 @@ class Memory:
         """Lets a value be computed somewhere, and the parts of a concatenation in theirs: those
         that are made in this loop and not wanted elsewhere."""
         passing = place.when in ("goes", "now") and i in self.program.kept
-        if i in self.place or i not in self.used or passing:
+        if i in self.place or passing:
             return
         self._settle(i, place)
         at = place.at
@@ -161,8 +166,8 @@ class Memory:
         """Columns of another buffer of that kind for all parts of a value. Those that this unit
         is the last to read do if it computes the parts, each in columns that it reads as one."""
         parts = own.of.args if is_beside(own.of) else (own.of,)
-        columnwise = all(i.op not in ACROSS for i in unit)
-        at_once = own.kind == "kept" and set(parts) <= set(unit) and columnwise
+        at_once = own.kind == "kept" and not any(i.op in ACROSS for i in unit)
+        at_once = at_once and set(parts) <= set(unit)
         ends = list(accumulate((part.width for part in parts), initial=0))
         alike = [of for of in self.lives if layout(self.place[of]) == layout(own)]
         dead = [(last, of, start) for of in alike for start, _, last in self.lives[of]
@@ -179,8 +184,9 @@ class Memory:
 def layout(place: Place) -> tuple:
     """What buffers have in common whose columns can hold each other's values. What lives within a
     step does not lie in columns of others: arrays without gaps are faster."""
-    of = place.of
-    return place.kind, len(of.shape), of.shape[:-1], place.kind == "kept" or of.width, of.dtype
+    shape = place.of.shape
+    rows = shape if place.kind == "once" else (len(shape), *shape[:-1])
+    return place.kind, place.of.dtype, rows
 
 
 class Workspace:
@@ -192,8 +198,8 @@ class Workspace:
         count = steps + 1 if p.keeps_adjoints else 2
         self.carry = [xp.empty((count, *s.shape), s.dtype) for s in p.step.dstates]
         self.arrays: dict[Any, Any] = {}
-        self.inputs = set().union(*p.reads.values()) - p.kept
-        self.inputs = {i for i in self.inputs if i.op not in ("state", "dstate", "const")}
+        read = set().union(*p.reads.values()) - p.kept
+        self.inputs = {i for i in read if i.op not in ("state", "dstate", "const")}
         self.made: Any = (None, {})  # the parameters of the last run, and what was made of them
         weak = lambda i: i.value if i.dtype is None else xp.asarray(i.value)  # a Python number is
         self.flat: dict[Instr, Any] = {i: weak(i) for i in p.order if i.op == "const"}
@@ -233,6 +239,5 @@ class Workspace:
 
     def result(self, y: Any) -> Any:
         """`y` and the last states as one flat array of the caller's own."""
-        return self.xp.concatenate(
-            [part.reshape(-1) for part in (y, *(s[-1] for s in self.states))]
-        )
+        ends = [s[-1].reshape(-1) for s in self.states]
+        return self.xp.concatenate([y.reshape(-1), *ends])

@@ -65,12 +65,7 @@ def light(i: Instr) -> bool:
 
 
 def prepare(step: Step, add_to: bool = True) -> Step:
-    """Nothing is spread out or kept only to be sliced: that needs memory.
-
-    Slices of element-wise results become results of slices; what is broadcast is read as it is.
-    """
-    unspread = {i: one for i in step.order() if (one := _unspread(i))}
-    step = step.rewritten(unspread)
+    """Nothing is kept only to be sliced: f(a)[:, c] becomes f(a[:, c])."""
     step = step.rewritten(_added_to(step)) if add_to else step
     while True:
         readers = consumers(step.order())
@@ -80,16 +75,6 @@ def prepare(step: Step, add_to: bool = True) -> Step:
         if not new:
             return step
         step = step.rewritten(new)
-
-
-def _unspread(i: Instr) -> Instr | None:
-    """`a + broadcast(b)` is `a + b` where the shape of `a` says enough."""
-    spread = [a.op == "broadcast_to" for a in i.args]
-    if i.op not in FORMULA or not any(spread) or len(i.shape) != 2:
-        return None
-    args = [a.args[0] if s else a for a, s in zip(i.args, spread)]
-    enough = any(a.shape == i.shape for a in args)
-    return make(i.op, *args, gate=i.gate, **i.params) if enough else None
 
 
 def _added_to(step: Step) -> dict[Instr, Instr]:
@@ -126,8 +111,7 @@ def check(program: Program, real: np.dtype) -> None:
         raise Uncompilable(f"native loops compute in float32 or float64, not {real}")
     for name, made in program.native.items():
         for i in made:
-            product = is_product(i) and i.args[-1] not in program.varies
-            if not (product or light(i)) or i.batch != [0]:
+            if not program.able(i):
                 raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
             for v in (i, *i.args):
                 number = v.dtype is None or v.op == "const" and not v.shape  # of any kind

@@ -59,13 +59,17 @@ class Program:
 
     def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
         self.step, self.order, self.without = step, step.order(), frozenset(without)
+        self.emitter = emitter
+        self.ends: dict[str, list[Instr]] = {name: [] for name in PHASES}
+        self.ends["forward"] = step.news  # what a loop hands from one step to the next
+        self.ends["backward"] = [i for i in step.dolds if i is not None]
         mixes, kinds = step.mixes_rows(), depends(self.order)
         hoist, defer = (not mixes and name not in without for name in ("hoist", "defer"))
         self.phase = place(step, emitter.light, hoist, defer)
         self.varies = {i for i in self.order if kinds[i]}
         # what is read where its operand lies; sums of a step's rows are arrays of their own
         self.views = {i for i in self.varies if i.batch and emitter.view(i)}
-        self.native = {name: self._native(name, emitter) for name in PHASES[1:]}
+        self.native = {name: self._native(name) for name in PHASES[1:]}
         self.inside = {i for made in self.native.values() for i in made}
         self.reads = {name: self._outside(name) for name in self.native}
         self.results = [i for i in (step.y, *step.dxs, *step.dparams) if i is not None]
@@ -76,13 +80,16 @@ class Program:
         outside = outside.union(*[self.reads[name] for name in self.reads if name != "backward"])
         self.keeps_adjoints = any(a.op == "dstate" for a in outside)  # else two at a time do
 
-    def _native(self, name: str, emitter: Any) -> list[Instr]:
+    def able(self, i: Instr) -> bool:
+        """True if the emitter can make code for `i` on all rows at once."""
+        product = self.emitter.is_product(i) and i.args[-1] not in self.varies
+        return i.batch == [0] and (product or self.emitter.light(i))
+
+    def _native(self, name: str) -> list[Instr]:
         """A loop as a whole; of another phase the work on rows, if the emitter can do all of it."""
         mine = [i for i in self.order if self.phase[i] == name and i.args]
         rows = [i for i in mine if i.batch == [0]]
-        product = lambda i: emitter.is_product(i) and i.args[-1] not in self.varies
-        able = all(emitter.light(i) or product(i) for i in rows)
-        return mine if name in LOOPS else rows if able else []
+        return mine if name in LOOPS else rows if all(map(self.able, rows)) else []
 
     def source(self, i: Instr) -> Instr:
         """What `i` is a view of, through any number of views."""
@@ -90,15 +97,10 @@ class Program:
             i = i.args[0]
         return i
 
-    def ends(self, name: str) -> list[Instr]:
-        """What a loop hands from one step to the next."""
-        ends: dict[str, list] = {"forward": self.step.news, "backward": self.step.dolds}
-        return [i for i in ends.get(name, []) if i is not None]
-
     def _outside(self, name: str) -> set[Instr]:
         """The values that a phase's code reads and did not make, without views."""
         made = self.native[name]
-        read = [a for i in made for a in i.args] + self.ends(name)
+        read = [a for i in made for a in i.args] + self.ends[name]
         return {self.source(a) for a in read}.difference(made)
 
     def _find_calls(self) -> None:

@@ -37,7 +37,7 @@ class RowText:
     def _in_memory(self) -> set[Instr]:
         """What is read by another loop over columns or outside of its phase, as a part too."""
         p = self.program
-        keep = p.kept.union(p.source(i) for name in LOOPS for i in p.ends(name))
+        keep = p.kept.union(p.source(i) for name in LOOPS for i in p.ends[name])
         for stage in [stage for all_ in self.groups.values() for stage in all_]:
             numbers = {i for group in stage for i in group if i.width == 1}  # stay in registers
             for i, near in [(i, numbers.union(group)) for group in stage for i in group]:
