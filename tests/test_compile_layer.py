@@ -233,11 +233,14 @@ class Odd(TwoWeights):
             "cleared": lambda: (new + b, (new, b * 0)),
             "input": lambda: (x, (new, b + new)),
             "part": lambda: (new, (cat([new[:, 1:], b[:, :1]], -1), new * b)),
+            "outer": lambda: ((new.reshape(-1, 3, 1) * b.reshape(-1, 1, 3)).sum(1), (new, new)),
+            "number": lambda: (new - 0.3 * new.sum(), (new * new.sum(), b)),
         }[self.way]()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
-@pytest.mark.parametrize("way", ["no memory", "swapped", "late", "cut", "cleared", "input", "part"])
+@pytest.mark.parametrize("way", ["no memory", "swapped", "late", "cut", "cleared", "input", "part",
+                                 "outer", "number"])  # fmt: skip
 def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
     layer = Recurrent(Odd(way))
     fast = compile(layer, backend)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_rnn import nn, tensor
 from tinygrad_rnn.compile import compile
-from tinygrad_rnn.compile.report import counts
+from tinygrad_rnn.compile.schedule import counts
 from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.programs import program_graph
 

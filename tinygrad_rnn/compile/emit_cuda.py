@@ -9,6 +9,7 @@ yet run on a device.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,34 +29,6 @@ THREADS = 128  # per row
 
 def prepare(step: Step, add_to: bool = True) -> Step:
     return rows.prepare(step, add_to=False)  # cuBLAS writes its result, the next kernel adds
-
-
-class Loops(RowText):
-    """The phases as CUDA kernels, one per row stage."""
-
-    name = "cuda"
-
-    def __init__(self, program: Program, threads: int | None = None):
-        super().__init__(program)
-        bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
-                  for k, stage in enumerate(all_) if stage[0].op not in PRODUCTS}  # fmt: skip
-        ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
-        self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
-        texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]
-        head = f"#define REAL {'float' if self.memory.real == np.float32 else 'double'}\n"
-        head += f"#define THREADS {THREADS}\n" + Path(__file__).with_name("kernels.cu").read_text()
-        self.code = "\n".join([head, *texts])
-        self.device = self.device_for(self.code)
-
-    def kernel(self, name: str, lines: list[str]) -> str:
-        start = f'extern "C" __global__ void {name}(long t, long B, void **p) {{'
-        return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines), *lines]) + "\n}"
-
-    def device_for(self, code: str) -> Any:
-        return CupyDevice(code)
-
-    def workspace(self, steps: int) -> RecordedWorkspace:
-        return RecordedWorkspace(self, steps)
 
 
 class CupyDevice:
@@ -81,6 +54,32 @@ class CupyDevice:
         return lambda: graph.launch(self.xp.cuda.get_current_stream())
 
 
+class Loops(RowText):
+    """The phases as CUDA kernels, one per row stage."""
+
+    name = "cuda"
+    device_for: Callable = CupyDevice
+
+    def __init__(self, program: Program, threads: int | None = None):
+        super().__init__(program)
+        bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
+                  for k, stage in enumerate(all_) if stage[0].op not in PRODUCTS}  # fmt: skip
+        ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
+        self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
+        texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]
+        head = f"#define REAL {'float' if self.memory.real == np.float32 else 'double'}\n"
+        head += f"#define THREADS {THREADS}\n" + Path(__file__).with_name("kernels.cu").read_text()
+        self.code = "\n".join([head, *texts])
+        self.device = self.device_for(self.code)
+
+    def kernel(self, name: str, lines: list[str]) -> str:
+        start = f'extern "C" __global__ void {name}(long t, long B, void **p) {{'
+        return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines), *lines]) + "\n}"
+
+    def workspace(self, steps: int) -> RecordedWorkspace:
+        return RecordedWorkspace(self, steps)
+
+
 class RecordedWorkspace(Workspace):
     """Arrays on the device, the table of pointers to them, and what a phase launches."""
 
@@ -89,51 +88,36 @@ class RecordedWorkspace(Workspace):
         self.loops = loops
         pointers = [pointer(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
-        self.launches: dict[str, Callable[[], None]] = {}
+        self.launches: dict[str, Callable[[], None] | None] = {}
 
     def run(self, name: str) -> None:
         """Issues the phase the first time, records it the second time, then launches the graph."""
-        if not self.loops.stages[name] and name not in LOOPS:
-            return
         if name not in self.launches:
-            self.launches[name] = lambda: self.record(name)
+            self.launches[name] = None
             self.issue(name)
-        else:
-            self.launches[name]()
-
-    def record(self, name: str) -> None:
-        self.launches[name] = self.loops.device.recorded(lambda: self.issue(name))
-        self.launches[name]()
+        elif self.loops.stages[name] or name in LOOPS:
+            issue = partial(self.issue, name)
+            launch = self.launches[name] = self.launches[name] or self.loops.device.recorded(issue)
+            launch()
 
     def issue(self, name: str) -> None:
-        B, stages = self.memory.rows, self.loops.stages[name]
-        times = range(self.steps) if name in LOOPS else [0]
+        loops, looped, B = self.loops, name in LOOPS, self.memory.rows
+        times = range(self.steps) if looped else range(1)
         for t in reversed(times) if name == "backward" else times:
-            for k in range(len(stages) + 1):
-                if (name, k) in self.loops.kernels:
-                    kernel = self.loops.device.kernel(f"{name}{k}")
-                    kernel(
-                        (B if name in LOOPS else B * self.steps,), (THREADS,), (t, B, self.table)
-                    )
-                elif k < len(stages):
-                    self.products(stages[k], t if name in LOOPS else None)
+            for k, stage in enumerate([*loops.stages[name], []]):  # at last, what states carry on
+                if (name, k) in loops.kernels:
+                    kernel = loops.device.kernel(f"{name}{k}")
+                    kernel((B if looped else B * self.steps,), (THREADS,), (t, B, self.table))
+                else:
+                    self.products(stage, t if looped else None)
 
     def products(self, stage: list[Instr], t: int | None) -> None:
         """A stage's products at step t, or of all steps."""
         for i in stage:
-            a, w = i.args
-            self.xp.matmul(self.part(a, t), self.array("fixed", w), out=self.part(i, t))
-
-    def part(self, i: Instr, t: int | None) -> Any:
-        """The rows of `i` at step t, or of all steps."""
-        place = self.memory.where(i)
-        array = self.array(place.kind, place.of)
-        if t is None:
-            first = {"new": 1}.get(place.when, 0)
-            array = array[first : first + self.steps].reshape(-1, array.shape[-1])
-        elif place.step(t) is not None:
-            array = array[place.step(t)]
-        return array[..., place.at : place.at + i.width]
+            left, out = (self.part(v, t) for v in (i.args[0], i))
+            if t is None:
+                left, out = (v.reshape(-1, v.shape[-1]) for v in (left, out))
+            self.xp.matmul(left, self.array("fixed", i.args[1]), out=out)
 
 
 def pointer(array: Any) -> int:

@@ -12,34 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from .memory import Memory, Workspace, in_place
+from ..tensor import PRIMITIVES
+from .memory import Memory, Place, Workspace
+from .passes import is_beside
 from .program import Instr, Step, line, names_of
 from .program import is_view as view
 from .schedule import LOOPS, Program
 
 __all__ = ["Loops", "is_product", "light", "prepare", "view"]
-# fmt: off
-UFUNCS: dict[str, np.ufunc] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
-    "neg": np.negative, "power": np.power, "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp,
-    "log": np.log, "expm1": np.expm1, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,
-    "tanh": np.tanh, "sign": np.sign, "equal": np.equal, "not_equal": np.not_equal,
-    "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
-    "greater_equal": np.greater_equal, "logical_and": np.logical_and,
-    "logical_or": np.logical_or, "logical_not": np.logical_not,
-}
-# fmt: on
+UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
 
 
 def light(i: Instr) -> bool:
-    """Nothing is worth keeping inside a loop of Python calls."""
+    """Nothing is worth keeping inside a loop of Python calls, and outside of it all is calls."""
     return False
 
 
-def is_product(i: Instr) -> bool:
-    """Products outside of the loops are array calls like all else."""
-    return False
+is_product = light
 
 
 def prepare(step: Step, add_to: bool = True) -> Step:
@@ -53,10 +43,9 @@ class Loops:
 
     def __init__(self, program: Program, threads: int | None = None):
         self.program = program
-        units = {
-            n: [[i] for i in made if not program.view(i)] for n, made in program.native.items()
-        }
-        self.memory = Memory(program, units, lambda i: not program.view(i))
+        units = {name: [[i] for i in made if i not in program.views]
+                 for name, made in program.native.items()}  # fmt: skip
+        self.memory = Memory(program, units, lambda i: i not in program.views)
 
     def workspace(self, steps: int) -> BoundWorkspace:
         return BoundWorkspace(self.memory, steps, np)
@@ -94,49 +83,46 @@ class BoundWorkspace(Workspace):
         at: dict[Instr, Any] = {}
         calls: list[tuple[Callable, tuple]] = []
         for i in p.native[name]:
-            args = [self.bound_at(a, t, at) for a in i.args]
-            if not p.view(i):
+            if is_beside(i):
+                calls += [self.copied(to, part, t, at) for to, part in self.memory.missing(i)]
+            elif i not in p.views:
+                args = [self.bound_at(a, t, at) for a in i.args]
                 calls += self.calls_of(i, args, self.bound_at(i, t, at))
-        for to, new in self.memory.copies[name]:
-            value = 0 if new is None else self.bound_at(new, t, at)
-            calls.append((np.copyto, (self.at(to, t), value)))
-        return calls
+        return calls + [self.copied(to, new, t, at) for to, new in self.memory.copies[name]]
+
+    def copied(self, to: Place, i: Instr | None, t: int, at: dict[Instr, Any]) -> tuple:
+        """The call that copies a value, or zeros in its stead, to where it belongs."""
+        if i is None:
+            return np.copyto, (self.array(to.kind, to.of)[to.step(t)], 0)
+        return np.copyto, (self.part(i, t, to), self.bound_at(i, t, at))
 
     def bound_at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
         """The array of `i` at step t: a part of a buffer, or a view of one."""
         if i not in at:
             if i.op == "const" and not i.shape:
                 at[i] = i.value
-            elif i in self.memory.program.inside and self.memory.program.view(i):
+            elif i in self.memory.program.views:
                 at[i] = i.run([self.bound_at(a, t, at) for a in i.args], self.memory.rows)
             else:
-                at[i] = self.at(self.memory.where(i), t, i)
+                at[i] = self.part(i, t)
         return at[i]
 
     def calls_of(self, i: Instr, args: list, out: Any) -> list[tuple[Callable, tuple]]:
-        """The calls that compute `i` into `out`."""
-        other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
-        if i.op in UFUNCS:  # a 0-d array costs a third less per call than a Python number
-            return [
-                (UFUNCS[i.op], (*[np.asarray(a, getattr(a, "dtype", other)) for a in args], out))
-            ]
-        if i.op in ("maximum", "minimum", "relu"):  # these refuse a positional `out`
-            function = np.minimum if i.op == "minimum" else np.maximum
-            return [(partial(function, out=out), tuple(args) if len(args) == 2 else (args[0], 0))]
-        if i.op == "matmul":
-            return [(np.matmul, (*args, out))]
+        """The calls that compute `i` into `out`, which may be one of the operands."""
         if i.op == "sigmoid":
             half = np.asarray(0.5, i.dtype)
             return [(np.multiply, (args[0], half, out)), (np.tanh, (out, out)),
                     (np.multiply, (out, half, out)), (np.add, (out, half, out))]  # fmt: skip
-        if i.op == "where":
-            return [(np.copyto, (out, args[2])), (np.copyto, (out, args[1], "same_kind", args[0]))]
-        if i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2:
-            ends = np.cumsum([a.width for a in i.args]).tolist()
-            return [(np.copyto, (out[:, end - a.width : end], array))
-                    for a, array, end in zip(i.args, args, ends)
-                    if not in_place(self.memory, i, a, end - a.width)]  # fmt: skip
-        return [(self._general, (i, args, out))]
+        function = np.maximum if i.op == "relu" else UFUNCS.get(i.op)
+        if function is None:
+            return [(self._general, (i, args, out))]
+        args = [*args, 0] if i.op == "relu" else args
+        other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
+        # a 0-d array costs a third less per call than a Python number
+        arrays = [np.asarray(a, getattr(a, "dtype", other)) for a in args]
+        if function in (np.maximum, np.minimum):  # these refuse a positional `out`
+            return [(partial(function, out=out), tuple(arrays))]
+        return [(function, (*arrays, out))]
 
     def _general(self, i: Instr, args: list, out: Any) -> None:
         out[...] = i.run(args, self.memory.rows)

@@ -24,9 +24,8 @@ from . import emit_c, emit_cuda, emit_numpy
 from .call import Call, Held
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
-from .report import report
 from .run import Kernel
-from .schedule import Program
+from .schedule import Program, report
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy, "cuda": emit_cuda}

@@ -12,7 +12,7 @@ import numpy as np
 
 from .passes import columns, terms, total
 from .program import Instr, Step, Uncompilable, consumers, depends, make
-from .schedule import Program
+from .schedule import PRODUCTS, Program
 
 # fmt: off
 FORMULA = {
@@ -31,7 +31,6 @@ FORMULA = {
 # fmt: on
 START = {"sum": "0", "amax": "-INFINITY"}
 ADDED = {"sum": "{0} += {1};", "amax": "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"}
-PRODUCTS = ("matmul", "product_add")
 
 
 def is_cut(i: Instr) -> bool:
@@ -66,12 +65,7 @@ def light(i: Instr) -> bool:
 
 
 def prepare(step: Step, add_to: bool = True) -> Step:
-    """Nothing is spread out or kept only to be sliced: that needs memory.
-
-    Slices of element-wise results become results of slices; what is broadcast is read as it is.
-    """
-    unspread = {i: one for i in step.order() if (one := _unspread(i))}
-    step = step.rewritten(unspread)
+    """Nothing is kept only to be sliced: f(a)[:, c] becomes f(a[:, c])."""
     step = step.rewritten(_added_to(step)) if add_to else step
     while True:
         readers = consumers(step.order())
@@ -81,16 +75,6 @@ def prepare(step: Step, add_to: bool = True) -> Step:
         if not new:
             return step
         step = step.rewritten(new)
-
-
-def _unspread(i: Instr) -> Instr | None:
-    """`a + broadcast(b)` is `a + b` where the shape of `a` says enough."""
-    spread = [a.op == "broadcast_to" for a in i.args]
-    if i.op not in FORMULA or not any(spread) or len(i.shape) != 2:
-        return None
-    args = [a.args[0] if s else a for a, s in zip(i.args, spread)]
-    enough = any(a.shape == i.shape for a in args)
-    return make(i.op, *args, gate=i.gate, **i.params) if enough else None
 
 
 def _added_to(step: Step) -> dict[Instr, Instr]:
@@ -127,8 +111,7 @@ def check(program: Program, real: np.dtype) -> None:
         raise Uncompilable(f"native loops compute in float32 or float64, not {real}")
     for name, made in program.native.items():
         for i in made:
-            product = is_product(i) and i.args[-1] not in program.varies
-            if not (product or light(i)) or i.batch != [0]:
+            if not program.able(i):
                 raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
             for v in (i, *i.args):
                 number = v.dtype is None or v.op == "const" and not v.shape  # of any kind
@@ -158,51 +141,38 @@ def literal(value: Any) -> str:
 
 def stages(instrs: list[Instr]) -> list[list[Instr]]:
     """A phase's work as alternating lists of products and of row-wise instructions."""
-    todo, waiting, found = list(instrs), set(instrs), []
-    while todo:
-        for products in (True, False):
-            stage = []
-            for i in todo:
-                if waiting.isdisjoint(i.args) and (is_cut(i) or (i.op in PRODUCTS) == products):
-                    stage.append(i)
-                    waiting -= {i} if is_cut(i) or not products else set()
-            waiting -= set(stage)
-            todo = [i for i in todo if i in waiting]
-            stage = [i for i in stage if not is_cut(i)]
-            found += [stage] if stage else []
-    return found
+    level: dict[Instr, int] = {}  # products run at even levels, after all they read
+    for i in instrs:
+        before = max((level[a] for a in i.args if a in level), default=-1)
+        level[i] = before + 2 - before % 2 if i.op in PRODUCTS else max(before | 1, 1)
+        level[i] = before if is_cut(i) else level[i]
+    last = max(level.values(), default=-1)
+    found = [[i for i in instrs if level[i] == k and not is_cut(i)] for k in range(last + 1)]
+    return [stage for stage in found if stage]
 
 
-def groups(stage: list[Instr], fuse: bool = True) -> list[list[Instr]]:
+def groups(stage: list[Instr], program: Program) -> list[list[Instr]]:
     """A row stage as loops over columns: equal widths together, as far as the order allows.
 
     This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
     """
-    if not fuse or stage[0].op in PRODUCTS:
+    if "fuse" in program.without or stage[0].op in PRODUCTS:
         return [[i] for i in stage]
-    todo, waiting, found = list(stage), set(stage), []
+    todo, found = list(stage), []
     while todo:
-        first = todo[0]
+        first, waiting = todo[0], set(todo)
         group: list[Instr] = []
         for i in todo:
-            sources = [(a, _uncut(a)) for a in i.args]
-            early = all(s not in waiting or s in group and s.op not in START and a is s
-                        for a, s in sources)  # fmt: skip
-            alone = "concatenate" in (i.op, first.op) and group
-            if early and _wide(i) == _wide(first) and not alone:
+            ready = all(program.source(a) not in waiting or a in group and a.op not in START
+                        for a in i.args)  # fmt: skip
+            alone = group and "concatenate" in (i.op, first.op)
+            if ready and wide(i) == wide(first) and not alone:
                 group.append(i)
-        waiting -= set(group)
-        todo = [i for i in todo if i in waiting]
+        todo = [i for i in todo if i not in group]
         found.append(group)
     return found
 
 
-def _wide(i: Instr) -> int:
+def wide(i: Instr) -> int:
+    """How many columns the loop has that computes `i`."""
     return i.args[0].width if i.op in START else i.width
-
-
-def _uncut(i: Instr) -> Instr:
-    """What `i` takes columns of, or `i`."""
-    while is_cut(i):
-        i = i.args[0]
-    return i
