@@ -28,6 +28,7 @@ class Loops(RowText):
     """The phases as one C library."""
 
     name = "c"
+    slow = ("sigmoid", "tanh", "exp")
 
     def __init__(self, program: Program, threads: int | None = None):
         super().__init__(program)

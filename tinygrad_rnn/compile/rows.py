@@ -6,6 +6,7 @@ stages, in which each row goes through a few loops over its columns with all val
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -151,10 +152,11 @@ def stages(instrs: list[Instr]) -> list[list[Instr]]:
     return [stage for stage in found if stage]
 
 
-def groups(stage: list[Instr], program: Program) -> list[list[Instr]]:
+def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[list[Instr]]:
     """A row stage as loops over columns: equal widths together, as far as the order allows.
 
     This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
+    What is `slow` does not wait for another slow one in the same loop, so that columns overlap.
     """
     if "fuse" in program.without or stage[0].op in PRODUCTS:
         return [[i] for i in stage]
@@ -162,12 +164,15 @@ def groups(stage: list[Instr], program: Program) -> list[list[Instr]]:
     while todo:
         first, waiting = todo[0], set(todo)
         group: list[Instr] = []
+        late: set[Instr] = set()
         for i in todo:
+            waits = not late.isdisjoint(i.args)
             ready = all(program.source(a) not in waiting or a in group and a.op not in START
                         for a in i.args)  # fmt: skip
             alone = group and "concatenate" in (i.op, first.op)
-            if ready and wide(i) == wide(first) and not alone:
+            if ready and wide(i) == wide(first) and not alone and not (waits and i.op in slow):
                 group.append(i)
+                late |= {i} if waits or i.op in slow else set()
         todo = [i for i in todo if i not in group]
         found.append(group)
     return found

@@ -7,6 +7,7 @@ the stage, is in memory, everything else in registers.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ class RowText:
     """What the text of the phases is in C and in CUDA alike."""
 
     code = ""
+    slow: Sequence[str] = ()  # operations that do not follow each other within one loop
 
     def __init__(self, program: Program):
         self.program, self.names = program, names_of(program.order)
         check(program, np.dtype(program.step.y.dtype))
         self.stages = {name: stages(made) for name, made in program.native.items()}
-        self.groups = {n: [groups(s, program) for s in all_] for n, all_ in self.stages.items()}
+        self.groups = {name: [groups(stage, program, self.slow) for stage in all_]
+                       for name, all_ in self.stages.items()}  # fmt: skip
         units = {n: [g for stage in all_ for g in stage] for n, all_ in self.groups.items()}
         self.stored = self._in_memory()
         self.memory = Memory(program, units, self.stored.__contains__)
