@@ -2,7 +2,7 @@
 
 Contestants run in turns, A B C A B C …, so that a busy moment of the machine hits all alike. A turn
 starts after a pause, in which the threads of the one before fall asleep, and for a quick contestant
-with one run that is not counted: it refills the caches.
+with runs that are not counted: they refill the caches, as the steps before do in a training.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from benches.contestants import SUITES, Read, Step
 from benches.problems import Problem
 
 PAUSE = 0.06  # seconds before a turn: threads of the contestant before spin for up to 30 ms
-QUICK = 0.05  # seconds: below this a turn has one uncounted and two counted runs
+QUICK = 0.05  # seconds: below this a turn has uncounted runs too
+TURN = 0.01  # seconds of uncounted runs, and of counted ones after them
 TOLERANCE = 2e-4  # of the largest entry; f32 sums of T·B terms in different orders
 
 
@@ -119,12 +120,13 @@ def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float) 
 
 def one_turn(step: Step, before: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Returns the counted times of one turn: seconds on the clock, and of processor time."""
-    counted = 1
-    if not before or min(before)[0] < QUICK:
+    ready = time.perf_counter() + TURN
+    quick = not before or min(before)[0] < QUICK
+    while quick and time.perf_counter() < ready:
         step()
-        counted = 2
-    times = []
-    for _ in range(counted):
+    times: list[tuple[float, float]] = []
+    done = time.perf_counter() + TURN * quick
+    while not times or time.perf_counter() < done:
         start, cpu = time.perf_counter(), time.process_time()
         result = step()
         times.append((time.perf_counter() - start, time.process_time() - cpu))
