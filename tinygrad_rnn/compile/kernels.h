@@ -159,46 +159,48 @@ INLINE void one_row(int panels, long K, const real *A, const real *P, real *C, i
     *to = add ? *to + c[j] : c[j];
   }
 }
-static void panel(long M, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
+static void panel(long M, long K, const real *A, long lda, long step, const real *P, real *C, long ldc,
+                  int add) {
   for (long left = (M + ROWS - 1) / ROWS, rows; left > 0; left--) { /* evenly: tiles of few rows are slow */
     switch (rows = (M + left - 1) / left) {
-      case 6: tile(6, K, A, lda, 1, P, C, ldc, add); break;
-      case 5: tile(5, K, A, lda, 1, P, C, ldc, add); break;
-      case 4: tile(4, K, A, lda, 1, P, C, ldc, add); break;
-      case 3: tile(3, K, A, lda, 1, P, C, ldc, add); break;
-      case 2: tile(2, K, A, lda, 1, P, C, ldc, add); break;
+      case 6: tile(6, K, A, lda, step, P, C, ldc, add); break;
+      case 5: tile(5, K, A, lda, step, P, C, ldc, add); break;
+      case 4: tile(4, K, A, lda, step, P, C, ldc, add); break;
+      case 3: tile(3, K, A, lda, step, P, C, ldc, add); break;
+      case 2: tile(2, K, A, lda, step, P, C, ldc, add); break;
       case 1: /* a batch of one has its own order of adding, whatever the number of threads */
-        if (ALONE) one_row(1, K, A, P, C, add);
-        else tile(1, K, A, lda, 1, P, C, ldc, add);
+        if (ALONE && step == 1) one_row(1, K, A, P, C, add);
+        else tile(1, K, A, lda, step, P, C, ldc, add);
     }
     M -= rows, A += rows * lda, C += rows * ldc;
   }
 }
-static void edge(long M, long N, long K, const real *A, long lda, const real *P, real *C, long ldc, int add) {
+static void edge(long M, long N, long K, const real *A, long lda, long step, const real *P, real *C, long ldc,
+                 int add) {
   real part[ROWS * WIDE]; /* the last columns go through a tile of our own */
   for (long m = 0; m < M; m += ROWS) {
     long rows = M - m < ROWS ? M - m : ROWS, size = N * sizeof(real);
     for (long i = 0; add && i < rows; i++) memcpy(part + i * WIDE, C + (m + i) * ldc, size);
-    panel(rows, K, A + m * lda, lda, P, part, WIDE, add);
+    panel(rows, K, A + m * lda, lda, step, P, part, WIDE, add);
     for (long i = 0; i < rows; i++) memcpy(C + (m + i) * ldc, part + i * WIDE, size);
   }
+}
+INLINE void panels(long n, long M, long N, long K, const real *A, long lda, long step, const real *P, real *C,
+                   long ldc, int add) { /* the panel that begins at column n */
+  if (n + WIDE <= N) panel(M, K, A, lda, step, P + n * K, C + n, ldc, add);
+  else edge(M, N - n, K, A, lda, step, P + n * K, C + n, ldc, add);
 }
 /* Every other call goes back through the panels: what was read last may still be in cache. */
 __attribute__((unused)) static void product(long M, long N, long K, const real *A, long lda, const real *P,
                                             real *C, long ldc, int add, int back) {
-  long last = (N - 1) / WIDE, many = 8 / TILE;
-  if (ALONE && M == 1 && N % (many * WIDE) == 0) { 
-    for (long q = 0, all = N / WIDE; q < all; q += many) {
-      long n = (back ? all - many - q : q) * WIDE;
+  const long many = 8 / TILE, columns = many * WIDE, last = (N - 1) / WIDE;
+  if (ALONE && M == 1 && N % columns == 0)
+    for (long q = 0; q < N; q += columns) {
+      long n = back ? N - columns - q : q;
       one_row(8 / TILE, K, A, P + n * K, C + n, add);
     }
-    return;
-  }
-  for (long q = 0; q <= last; q++) {
-    long n = (back ? last - q : q) * WIDE;
-    if (n + WIDE <= N) panel(M, K, A, lda, P + n * K, C + n, ldc, add);
-    else edge(M, N - n, K, A, lda, P + n * K, C + n, ldc, add);
-  }
+  else
+    for (long q = 0; q <= last; q++) panels((back ? last - q : q) * WIDE, M, N, K, A, lda, 1, P, C, ldc, add);
 }
 void pack(long K, long N, const real *W, long down, long right, real *P) {
   for (long n = 0; n < N; n += WIDE)
@@ -207,41 +209,23 @@ void pack(long K, long N, const real *W, long down, long right, real *P) {
       else
         for (long j = 0; j < WIDE; j++) P[j] = n + j < N ? W[k * down + (n + j) * right] : 0;
 }
-/* C = Aᵀ[first:last] @ B over K rows of A and B: what weights' gradients are. Both are packed, DEEP rows at
-   a time and of A HIGH columns, and so may have any distance between their rows. */
+/* C = Aᵀ[first:last] @ B over K rows of A and B: what weights' gradients are. DEEP rows of B are packed at a
+   time, and HIGH columns of A copied to where their rows lie close together. */
 #define DEEP 256
 #define HIGH (ROWS * 20)
-INLINE void block(long N, long deep, long M, const real *a, const real *P, real *C, long ldc, int add) {
-  for (long n = 0; n < N; n += WIDE)
-    for (long m = 0; m < M; m += ROWS) {
-      real part[ROWS * WIDE], *to = C + m * ldc + n;
-      long rows = M - m < ROWS ? M - m : ROWS, size = (N - n < WIDE ? N - n : WIDE) * sizeof(real);
-      if (rows == ROWS && n + WIDE <= N) {
-        tile(ROWS, deep, a + m * deep, 1, ROWS, P + n * deep, to, ldc, add);
-        continue;
-      }
-      for (long i = 0; i < rows; i++) memcpy(part + i * WIDE, to + i * ldc, size);
-      tile(ROWS, deep, a + m * deep, 1, ROWS, P + n * deep, part, WIDE, add);
-      for (long i = 0; i < rows; i++) memcpy(to + i * ldc, part + i * WIDE, size);
-    }
-}
+#define APART (HIGH + 8) /* not a power of two: that many rows would share few places of the cache */
 void contract(long first, long last, long *args) {
-  long N = args[0], K = args[1], lda = args[3], ldb = args[5], ldc = N;
+  long N = args[0], K = args[1], lda = args[3], ldb = args[5];
   const real *A = (real *)args[2], *B = (real *)args[4];
-  real *C = (real *)args[6], *work = malloc(DEEP * (HIGH + (N + WIDE - 1) / WIDE * WIDE) * sizeof(real));
+  const long most = K < DEEP ? K : DEEP;
+  real *C = (real *)args[6], *work = malloc(most * (APART + N + WIDE) * sizeof(real)), *P = work + most * APART;
   for (long k = 0; k < K; k += DEEP) {
     long deep = K - k < DEEP ? K - k : DEEP;
-    real *P = work + DEEP * HIGH;
     pack(deep, N, B + k * ldb, ldb, 1, P);
-    for (long high = first; high < last; high += HIGH) {
-      long M = last - high < HIGH ? last - high : HIGH;
-      real *a = work;
-      for (long m = high; m < high + M; m += ROWS)
-        for (long i = k; i < k + deep; i++, a += ROWS)
-          if (m + ROWS <= last) memcpy(a, A + i * lda + m, sizeof(real) * ROWS);
-          else
-            for (long r = 0; r < ROWS; r++) a[r] = m + r < last ? A[i * lda + m + r] : 0;
-      block(N, deep, M, work, P, C + high * ldc, ldc, k > 0);
+    for (long m = first; m < last; m += HIGH) {
+      long M = last - m < HIGH ? last - m : HIGH;
+      for (long i = 0; i < deep; i++) memcpy(work + i * APART, A + (k + i) * lda + m, M * sizeof(real));
+      for (long n = 0; n < N; n += WIDE) panels(n, M, N, deep, work, 1, APART, P, C + m * N, N, k > 0);
     }
   }
   free(work);
