@@ -126,10 +126,12 @@ def test_random_layers_in_numpy(block: int) -> None:
         assert fast.scan.notes == []
 
 
-@pytest.mark.slow
+SOME_SLOW = [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 10))]
+
+
 @pytest.mark.compiler
 @needs_cc
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", SOME_SLOW)
 def test_random_layers_in_c(block: int) -> None:
     for seed in range(20 * block, 20 * block + 20):
         layer, x, options = random_case(seed)

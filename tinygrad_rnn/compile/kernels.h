@@ -57,10 +57,12 @@ typedef REAL real;
 #define LANES ((long)(VECTOR / sizeof(real)))
 #define WIDE (TILE * LANES)
 typedef real vec __attribute__((vector_size(VECTOR), aligned(sizeof(real))));
-#if defined(__SSE__) && defined(__GNUC__)
-#define KEEP(v) __asm__("" : "+x"(v)) /* in a register: else every use may load it again */
+#if defined(__AVX512F__)
+#define KEEP(value) __asm__("" : "+v"(value)) /* in a register: else every use may load it again */
+#elif defined(__SSE__)
+#define KEEP(value) __asm__("" : "+x"(value))
 #else
-#define KEEP(v)
+#define KEEP(value)
 #endif
 #define INLINE static inline __attribute__((always_inline, unused))
 

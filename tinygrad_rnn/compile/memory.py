@@ -140,8 +140,8 @@ class Memory:
             if v not in self.place and self.stored(v):
                 lasts = v in p.kept or name not in LOOPS
                 own = Place("kept" if lasts else "once", v, "steps" if lasts else "now", 0, v.width)
-                alone = v in p.results or "plan" in p.without  # results may be handed out
-                self._put(v, (None if alone else self._free(own, unit, time)) or own)
+                free = None if "plan" in p.without else self._free(own, unit, time)
+                self._put(v, free or own)
 
     def _put(self, i: Instr, place: Place) -> None:
         """Lets a value be computed somewhere, and the parts of a concatenation in theirs: those
