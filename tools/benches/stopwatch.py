@@ -1,8 +1,8 @@
 """Timing and memory, each in a process of its own whose threads were pinned before it began.
 
-Contestants run in turns, A B C A B C …, so that a busy moment of the machine hits all alike. A turn
-starts after a pause, in which the threads of the one before fall asleep, and for a quick contestant
-with runs that are not counted: they refill the caches, as the steps before do in a training.
+Contestants run in turns, A B C A B C …, so that a busy moment of the machine hits all alike. Where
+there are several threads, a turn starts after a pause, in which those of the one before fall asleep; a
+quick contestant begins with runs that are not counted: they refill the caches, as in a training.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from benches.contestants import SUITES, Read, Step
 from benches.problems import Problem
 
-PAUSE = 0.06  # seconds before a turn: threads of the contestant before spin for up to 30 ms
+PAUSE = 0.15  # seconds before a turn: OpenBLAS's threads spin for up to 0.1 s after their work
 QUICK = 0.05  # seconds: below this a turn has uncounted runs too
 TURN = 0.01  # seconds of uncounted runs, and of counted ones after them
 TOLERANCE = 2e-4  # of the largest entry; f32 sums of T·B terms in different orders
@@ -58,7 +58,7 @@ def time_problem(problem: Problem, job: dict) -> list[dict]:
         except Exception as error:  # a peer that fails is a finding, not the end of the run
             row["failed"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         say(f"  {problem}: {name} {verdict(row)}")
-    take_turns(runs, job["repeats"], job["budget"])
+    take_turns(runs, job["repeats"], job["budget"], PAUSE if job["threads"] > 1 else 0)
     return rows
 
 
@@ -99,7 +99,8 @@ def disagreement(truth: dict, gradients: dict) -> float:
     return worst
 
 
-def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float) -> None:
+def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float,
+               pause: float) -> None:  # fmt: skip
     """Fills each row's `min_ms`, `median_ms`, `runs`; slow contestants drop out at `budget` s."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     spent = dict.fromkeys(runs, 0.0)
@@ -109,7 +110,7 @@ def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float) 
         for name, (step, _) in runs.items():
             if turn and spent[name] > budget:
                 continue
-            time.sleep(PAUSE)
+            time.sleep(pause)
             start = time.perf_counter()
             times[name] += one_turn(step, times[name])
             spent[name] += time.perf_counter() - start
