@@ -21,6 +21,7 @@ from .schedule import LOOPS, Program
 from .text import RowText
 
 __all__ = ["Loops", "is_product", "light", "prepare", "view"]
+WORTH = 1 << 16  # multiplications in a step for which one more thread is woken
 BLOCK = 96  # rows that go through all of an outer phase together, so that they stay in cache
 
 
@@ -50,7 +51,9 @@ class Loops(RowText):
         self.functions = {n: getattr(self.library, n) for n in (*made, "contract", "sums")}
         for function in self.functions.values():
             function.argtypes = [size, size, pointer]
-        wanted = threads or min(processors(), self.memory.rows // 4)
+        products = [i for i in program.native["forward"] if i.op in PRODUCTS]
+        step = sum(i.value.size * i.args[-1].shape[0] for i in products)  # multiplications
+        wanted = threads or min(processors(), self.memory.rows // 4, step // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
 
     def run(self, name: str, ends: ctypes.Array, args: ctypes.Array) -> None:

@@ -1,8 +1,8 @@
 """Timing and memory, each in a process of its own whose threads were pinned before it began.
 
-Contestants run in turns, A B C A B C …, so that a busy moment of the machine hits all alike. Where
-there are several threads, a turn starts after a pause, in which those of the one before fall asleep; a
-quick contestant begins with runs that are not counted: they refill the caches, as in a training.
+Contestants run in turns, A B C A B C …, so that a busy moment of the machine hits all alike. With
+several threads a turn starts after a pause, in which those of the one before fall asleep. A quick
+contestant begins with uncounted runs: they refill the caches, as the steps before a step do.
 """
 
 from __future__ import annotations
