@@ -127,8 +127,9 @@ def build(source: str, options: list[str], path: Path) -> None:
         text, made = Path(folder) / "program.c", Path(folder) / "program.so"
         text.write_text(source)
         command = [*compiler(), *options, str(text), "-o", str(made), "-lm", "-pthread"]
+        env = {"ZIG_GLOBAL_CACHE_DIR": str(path.parent / "zig"), **os.environ}  # zig keeps its own
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, env=env)
         except subprocess.TimeoutExpired:
             raise CannotBuild(f"{command[0]} took longer than {TIMEOUT} s") from None
         if done.returncode:
