@@ -62,8 +62,7 @@ class Loops(RowText):
         if self.threads == 1:
             function(ends[0], ends[1], args)
         else:
-            start = ctypes.cast(function, ctypes.c_void_p)
-            native.team().together(self.threads, start, ends, args)
+            native.team().together(self.threads, function, ends, args)
 
     def cut(self, size: int) -> ctypes.Array:
         """Where each thread's part begins, and the end."""
