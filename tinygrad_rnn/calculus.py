@@ -6,7 +6,8 @@ u ↦ uᵀJ is linear, and its own vjp with v is J v. So no primitive needs a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,10 @@ import numpy as np
 from .autodiff import grad, leading_to, pull, reachable, seeds
 from .backend import Array
 from .context import enable_grad, is_grad_enabled, mode
-from .ops import concatenate, zero
+from .ops import concatenate, put, zero
+from .postponed import Piece
 from .random import undone
-from .tensor import Node, Primitive, Tensor, age, leaf_of, wrap
+from .tensor import PRIMITIVES, Node, Primitive, Tensor, age, leaf_of, primitive, wrap
 
 Many = Any  # a Tensor or a tuple of Tensors
 
@@ -151,25 +153,30 @@ def again(func: Callable[[], Tensor], g: Any, ends: set[Node]) -> dict[Node, Any
 
 
 class Again:
-    """The rules of a checkpoint: run the function again, with the same draws, and differentiate it.
+    """The rules of a node whose function runs again, with the same draws, to be differentiated.
 
     One run serves all inputs: the shares of the others wait until the engine asks for them.
     """
 
-    def __init__(self, func: Callable[[], Many], outside: list[Node], set_back: Callable):
-        self.func, self.outside, self.set_back = func, outside, set_back
+    digits = 64.0  # so many roundings of the largest entry may lie between the two runs
+
+    def __init__(self, func: Callable[[], Many], inputs: list[Node], set_back: Callable):
+        self.func, self.inputs, self.set_back = func, inputs, set_back
         self.g: Any = None
         self.shares: dict[int, Any] = {}
 
     def __getitem__(self, k: int) -> Callable:
-        return lambda g, y, *saved: self.share(k, g, getattr(y, "_array", y))
+        return partial(self.share, k)
 
-    def share(self, k: int, g: Any, y: Array) -> Any:
+    def share(self, k: int, g: Any, y: Any, *inputs: Any) -> Any:
         if self.g is not g or k not in self.shares:
-            found = again(lambda: self.run(y), g, set(self.outside))
-            self.g, self.shares = g, {k: found.get(n) for k, n in enumerate(self.outside)}
+            self.g, self.shares = g, dict(enumerate(self.all_shares(g, y)))
         share = self.shares.pop(k)
         return zero(g) if share is None else share
+
+    def all_shares(self, g: Any, y: Any) -> list[Any]:
+        found = again(lambda: self.run(getattr(y, "_array", y)), g, set(self.inputs))
+        return [found.pop(n, None) for n in self.inputs]  # an input given twice has one share
 
     def run(self, y: Array) -> Tensor:
         """The results once more, which must be `y`."""
@@ -178,22 +185,22 @@ class Again:
             flat = packed(self.func())
         finally:
             set_forth()
-        if not alike(flat._array, y):
+        if not alike(flat._array, y, self.digits):
             raise RuntimeError(OTHERWISE)
         return flat
 
 
 OTHERWISE = (
-    "checkpoint: run again, the function gave other values than at first: a tensor it uses was "
+    "run again for its gradient, a function gave other values than at first: a tensor it uses was "
     "changed since, or it draws random numbers that are not from a Generator"
 )
 
 
-def alike(a: Array, b: Array) -> bool:
+def alike(a: Array, b: Array, digits: float) -> bool:
     """True if two runs gave the same numbers, up to the order of sums."""
-    digits = 64 * float(np.finfo(b.dtype).eps)
-    scale = digits * float(np.abs(np.where(np.isfinite(b), b, 0)).max()) if b.size else 0.0
-    return bool(a.shape == b.shape and np.allclose(a, b, digits, scale, equal_nan=True))
+    tiny = digits * float(np.finfo(b.dtype).eps)
+    scale = tiny * float(np.abs(np.where(np.isfinite(b), b, 0)).max()) if b.size else 0.0
+    return bool(a.shape == b.shape and np.allclose(a, b, tiny, scale, equal_nan=True))
 
 
 def packed(outputs: Many) -> Tensor:
@@ -202,14 +209,27 @@ def packed(outputs: Many) -> Tensor:
     return flat[0] if len(flat) == 1 else concatenate(*flat, axis=0)
 
 
-def unpacked(flat: Tensor, outputs: Many) -> Many:
-    """The vector's parts in the shapes of `outputs`."""
+def unpacked(flat: Tensor, shapes: Iterable[tuple[int, ...]]) -> list[Tensor]:
+    """The vector's parts, in these shapes."""
     parts, start = [], 0
-    for t in _tuple(outputs):
-        part = flat[start : start + t._array.size].reshape(t.shape)
-        parts.append(part.astype(t.dtype))
-        start += t._array.size
-    return _like(tuple(parts), outputs)
+    for shape in shapes:
+        parts.append(unpack(flat, start=start, shape=shape))
+        start += parts[-1]._array.size
+    return parts
+
+
+def _one_part(g: Any, y: Any, a: Any, start: int, shape: tuple) -> Any:
+    """The gradient of one part, not yet spread out."""
+    index = (slice(start, start + math.prod(shape)),)
+    if isinstance(g, Tensor):
+        return put(g.reshape(-1), index=index, shape=a.shape, dtype=a.dtype)
+    return Piece(g.reshape(-1), index, a)
+
+
+unpack = primitive(
+    "unpack", lambda a, start, shape: a[start : start + math.prod(shape)].reshape(shape), _one_part
+)
+del PRIMITIVES["unpack"]  # it belongs to one run: no part of the vocabulary of programs
 
 
 def checkpoint(func: Callable, *inputs: Any) -> Many:
@@ -231,7 +251,8 @@ def checkpoint(func: Callable, *inputs: Any) -> Many:
     given = tuple(wrap(x._array, x.node) if isinstance(x, Tensor) else x for x in inputs)
     op = Primitive("checkpoint", func, Again(partial(func, *given), outside, set_back))
     node = Node(op, tuple(outside), (flat._array, *outside), {}, flat.shape, flat.dtype, True)
-    return unpacked(wrap(flat._array, node), outputs)
+    parts = unpacked(wrap(flat._array, node), [t.shape for t in _tuple(outputs)])
+    return _like(tuple(p.astype(t.dtype) for p, t in zip(parts, _tuple(outputs))), outputs)
 
 
 def detect_anomaly() -> Any:

@@ -24,7 +24,7 @@ from . import emit_c, emit_cuda, emit_numpy
 from .call import Call, Held
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
-from .run import Kernel
+from .run import Kernel, Run
 from .schedule import Program, report
 
 KEPT_KERNELS = 16
@@ -87,13 +87,15 @@ class CompiledScan:
             return scan(cell, xs, state, mask, reverse, run)
         if self.every and len(xs) > self.every:
             return self._in_pieces(cell, xs, state, mask, reverse)
+        turned = lambda a: a[::-1] if reverse and a is not None else a
         with undone() as set_back:
             cell.begin(xs.shape[1], cell.like(xs))
             try:
-                call = Call(self.held_by(cell), xs, state, mask, reverse)
+                call = Call(self.held_by(cell), turned(xs), state, turned(mask))
                 kernel = self.kernel(call)
                 if not isinstance(kernel, Uncompilable):
-                    return call.run(kernel)
+                    y, *last = Run(kernel, call, set_back).results()
+                    return turned(y), tuple(last) if call.nested else last[0]
             finally:
                 cell.end()
             set_back()
@@ -140,7 +142,7 @@ class CompiledScan:
         try:
             step = call.captured()
             step, history = optimise(step, self.without)
-            loops = self._emitted(step, call.xs.device)
+            loops = self._emitted(step, call.inputs[0].device)
         except Uncompilable as reason:
             self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
             return reason

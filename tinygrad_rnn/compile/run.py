@@ -1,8 +1,8 @@
 """Running a compiled loop: one node on the tape, from inputs, states and parameters to all results.
 
-The node's value is one flat array, `y` followed by the last states; `unpack` shows its parts. Its
-rule runs the compiled backward loop on arrays. On Tensors (`create_graph=True`) it unrolls the
-cell instead, so gradients of any order exist.
+The node's value is one flat array, `y` followed by the last states. Its rules run the compiled
+backward loop on arrays. On Tensors (`create_graph=True`) they run the plain loop instead, as those
+of a `checkpoint` do, so gradients of any order exist.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..backend import library_of
-from ..ops import put, zero
+from ..calculus import Again, unpacked
+from ..context import MODE
 from ..postponed import Piece
-from ..tensor import PRIMITIVES, Tensor, primitive
+from ..tensor import PRIMITIVES, Primitive, Tensor, leaf_of, remembered, wrap
+from .call import Call, Held
 from .emit_numpy import UFUNCS as ELEMENTWISE
 from .program import Instr
 from .rows import sums_rows
@@ -46,41 +48,63 @@ class Kernel:
         return self.loops.workspace(steps)
 
 
-class Run:
-    """One call: it owns a workspace from the forward loop until nobody can ask for gradients."""
+class Run(Again):
+    """One call, and the rules of its node. It owns a workspace from the forward loop until nobody
+    can ask for gradients."""
 
-    def __init__(self, kernel: Kernel, unrolled: Callable):
-        self.kernel, self.unrolled = kernel, unrolled
-        self.space: Any = None
+    digits = 2.0**14  # the plain loop rounds otherwise in every step
+    space: Any = None
+
+    def __init__(self, kernel: Kernel, call: Call, set_back: Callable):
+        super().__init__(call.unrolled, [leaf_of(t) for t in call.tensors], set_back)
+        self.kernel, self.call = kernel, call
+        self.space = kernel.workspace(len(call.inputs[0]))
+        self.xs = call.arrays(kernel.program.step)
+        self.starts = [s._array for s in call.states]
+        self.held = [t._array for t in call.held.tensors]
         self.fresh = False  # the forward loop's values are there, not yet overwritten
-        self.gradients: tuple[Any, dict[int, Any]] = (None, {})
 
     def __del__(self) -> None:
         if self.space is not None:
             self.kernel.spare = [*self.kernel.spare[-SPARE + 1 :], self.space]
 
-    def forward(self, *arrays: Any) -> Any:
-        """The flat result; `arrays` are the inputs over time, the first states, what is held."""
-        program, steps = self.kernel.program, len(arrays[0])
-        step = program.step
-        if self.space is None:
-            self.space = self.kernel.workspace(steps)
-        self.arrays, space, first = arrays, self.space, len(step.xs)
-        last = first + len(step.states)
+    def results(self) -> list[Tensor]:
+        """The outputs over time and the last states, parts of one node's value."""
+        call, mode, node = self.call, MODE.get(), None
+        flat = self.forward()
+        if any(call.wants) or not mode.plain:
+            op = Primitive("scan", self.forward, self, "y", Piece)
+            arrays = [t._array for t in call.tensors]
+            node = remembered(op, call.tensors, arrays, {}, flat, any(call.wants), mode)
+        shapes = [(self.space.steps, *self.kernel.program.step.y.shape)]
+        return unpacked(wrap(flat, node), shapes + [s.shape for s in call.states])
+
+    def all_shares(self, g: Any, y: Any) -> list[Any]:
+        return super().all_shares(g, y) if isinstance(g, Tensor) else self.backward(g)
+
+    def run(self, y: Any) -> Tensor:
+        then = {id(t): a for t, a in zip(self.call.held.tensors, self.held)}
+        if any(then.get(id(t)) is not t._array for t in Held(self.call.cell).tensors):
+            raise RuntimeError("create_graph: a parameter was changed since the forward pass")
+        return super().run(y)
+
+    def forward(self) -> Any:
+        """The flat result: the outputs of all steps, then the last states."""
+        space, step = self.space, self.kernel.program.step
         self.flat = flat = {**space.flat}
-        for i, array in zip(step.xs, arrays):
+        for i, array in zip(step.xs, self.xs):
             flat[i] = array.reshape(-1, *array.shape[2:])
             if i in space.inputs:
                 space.load(i, array)
-        self._weights(arrays[last:])
-        for states, start in zip(space.states, arrays[first:last]):
+        self._weights(self.held)
+        for states, start in zip(space.states, self.starts):
             states[0] = start
         self._phases("before", "forward", "between")
         self.fresh = True
         parts = [self._all(step.y, flat[step.y]), *(states[-1] for states in space.states)]
         return space.xp.concatenate([part.reshape(-1) for part in parts])
 
-    def _weights(self, arrays: tuple) -> None:
+    def _weights(self, arrays: list) -> None:
         """Makes what depends on parameters alone, unless the workspace has it from the last run."""
         space, program = self.space, self.kernel.program
         known, made = space.made
@@ -95,9 +119,9 @@ class Run:
         self.flat.update(made)
 
     def backward(self, g: Any) -> list[Any]:
-        """The gradients of all inputs, in the order of `forward`'s; None where there is none."""
+        """The gradients of all inputs, states and held Tensors; None where there is none."""
         if not self.fresh:  # the last backward overwrote what it read
-            self.forward(*self.arrays)
+            self.forward()
         step, space, steps = self.kernel.program.step, self.space, self.space.steps
         at = steps * math.prod(step.y.shape)
         if type(g) is Piece:  # of `y` alone: the last states were not used
@@ -144,7 +168,7 @@ class Run:
     def _results(self) -> list[Any]:
         """The gradients of inputs, states and parameters, in memory that no later run writes to."""
         step, flat = self.kernel.program.step, self.flat
-        dxs = [i and self._all(i, own(flat[i])) for i in step.dxs]
+        dxs = [i and self._all(i, own(flat[i])) for i in step.dxs[: len(self.call.inputs)]]
         dparams = [i and own(self._summed(i)) for i in step.dparams]
         return [*dxs, *[carry[0].copy() for carry in self.space.carry], *dparams]
 
@@ -174,31 +198,3 @@ def on_all_rows(i: Instr) -> Callable | None:
 def column_sums(a: Any) -> Any:
     """Σ over rows, as a product with ones: faster than adding, and it rounds less."""
     return library_of(a).xp.ones(len(a), a.dtype) @ a if a.dtype.kind == "f" else a.sum(0)
-
-
-def scan_rule(k: int, g: Any, y: Any, *inputs: Any, run: Run) -> Any:
-    """The gradient of input k. All are computed at once, when the first is asked for."""
-    asked, found = run.gradients
-    if asked is not g or k not in found:
-        again = isinstance(g, Tensor)
-        found = dict(enumerate(run.unrolled(inputs, g) if again else run.backward(g)))
-        run.gradients = (g, found)
-    share = found.pop(k)
-    return zero(g) if share is None else share
-
-
-def parts_rule(g: Any, y: Any, a: Any, start: int, shape: tuple) -> Any:
-    """The gradient of one part, not yet spread out."""
-    index = (slice(start, start + math.prod(shape)),)
-    if isinstance(g, Tensor):
-        return put(g.reshape(-1), index=index, shape=a.shape, dtype=a.dtype)
-    return Piece(g.reshape(-1), index, a)
-
-
-run_scan = primitive("scan", lambda *arrays, run: run.forward(*arrays), each=scan_rule, keeps="all",
-                     postpones=Piece)  # fmt: skip
-unpack = primitive(
-    "unpack", lambda a, start, shape: a[start : start + math.prod(shape)].reshape(shape), parts_rule
-)
-for _name in ("scan", "unpack"):  # they belong to one run: no part of the vocabulary of programs
-    del PRIMITIVES[_name]
