@@ -16,7 +16,7 @@ import numpy as np
 from .. import native
 from .memory import Workspace
 from .program import Instr, Uncompilable
-from .rows import PRODUCTS, is_product, light, prepare, sums_rows, view
+from .rows import is_product, light, prepare, sums_rows, view
 from .schedule import LOOPS, Program
 from .text import RowText
 
@@ -51,8 +51,8 @@ class Loops(RowText):
         self.functions = {n: getattr(self.library, n) for n in (*made, "contract", "sums")}
         for function in self.functions.values():
             function.argtypes = [size, size, pointer]
-        products = [i for i in program.native["forward"] if i.op in PRODUCTS]
-        step = sum(i.value.size * i.args[-1].shape[0] for i in products)  # multiplications
+        products = [i for i in program.native["forward"] if i.op == "matmul"]
+        step = sum(i.value.size * i.args[1].shape[0] for i in products)  # multiplications
         wanted = threads or min(processors(), self.memory.rows // 4, step // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
 
@@ -113,16 +113,16 @@ class Loops(RowText):
         )
 
     def stage(self, name: str, k: int) -> list[str]:
-        if self.stages[name][k][0].op in PRODUCTS:
+        if self.stages[name][k][0].op == "matmul":
             return [self.product(i) for i in self.stages[name][k]]
         return ["EACH_ROW {", *("  " + line for line in self.rows(name, k)), "}"]
 
     def product(self, i: Instr) -> str:
-        a, w = i.args[-2:]
+        a, w = i.args
         left, to = (self.memory.where(v) for v in (a, i))
         sizes = f"to - from, {i.width}, {a.width}"
         step = f"{self.pointer(left, 'from')}, {left.wide}, {self.buffer('packed', w)}, "
-        step += f"{self.pointer(to, 'from')}, {to.wide}, {len(i.args) - 2}, t & 1"
+        step += f"{self.pointer(to, 'from')}, {to.wide}, t & 1"
         return f"product({sizes}, {step}); /* {self.names[i]} */"
 
     def workspace(self, steps: int) -> PointedWorkspace:

@@ -16,19 +16,14 @@ from typing import Any
 import numpy as np
 
 from ..backend import library
-from . import rows
 from .memory import Workspace
-from .program import Instr, Step, Uncompilable
-from .rows import PRODUCTS, is_product, light, view
+from .program import Instr, Uncompilable
+from .rows import is_product, light, prepare, view
 from .schedule import LOOPS, Program
 from .text import RowText
 
 __all__ = ["Loops", "is_product", "light", "prepare", "view"]
 THREADS = 128  # per row
-
-
-def prepare(step: Step, add_to: bool = True) -> Step:
-    return rows.prepare(step, add_to=False)  # cuBLAS writes its result, the next kernel adds
 
 
 class CupyDevice:
@@ -63,7 +58,7 @@ class Loops(RowText):
     def __init__(self, program: Program, threads: int | None = None):
         super().__init__(program)
         bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
-                  for k, stage in enumerate(all_) if stage[0].op not in PRODUCTS}  # fmt: skip
+                  for k, stage in enumerate(all_) if stage[0].op != "matmul"}  # fmt: skip
         ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
         self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
         texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]

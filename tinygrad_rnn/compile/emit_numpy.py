@@ -32,7 +32,7 @@ def light(i: Instr) -> bool:
 is_product = light
 
 
-def prepare(step: Step, add_to: bool = True) -> Step:
+def prepare(step: Step) -> Step:
     return step
 
 

@@ -144,7 +144,7 @@ INLINE void tile(int rows, long K, const real *A, long lda, long step, const rea
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < TILE; j++) *(vec *)(C + i * ldc + j * LANES) = c[i][j];
 }
-INLINE void one_row(int panels, long K, const real *A, const real *P, real *C, int add) {
+INLINE void one_row(int panels, long K, const real *A, const real *P, real *C) {
   vec c[8] = {0}; /* sums: of some columns, or several of each, since one alone would wait for itself */
   const int vectors = panels * TILE, each = 8 / vectors;
   long k = 0;
@@ -157,8 +157,7 @@ INLINE void one_row(int panels, long K, const real *A, const real *P, real *C, i
       c[j] += A[k] * *(const vec *)(P + (j / TILE * K + k) * WIDE + j % TILE * LANES);
   for (int j = 0; j < vectors; j++) {
     for (int s = 1; s < each; s++) c[j] += c[s * vectors + j];
-    vec *to = (vec *)(C + j * LANES);
-    *to = add ? *to + c[j] : c[j];
+    *(vec *)(C + j * LANES) = c[j];
   }
 }
 static void panel(long M, long K, const real *A, long lda, long step, const real *P, real *C, long ldc,
@@ -171,7 +170,7 @@ static void panel(long M, long K, const real *A, long lda, long step, const real
       case 3: tile(3, K, A, lda, step, P, C, ldc, add); break;
       case 2: tile(2, K, A, lda, step, P, C, ldc, add); break;
       case 1: /* a batch of one has its own order of adding, whatever the number of threads */
-        if (ALONE && step == 1) one_row(1, K, A, P, C, add);
+        if (ALONE && step == 1 && !add) one_row(1, K, A, P, C);
         else tile(1, K, A, lda, step, P, C, ldc, add);
     }
     M -= rows, A += rows * lda, C += rows * ldc;
@@ -194,15 +193,15 @@ INLINE void panels(long n, long M, long N, long K, const real *A, long lda, long
 }
 /* Every other call goes back through the panels: what was read last may still be in cache. */
 __attribute__((unused)) static void product(long M, long N, long K, const real *A, long lda, const real *P,
-                                            real *C, long ldc, int add, int back) {
+                                            real *C, long ldc, int back) {
   const long many = 8 / TILE, columns = many * WIDE, last = (N - 1) / WIDE;
   if (ALONE && M == 1 && N % columns == 0)
     for (long q = 0; q < N; q += columns) {
       long n = back ? N - columns - q : q;
-      one_row(8 / TILE, K, A, P + n * K, C + n, add);
+      one_row(8 / TILE, K, A, P + n * K, C + n);
     }
   else
-    for (long q = 0; q <= last; q++) panels((back ? last - q : q) * WIDE, M, N, K, A, lda, 1, P, C, ldc, add);
+    for (long q = 0; q <= last; q++) panels((back ? last - q : q) * WIDE, M, N, K, A, lda, 1, P, C, ldc, 0);
 }
 void pack(long K, long N, const real *W, long down, long right, real *P) {
   for (long n = 0; n < N; n += WIDE)

@@ -158,8 +158,7 @@ class CompiledScan:
         for name in names:
             emitter = EMITTERS[name]
             try:
-                ready = emitter.prepare(step, "hoist" not in self.without)
-                program = Program(ready, emitter, self.without)
+                program = Program(emitter.prepare(step), emitter, self.without)
                 return emitter.Loops(program, self.threads)
             except Uncompilable as reason:
                 if name == names[-1]:

@@ -17,10 +17,10 @@ import numpy as np
 
 from .passes import columns, is_beside
 from .program import Instr, is_view
-from .schedule import LOOPS, PHASES, PRODUCTS, Program
+from .schedule import LOOPS, PHASES, Program
 
 Units = dict[str, list[list[Instr]]]
-ACROSS = (*PRODUCTS, "concatenate")  # these read other columns than they write
+ACROSS = ("matmul", "concatenate")  # these read other columns than they write
 
 
 class Place(NamedTuple):
@@ -134,8 +134,6 @@ class Memory:
     def _plan(self, i: Instr, name: str, unit: list[Instr], time: int) -> None:
         """Places a result, and before it the concatenation that it is a part of."""
         p, whole = self.program, self.whole.get(i, i)
-        if i.op == "product_add":
-            self._settle(i, self.where(i.args[0]))
         for v in (whole, i):
             if v not in self.place and self.stored(v):
                 lasts = v in p.kept or name not in LOOPS

@@ -89,9 +89,7 @@ def _sized(value: Any, size: Callable[[Rows], int]) -> Any:
 
 
 def execute(op: str, arrays: list, params: dict) -> Any:
-    """The primitive on arrays, or an instruction that only the compiler makes."""
-    if op == "product_add":
-        return arrays[0] + arrays[1] @ arrays[2]
+    """The primitive on arrays."""
     if op in ("getitem", "put"):
         index = tuple([arrays[k.number] if type(k) is Index else k for k in params["index"]])
         arrays, params = arrays[:1], {**params, "index": index}

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .passes import columns, terms, total
+from .passes import columns
 from .program import Instr, Step, Uncompilable, consumers, depends, make
-from .schedule import PRODUCTS, Program
+from .schedule import Program
 
 # fmt: off
 FORMULA = {
@@ -43,7 +43,7 @@ view = is_cut  # columns are found by their offset; other views are arrays of th
 
 def is_product(i: Instr) -> bool:
     """A product of rows with a matrix."""
-    return i.op in PRODUCTS and all(len(a.shape) == 2 for a in i.args)
+    return i.op == "matmul" and all(len(a.shape) == 2 for a in i.args)
 
 
 def sums_rows(i: Instr) -> bool:
@@ -54,7 +54,7 @@ def sums_rows(i: Instr) -> bool:
 
 def light(i: Instr) -> bool:
     """Row-wise work that a loop over columns does while the row is in cache."""
-    if len(i.shape) != 2 or i.batch != [0] or (i.op in PRODUCTS):
+    if len(i.shape) != 2 or i.batch != [0] or i.op == "matmul":
         return False
     if i.op == "getitem":
         return is_cut(i)
@@ -65,9 +65,8 @@ def light(i: Instr) -> bool:
     return i.op in FORMULA or i.op == "clamp"
 
 
-def prepare(step: Step, add_to: bool = True) -> Step:
+def prepare(step: Step) -> Step:
     """Nothing is kept only to be sliced: f(a)[:, c] becomes f(a[:, c])."""
-    step = step.rewritten(_added_to(step)) if add_to else step
     while True:
         readers = consumers(step.order())
         kinds = depends(readers)
@@ -76,24 +75,6 @@ def prepare(step: Step, add_to: bool = True) -> Step:
         if not new:
             return step
         step = step.rewritten(new)
-
-
-def _added_to(step: Step) -> dict[Instr, Instr]:
-    """(b + x W) + h U becomes b + (x W + h U): the product over all steps takes on the other."""
-    readers, forward = consumers(step.order()), step.forward()
-    kinds = depends(readers)
-    new: dict[Instr, Instr] = {}
-    for i in readers:
-        parts = terms(i, {a for a in i.args if a.op == "add" and len(readers[a]) == 1})
-        products = [t for t in parts if is_product(t) and t.shape == i.shape and t in forward
-                    and len(readers[t]) == 1 and kinds[t] and not kinds[t.args[1]]]  # fmt: skip
-        early = [t for t in products if "state" not in kinds[t]]
-        late = [t for t in products if "state" in kinds[t]]
-        if i.op == "add" and early and late:
-            both = make("product_add", early[0], *late[0].args, gate=i.gate)
-            added = total([*(t for t in parts if t not in (early[0], late[0])), both])
-            new |= {i: added} if added.shape == i.shape else {}
-    return new
 
 
 def _sunk(i: Instr) -> Instr | None:
@@ -145,7 +126,7 @@ def stages(instrs: list[Instr]) -> list[list[Instr]]:
     level: dict[Instr, int] = {}  # products run at even levels, after all they read
     for i in instrs:
         before = max((level[a] for a in i.args if a in level), default=-1)
-        level[i] = before + 2 - before % 2 if i.op in PRODUCTS else max(before | 1, 1)
+        level[i] = before + 2 - before % 2 if i.op == "matmul" else max(before | 1, 1)
         level[i] = before if is_cut(i) else level[i]
     last = max(level.values(), default=-1)
     found = [[i for i in instrs if level[i] == k and not is_cut(i)] for k in range(last + 1)]
@@ -158,7 +139,7 @@ def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[li
     This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
     What is `slow` does not wait for another slow one in the same loop, so that columns overlap.
     """
-    if "fuse" in program.without or stage[0].op in PRODUCTS:
+    if "fuse" in program.without or stage[0].op == "matmul":
         return [[i] for i in stage]
     todo, found = list(stage), []
     while todo:

@@ -21,7 +21,6 @@ STATIC, BEFORE, FORWARD, BETWEEN, READY, BACKWARD, AFTER = range(7)
 LOOPS = ("forward", "backward")
 LEAF_PHASE = {"x": BEFORE, "state": FORWARD, "dy": READY, "dstate": BACKWARD}
 NEXT = {"forward": "between", "backward": "after"}
-PRODUCTS = ("matmul", "product_add")
 
 
 def place(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: bool = True,
@@ -82,7 +81,7 @@ class Program:
 
     def able(self, i: Instr) -> bool:
         """True if the emitter can make code for `i` on all rows at once."""
-        product = self.emitter.is_product(i) and i.args[-1] not in self.varies
+        product = self.emitter.is_product(i) and i.args[1] not in self.varies
         return i.batch == [0] and (product or self.emitter.light(i))
 
     def _native(self, name: str) -> list[Instr]:
@@ -130,4 +129,4 @@ def report(kernel: Any) -> str:
 
 def counts(instrs: Iterable[Instr]) -> str:
     ops = [i.op for i in instrs if i.args]
-    return f"{len(ops):4d} instructions, {sum(op in PRODUCTS for op in ops)} products"
+    return f"{len(ops):4d} instructions, {ops.count('matmul')} products"

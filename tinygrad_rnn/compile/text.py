@@ -14,7 +14,7 @@ import numpy as np
 
 from .memory import Memory, Place
 from .program import Instr, names_of
-from .rows import ADDED, PRODUCTS, START, check, formula, groups, is_cut, literal, stages, wide
+from .rows import ADDED, START, check, formula, groups, is_cut, literal, stages, wide
 from .schedule import LOOPS, Program
 
 TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "goes": "(t & 1)"}
@@ -44,7 +44,7 @@ class RowText:
         for stage in [stage for all_ in self.groups.values() for stage in all_]:
             numbers = {i for group in stage for i in group if i.width == 1}  # stay in registers
             for i, near in [(i, numbers.union(group)) for group in stage for i in group]:
-                apart = i.op == "concatenate" or i.op in PRODUCTS
+                apart = i.op == "concatenate" or i.op == "matmul"
                 far = [a for a in i.args if apart or a not in near]
                 keep.update([i] if apart else [], far, map(p.source, far))
         return keep
