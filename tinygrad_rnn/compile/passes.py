@@ -151,7 +151,7 @@ def defer(step: Step) -> Step:
     for i in step.order():
         if i.op == "transpose" and i.params["axes"] == (1, 0) and i.args[0].op == "matmul":
             turned = [make("transpose", a, axes=(1, 0)) for a in reversed(i.args[0].args)]
-            new[i] = make("matmul", *turned)
+            new[i] = Instr("matmul", tuple(turned), {}, i.values)
     return step.rewritten(new)
 
 
