@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,15 +57,14 @@ class Emulated:
         return issue
 
 
-class EmulatedLoops(emit_cuda.Loops):
+class EmulatedLoops(emit_cuda.CUDALoops):
     def device_for(self, code: str) -> Emulated:
         return Emulated(code)
 
 
 @pytest.fixture
 def emulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = {k: getattr(emit_cuda, k) for k in ("prepare", "light", "is_product", "view")}
-    monkeypatch.setitem(layer.EMITTERS, "emulated", SimpleNamespace(Loops=EmulatedLoops, **parts))
+    monkeypatch.setitem(layer.EMITTERS, "emulated", EmulatedLoops)
 
 
 @needs_cc

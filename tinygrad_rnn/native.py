@@ -1,4 +1,4 @@
-"""Building C source into a library, once per machine.
+"""C: building source into a library, once per machine, and calling what is in it.
 
 The library lies in the user's cache folder under the hash of all that went into it, beside a hash
 of itself: what is damaged is built again. One process builds while the others wait; the file
@@ -20,8 +20,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 FLAGS = ["-O3", "-std=gnu11", "-march=native", "-fopenmp-simd", "-fno-math-errno",
          "-fno-trapping-math", "-shared", "-fPIC"]  # fmt: skip
@@ -71,14 +74,6 @@ def load(source: str, defines: tuple[str, ...]) -> ctypes.CDLL:
         except OSError as error:  # not writable, full, or not loadable from there
             reason = error
     raise CannotBuild(f"the compiled library cannot be stored or loaded: {reason}")
-
-
-@functools.cache
-def team() -> ctypes.CDLL:
-    """Threads for C functions: `team().together(parts, function, ends, args)`, see team.c."""
-    library = load(Path(__file__).with_name("team.c").read_text(), ("_GNU_SOURCE",))
-    library.together.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
-    return library
 
 
 def folders() -> Iterator[Path]:
@@ -139,3 +134,40 @@ def build(source: str, options: list[str], path: Path) -> None:
         mark.write_text(digest(made))
         os.replace(mark, path.with_suffix(".sha"))
         os.replace(made, path)
+
+
+@functools.cache
+def team() -> ctypes.CDLL:
+    """Threads for C functions, see team.c."""
+    library = load(Path(__file__).with_name("team.c").read_text(), ("_GNU_SOURCE",))
+    library.together.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
+    return library
+
+
+def shared(function: Any, ends: ctypes.Array, args: ctypes.Array) -> None:
+    """function(first, last, args), by as many threads as needed: each from one end to the next."""
+    if len(ends) == 2:
+        function(ends[0], ends[1], args)
+    else:
+        team().together(len(ends) - 1, function, ends, args)
+
+
+def numbers(values: Sequence[int]) -> ctypes.Array:
+    """What C reads as an array of longs."""
+    return (ctypes.c_long * len(values))(*values)
+
+
+def processors() -> int:
+    """How many threads may run: $OMP_NUM_THREADS, else what this process may use."""
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    if named.isdigit():
+        return int(named)
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's first entry lies. The short way works for contiguous arrays of one's own."""
+    if array.flags.carray and array.size:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    return array.ctypes.data

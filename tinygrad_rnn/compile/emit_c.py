@@ -6,26 +6,25 @@ Rows of the batch do not depend on each other, so threads take some rows each th
 from __future__ import annotations
 
 import ctypes
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import native
+from ..native import address, numbers, processors, shared
 from .memory import Workspace
 from .program import Instr, Uncompilable
-from .rows import is_product, light, prepare, sums_rows, view
+from .rows import sums_rows
 from .schedule import LOOPS, Program
 from .text import RowText
 
-__all__ = ["Loops", "is_product", "light", "prepare", "view"]
 WORTH = 1 << 16  # multiplications in a step for which one more thread is woken
 BLOCK = 96  # rows that go through all of an outer phase together, so that they stay in cache
 
 
-class Loops(RowText):
+class CLoops(RowText):
     """The phases as one C library."""
 
     name = "c"
@@ -56,14 +55,6 @@ class Loops(RowText):
         wanted = threads or min(processors(), self.memory.rows // 4, step // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
 
-    def run(self, name: str, ends: ctypes.Array, args: ctypes.Array) -> None:
-        """The function, each thread from one of `ends` to the next."""
-        function = self.functions[name]
-        if self.threads == 1:
-            function(ends[0], ends[1], args)
-        else:
-            native.team().together(self.threads, function, ends, args)
-
     def cut(self, size: int) -> ctypes.Array:
         """Where each thread's part begins, and the end."""
         return numbers([size * k // self.threads for k in range(self.threads + 1)])
@@ -84,7 +75,7 @@ class Loops(RowText):
             return a.sum(0)
         out = np.empty(a.shape[1], a.dtype)
         args = (len(a), address(a), a.strides[0] // a.itemsize, address(out))
-        self.run("sums", self.cut(a.shape[1]), numbers(args))
+        shared(self.functions["sums"], self.cut(a.shape[1]), numbers(args))
         return out
 
     def contraction(self, left: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -94,7 +85,8 @@ class Loops(RowText):
             return left @ b
         out = np.empty((a.shape[1], b.shape[1]), b.dtype)
         ends = [v for x in (a, b) for v in (address(x), x.strides[0] // size)]
-        self.run("contract", self.cut(len(out)), numbers([b.shape[1], len(b), *ends, address(out)]))
+        args = numbers([b.shape[1], len(b), *ends, address(out)])
+        shared(self.functions["contract"], self.cut(len(out)), args)
         return out
 
     def function(self, name: str) -> str:
@@ -132,7 +124,7 @@ class Loops(RowText):
 class PointedWorkspace(Workspace):
     """Arrays, and the table of pointers to them that the C code is given."""
 
-    def __init__(self, loops: Loops, steps: int):
+    def __init__(self, loops: CLoops, steps: int):
         super().__init__(loops.memory, steps, np)
         self.loops = loops
         self.table = (ctypes.c_void_p * len(loops.buffers))()
@@ -167,25 +159,4 @@ class PointedWorkspace(Workspace):
 
     def run(self, name: str) -> None:
         if name in self.loops.functions:
-            self.loops.run(name, self.ends[name in LOOPS], self.args)
-
-
-def numbers(values: Sequence[int]) -> ctypes.Array:
-    """What C reads as an array of longs."""
-    return (ctypes.c_long * len(values))(*values)
-
-
-def processors() -> int:
-    """How many threads may run: $OMP_NUM_THREADS, else what this process may use."""
-    named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdigit():
-        return int(named)
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-def address(array: np.ndarray) -> int:
-    """Where an array's first entry lies. The short way works for contiguous arrays of one's own."""
-    if array.flags.carray and array.size:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
-    return array.ctypes.data
+            shared(self.loops.functions[name], self.ends[name in LOOPS], self.args)

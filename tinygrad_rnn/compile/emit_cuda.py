@@ -18,11 +18,9 @@ import numpy as np
 from ..backend import library
 from .memory import Workspace
 from .program import Instr, Uncompilable
-from .rows import is_product, light, prepare, view
 from .schedule import LOOPS, Program
 from .text import RowText
 
-__all__ = ["Loops", "is_product", "light", "prepare", "view"]
 THREADS = 128  # per row
 
 
@@ -49,7 +47,7 @@ class CupyDevice:
         return lambda: graph.launch(self.xp.cuda.get_current_stream())
 
 
-class Loops(RowText):
+class CUDALoops(RowText):
     """The phases as CUDA kernels, one per row stage."""
 
     name = "cuda"
@@ -78,7 +76,7 @@ class Loops(RowText):
 class RecordedWorkspace(Workspace):
     """Arrays on the device, the table of pointers to them, and what a phase launches."""
 
-    def __init__(self, loops: Loops, steps: int):
+    def __init__(self, loops: CUDALoops, steps: int):
         super().__init__(loops.memory, steps, loops.device.xp)
         self.loops = loops
         pointers = [pointer(self.array(kind, of)) for kind, of in loops.buffers]

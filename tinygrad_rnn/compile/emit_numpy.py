@@ -15,31 +15,20 @@ import numpy as np
 from ..tensor import PRIMITIVES
 from .memory import Memory, Place, Workspace
 from .passes import is_beside
-from .program import Instr, Step, line, names_of
-from .program import is_view as view
+from .program import Instr, is_view, line, names_of
 from .schedule import LOOPS, Program
 
-__all__ = ["Loops", "is_product", "light", "prepare", "view"]
 UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
 
 
-def light(i: Instr) -> bool:
-    """Nothing is worth keeping inside a loop of Python calls, and outside of it all is calls."""
-    return False
-
-
-is_product = light
-
-
-def prepare(step: Step) -> Step:
-    return step
-
-
-class Loops:
+class NumPyLoops:
     """The two loops of a program as lists of calls on planned memory."""
 
     name = "numpy"
+    # nothing is worth keeping inside a loop of Python calls, and outside of it all is calls
+    light = is_product = staticmethod(lambda i: False)
+    view, prepare = staticmethod(is_view), staticmethod(lambda step: step)
 
     def __init__(self, program: Program, threads: int | None = None):
         self.program = program

@@ -7,28 +7,27 @@ it says once and runs unrolled. Parameters are read at every call.
 
 from __future__ import annotations
 
-import copy
 import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..calculus import checkpoint
 from ..nn.cell import Cell
 from ..nn.recurrent import Recurrent
-from ..nn.scan import scan
+from ..nn.scan import in_pieces, scan
 from ..random import undone
-from ..shapes import cat
 from ..tensor import Tensor
-from . import emit_c, emit_cuda, emit_numpy
 from .call import Call, Held
+from .emit_c import CLoops
+from .emit_cuda import CUDALoops
+from .emit_numpy import NumPyLoops
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .run import Kernel, Run
 from .schedule import Program, report
 
 KEPT_KERNELS = 16
-EMITTERS: dict[str, Any] = {"c": emit_c, "numpy": emit_numpy, "cuda": emit_cuda}
+EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, CUDALoops)}
 
 
 def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
@@ -48,22 +47,14 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
     unknown = set(without) - {*PASSES, "fuse", "plan"}
     if unknown:
         raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
-    fast = copy.copy(layer)
-    fast.__class__ = type(type(layer).__name__, (type(layer),), {"training": SHARED})
-    vars(fast).pop("training", None)
-    fast._plain = layer
-    fast.scan = CompiledScan(backend, without, threads, checkpoint_every)
-    fast.source = fast.scan.source
-    fast.explain = fast.scan.explain
-    fast.drawing = fast.scan.drawing
+    scan = CompiledScan(backend, without, threads)
+    own: dict[str, Any] = {"scan": scan, "compiled": scan, "source": scan.source,
+                           "explain": scan.explain, "drawing": scan.drawing}  # fmt: skip
+    if checkpoint_every:
+        own["scan"] = staticmethod(in_pieces(scan, checkpoint_every))
+    fast: Any = object.__new__(type(type(layer).__name__, (type(layer),), own))
+    fast.__dict__ = vars(layer)  # parameters, training, a kept state: all of it
     return fast
-
-
-# train() and eval() of the layer and of its compiled twin mean both
-SHARED = property(
-    lambda self: self._plain.training,
-    lambda self, value: setattr(self._plain, "training", value),
-)
 
 
 class NotCompiled(UserWarning):
@@ -74,9 +65,8 @@ class CompiledScan:
     """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape."""
 
     def __init__(self, backend: str = "auto", without: Sequence[str] = (),
-                 threads: int | None = None, checkpoint_every: int = 0):  # fmt: skip
+                 threads: int | None = None):  # fmt: skip
         self.backend, self.without, self.threads = backend, tuple(without), threads
-        self.every = checkpoint_every
         self.kernels: dict[Any, Kernel | Uncompilable] = {}
         self.known: dict[int, Held] = {}
         self.notes: list[str] = []
@@ -85,8 +75,6 @@ class CompiledScan:
                  run: Any = None) -> tuple[Any, Any]:  # fmt: skip
         if run is not None or not isinstance(xs, Tensor) or not len(xs):
             return scan(cell, xs, state, mask, reverse, run)
-        if self.every and len(xs) > self.every:
-            return self._in_pieces(cell, xs, state, mask, reverse)
         turned = lambda a: a[::-1] if reverse and a is not None else a
         with undone() as set_back:
             cell.begin(xs.shape[1], cell.like(xs))
@@ -100,25 +88,6 @@ class CompiledScan:
                 cell.end()
             set_back()
         return scan(cell, xs, state, mask, reverse)
-
-    def _in_pieces(self, cell: Cell, xs: Tensor, state: Any, mask: Any, reverse: bool) -> tuple:
-        """The run cut into pieces, each computed again in the backward pass: only the states
-        between the pieces, and one piece's values, are in memory."""
-        cuts = range(0, len(xs), self.every)
-        outputs, nested = [], isinstance(state, tuple)
-        for at in reversed(cuts) if reverse else cuts:
-            part = slice(at, at + self.every)
-            real = None if mask is None else mask[part]
-
-            def piece(x: Tensor, *states: Tensor, real: Any = real) -> tuple[Tensor, ...]:
-                first = states if nested else states[0]
-                y, last = self(cell, x, first, real, reverse)
-                return (y, *last) if nested else (y, last)
-
-            y, *last = checkpoint(piece, xs[part], *(state if nested else [state]))
-            state = tuple(last) if nested else last[0]
-            outputs.append(y)
-        return cat(outputs[::-1] if reverse else outputs, 0), state
 
     def held_by(self, cell: Cell) -> Held:
         """What the cell holds; walked anew only if that has changed since the last call."""
@@ -156,10 +125,10 @@ class CompiledScan:
         if (names[0] == "cuda") != (device == "cuda"):
             raise Uncompilable(f"the arrays are on {device!r}, the loops for {self.backend}")
         for name in names:
-            emitter = EMITTERS[name]
+            loops = EMITTERS[name]
             try:
-                program = Program(emitter.prepare(step), emitter, self.without)
-                return emitter.Loops(program, self.threads)
+                program = Program(loops.prepare(step), loops, self.without)
+                return loops(program, self.threads)
             except Uncompilable as reason:
                 if name == names[-1]:
                     raise

@@ -38,9 +38,6 @@ def is_cut(i: Instr) -> bool:
     return i.op == "getitem" and columns(i) is not None
 
 
-view = is_cut  # columns are found by their offset; other views are arrays of their own
-
-
 def is_product(i: Instr) -> bool:
     """A product of rows with a matrix."""
     return i.op == "matmul" and all(len(a.shape) == 2 for a in i.args)

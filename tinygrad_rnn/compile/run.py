@@ -75,7 +75,7 @@ class Run(Again):
         if any(call.wants) or not mode.plain:
             op = Primitive("scan", self.forward, self, "y", Piece)
             arrays = [t._array for t in call.tensors]
-            node = remembered(op, call.tensors, arrays, {}, flat, any(call.wants), mode)
+            node = remembered(op, tuple(call.tensors), arrays, {}, flat, any(call.wants), mode)
         shapes = [(self.space.steps, *self.kernel.program.step.y.shape)]
         return unpacked(wrap(flat, node), shapes + [s.shape for s in call.states])
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from . import rows
 from .memory import Memory, Place
 from .program import Instr, names_of
-from .rows import ADDED, START, check, formula, groups, is_cut, literal, stages, wide
+from .rows import START, is_cut, literal, wide
 from .schedule import LOOPS, Program
 
 TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "goes": "(t & 1)"}
@@ -23,14 +24,17 @@ TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "go
 class RowText:
     """What the text of the phases is in C and in CUDA alike."""
 
+    light, is_product = staticmethod(rows.light), staticmethod(rows.is_product)
+    prepare = staticmethod(rows.prepare)
+    view = staticmethod(is_cut)  # found by their offset; other views are arrays of their own
     code = ""
     slow: Sequence[str] = ()  # operations that do not follow each other within one loop
 
     def __init__(self, program: Program):
         self.program, self.names = program, names_of(program.order)
-        check(program, np.dtype(program.step.y.dtype))
-        self.stages = {name: stages(made) for name, made in program.native.items()}
-        self.groups = {name: [groups(stage, program, self.slow) for stage in all_]
+        rows.check(program, np.dtype(program.step.y.dtype))
+        self.stages = {name: rows.stages(made) for name, made in program.native.items()}
+        self.groups = {name: [rows.groups(stage, program, self.slow) for stage in all_]
                        for name, all_ in self.stages.items()}  # fmt: skip
         units = {n: [g for stage in all_ for g in stage] for n, all_ in self.groups.items()}
         self.stored = self._in_memory()
@@ -130,9 +134,9 @@ class Group:
     def statement(self, i: Instr) -> list[str]:
         values = [self.read(a) for a in i.args]
         if i.op in START:
-            return [ADDED[i.op].format(self.names[i], values[0])]
+            return [rows.ADDED[i.op].format(self.names[i], values[0])]
         comment = f" /* {i.gate} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
-        line = f"{kind_of(i, 'int')} {self.names[i]} = {formula(i, values)};{comment}"
+        line = f"{kind_of(i, 'int')} {self.names[i]} = {rows.formula(i, values)};{comment}"
         return [line, *self.store(i)]
 
     def store(self, i: Instr) -> list[str]:

@@ -20,12 +20,12 @@ NAMES = {"x": "x", "state": "state", "param": "W", "dy": "∂L/∂y", "dstate": 
 
 def is_compiled(thing: Any) -> bool:
     """Return whether something is a layer whose loop was compiled."""
-    return hasattr(getattr(thing, "scan", None), "kernels")
+    return hasattr(thing, "compiled")
 
 
 def compiled_graphs(layer: Any) -> dict[str, Graph]:
     """Return pass → graph of the program after it; "captured" is before all passes."""
-    histories = [k.history for k in layer.scan.kernels.values() if hasattr(k, "history")]
+    histories = [k.history for k in layer.compiled.kernels.values() if hasattr(k, "history")]
     if not histories:
         raise DrawError("nothing is compiled yet: call the layer once, then draw it")
     title = type(layer).__name__

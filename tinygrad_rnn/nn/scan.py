@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..calculus import checkpoint
 from ..context import scope
 from ..ops import where
-from ..shapes import unbind
+from ..shapes import cat, stack, unbind
 from ..tensor import Tensor
 from .cell import Cell, State, each
 from .record import Run
@@ -55,6 +56,35 @@ def scan(
     return outputs, state
 
 
+def in_pieces(run: Callable, every: int) -> Callable:
+    """The scan `run` cut into pieces of so many steps, each computed again in the backward pass:
+    only the states between the pieces, and one piece's values, are in memory."""
+
+    def in_turn(cell: Cell, xs: Steps, state: State, mask: Any = None, reverse: bool = False,
+                trace: Run | None = None) -> tuple[Steps, State]:  # fmt: skip
+        if trace is not None or not isinstance(xs, Tensor) or len(xs) <= every:
+            return run(cell, xs, state, mask, reverse, trace)
+        nested, cuts, outputs = isinstance(state, tuple), range(0, len(xs), every), []
+        for at in reversed(cuts) if reverse else cuts:
+            part = slice(at, at + every)
+
+            def piece(x: Tensor, *states: Tensor, part: slice = part) -> tuple[Tensor, ...]:
+                first, real = states if nested else states[0], None if mask is None else mask[part]
+                y, last = run(cell, x, first, real, reverse)
+                return (y if isinstance(y, Tensor) else stack(list(y), 0), *states_of(last))
+
+            y, *last = checkpoint(piece, xs[part], *states_of(state))
+            state = tuple(last) if nested else last[0]
+            outputs.append(y)
+        return cat(outputs[::-1] if reverse else outputs, 0), state
+
+    return in_turn
+
+
+def states_of(state: State) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
 def masked_step(cell: Cell, x: Tensor, state: State, real: Any) -> tuple[Tensor, State]:
     """One step in which only rows where `real` (B,) is True move; the others output 0."""
     rows = lambda like: like.xp.asarray(real).reshape(-1, *(1,) * (like.ndim - 1))
@@ -65,7 +95,7 @@ def masked_step(cell: Cell, x: Tensor, state: State, real: Any) -> tuple[Tensor,
 
 def label(state: State, names: tuple[str, ...]) -> None:
     """Name the state's Tensors for drawings and the microscope, unless they have a name."""
-    for part, name in zip(state if isinstance(state, tuple) else (state,), names):
+    for part, name in zip(states_of(state), names):
         if part.node is not None and part.node.name is None:
             part.node.name = name
 
