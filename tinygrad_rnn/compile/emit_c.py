@@ -35,11 +35,8 @@ class CLoops(RowText):
         made = [name for name in self.stages if self.stages[name] or name in LOOPS]
         self.code = "\n".join(map(self.function, made))
         single, alone = self.memory.real == np.float32, self.memory.rows == 1
-        defines = (
-            f"REAL={'float' if single else 'double'}",
-            f"SINGLE={int(single)}",
-            f"ALONE={int(alone)}",
-        )
+        real = "float" if single else "double"
+        defines = (f"REAL={real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
         try:
             self.library = native.load(kernels + self.code, defines)

@@ -116,7 +116,7 @@ class CompiledScan:
             self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
             return reason
         seconds = time.perf_counter() - began
-        return Kernel(loops.program, loops, history, seconds)
+        return Kernel(loops, history, seconds)
 
     def _emitted(self, step: Step, device: str) -> Any:
         """The loops of the first emitter that can make them; what another could not is noted."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from operator import is_
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..backend import library_of
 from ..calculus import Again, unpacked
 from ..context import MODE
 from ..postponed import Piece
-from ..tensor import PRIMITIVES, Primitive, Tensor, leaf_of, remembered, wrap
+from ..tensor import Primitive, Tensor, leaf_of, remembered, wrap
 from .call import Call, Held
 from .emit_numpy import UFUNCS as ELEMENTWISE
 from .program import Instr
@@ -33,12 +32,13 @@ SPARE = 4  # so many unused workspaces are kept for the next calls
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
 
-    def __init__(self, program: Program, loops: Any, history: list, seconds: float):
-        self.program, self.loops = program, loops
-        self.history, self.seconds = history, seconds
+    def __init__(self, loops: Any, history: list, seconds: float):
+        self.loops, self.history, self.seconds = loops, history, seconds
+        self.program: Program = loops.program
         own = getattr(loops, "call", lambda i: None)
-        self.calls = {name: [(i, own(i) or on_all_rows(i)) for i in called]
-                      for name, called in program.calls.items()}  # fmt: skip
+        known: Any = lambda i: own(i) or (column_sums if sums_rows(i) else UFUNCS.get(i.op))
+        self.calls = {name: [(i, known(i)) for i in called]
+                      for name, called in self.program.calls.items()}  # fmt: skip
         self.spare: list[Any] = []
 
     def workspace(self, steps: int) -> Any:
@@ -150,15 +150,14 @@ class Run(Again):
         flat, space = self.flat, self.space
         for i, function in self.kernel.calls[name]:
             operands, out = [flat[a] for a in i.args], space.flat.get(i)
-            if function is None:  # its options follow the number of rows
-                result = i.run(operands, space.steps * self.kernel.loops.memory.rows)
-            elif out is not None and isinstance(function, np.ufunc):
-                result = function(*operands, out=out)
+            if function is None:
+                made = i.run(operands, space.steps * self.kernel.loops.memory.rows)
             else:
-                result = function(*operands)
-            flat[i] = result if out is None else out
-            if out is not None and out is not result:
-                out[...] = result
+                direct = isinstance(function, np.ufunc)
+                made = function(*operands, out=out) if direct else function(*operands)
+            if out is not None and made is not out:
+                out[...] = made
+            flat[i] = made if out is None else out
 
     def _all(self, i: Instr, array: Any) -> Any:
         """The rows of `i` for all steps, (T, B, …)."""
@@ -183,16 +182,6 @@ class Run(Again):
 def own(array: Any) -> Any:
     """The array, or a copy of it if it shows a part of another one."""
     return array if array.base is None else array.copy()
-
-
-def on_all_rows(i: Instr) -> Callable | None:
-    """The instruction as a function of arrays of T·B rows; None if its options depend on them."""
-    if sums_rows(i):
-        return column_sums
-    if i.op in UFUNCS:
-        return UFUNCS[i.op]
-    fixed = i.op in PRIMITIVES and not any(k in i.params for k in ("shape", "index"))
-    return partial(PRIMITIVES[i.op].compute, **i.params) if fixed else None
 
 
 def column_sums(a: Any) -> Any:
