@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from itertools import chain
-from operator import is_
 from typing import Any
 
 from ..backend import move
 from ..context import is_grad_enabled
-from ..nn.cell import Cell, each
-from ..nn.module import Module
+from ..nn.cell import each
+from ..nn.module import Held, Module, kind_of
 from ..nn.scan import scan
 from ..ops import where
 from ..random import undone
@@ -19,53 +17,13 @@ from ..tensor import Tensor, wrap
 from .capture import capture
 from .program import Step
 
-PLAIN = (int, float, str, bool, type(None))
-
-
-class Held:
-    """What a cell holds, found by walking its attributes: every Tensor once (drawn masks and frozen
-    parameters too), its options, and other objects (functions, …) by identity. What has an equal
-    `key` can use the same kernel."""
-
-    def __init__(self, cell: Cell):
-        self.cell = cell  # held on to, so that a key made of identities stays true
-        options: list[Any] = []
-        tensors: dict[int, Tensor] = {}
-        self.inside: list[Any] = [cell]  # grows while we walk
-        for thing in self.inside:
-            for value in values_in(thing):
-                if isinstance(value, Tensor):
-                    tensors[id(value)] = value
-                elif isinstance(value, (Module, list, tuple, dict)):
-                    self.inside.append(value)
-                else:
-                    options.append(value if isinstance(value, PLAIN) else id(value))
-        self.tensors = list(tensors.values())
-        self.views = [values_in(thing) for thing in self.inside]  # they show what changes
-        self.all = list(chain.from_iterable(self.views))
-        self.key = (id(cell), *options, *[kind_of(t) for t in self.tensors])
-
-    def still(self) -> bool:
-        """True if the cell holds the very same things now."""
-        now = list(chain.from_iterable(self.views))
-        return len(now) == len(self.all) and all(map(is_, now, self.all))
-
-
-def values_in(thing: Any) -> Any:
-    inside = vars(thing) if isinstance(thing, Module) else thing
-    return inside.values() if isinstance(inside, dict) else inside
-
-
-def kind_of(t: Tensor) -> tuple:
-    array = t._array
-    return type(array), array.dtype.char, array.shape
-
 
 class Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
     def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any):
-        self.held, self.cell, self.mask, self.state = held, held.cell, mask, state
+        self.held, self.mask, self.state = held, mask, state
+        self.cell: Any = held.module
         self.nested = isinstance(state, tuple)
         self.states: list[Tensor] = list(state) if self.nested else [state]
         self.inputs = [xs]

@@ -6,7 +6,7 @@ Rows of the batch do not depend on each other, so threads take some rows each th
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import numpy as np
 from .. import native
 from ..native import address, numbers, processors, shared
 from .memory import Workspace
-from .program import Instr, Uncompilable
+from .program import Instr, Step, Uncompilable
 from .rows import sums_rows
-from .schedule import LOOPS, Program
+from .schedule import LOOPS
 from .text import RowText
 
 WORTH = 1 << 16  # multiplications in a step for which one more thread is woken
@@ -30,8 +30,8 @@ class CLoops(RowText):
     name = "c"
     slow = ("sigmoid", "tanh", "exp")
 
-    def __init__(self, program: Program, threads: int | None = None):
-        super().__init__(program)
+    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
+        super().__init__(step, without)
         made = [name for name in self.stages if self.stages[name] or name in LOOPS]
         self.code = "\n".join(map(self.function, made))
         single, alone = self.memory.real == np.float32, self.memory.rows == 1
@@ -47,9 +47,9 @@ class CLoops(RowText):
         self.functions = {n: getattr(self.library, n) for n in (*made, "contract", "sums")}
         for function in self.functions.values():
             function.argtypes = [size, size, pointer]
-        products = [i for i in program.native["forward"] if i.op == "matmul"]
-        step = sum(i.value.size * i.args[1].shape[0] for i in products)  # multiplications
-        wanted = threads or min(processors(), self.memory.rows // 4, step // WORTH)
+        products = [i for i in self.program.native["forward"] if i.op == "matmul"]
+        work = sum(i.value.size * i.args[1].shape[0] for i in products)  # multiplications
+        wanted = threads or min(processors(), self.memory.rows // 4, work // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
 
     def cut(self, size: int) -> ctypes.Array:
@@ -91,9 +91,8 @@ class CLoops(RowText):
         body = [line for k in range(len(self.stages[name])) for line in self.stage(name, k)]
         copies = self.copies(name)
         body += ["EACH_ROW {", *("  " + line for line in copies), "}"] if copies else []
-        order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(
-            name, f"EACH_BLOCK({BLOCK})"
-        )
+        orders = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}
+        order = orders.get(name, f"EACH_BLOCK({BLOCK})")
         heads = ["  " + line for line in self.heads(body)]
         start = f"void {name}(long first, long last, long *args) {{"
         given = "  long T = args[0], B = args[1];\n  void **p = (void **)args[2];"
@@ -122,8 +121,7 @@ class PointedWorkspace(Workspace):
     """Arrays, and the table of pointers to them that the C code is given."""
 
     def __init__(self, loops: CLoops, steps: int):
-        super().__init__(loops.memory, steps, np)
-        self.loops = loops
+        super().__init__(loops, steps)
         self.table = (ctypes.c_void_p * len(loops.buffers))()
         self.slots: dict[Any, list[tuple[str, int]]] = {}
         for slot, (kind, of) in enumerate(loops.buffers):

@@ -8,7 +8,7 @@ yet run on a device.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import numpy as np
 
 from ..backend import library
 from .memory import Workspace
-from .program import Instr, Uncompilable
-from .schedule import LOOPS, Program
+from .program import Instr, Step, Uncompilable
+from .schedule import LOOPS
 from .text import RowText
 
 THREADS = 128  # per row
@@ -53,8 +53,8 @@ class CUDALoops(RowText):
     name = "cuda"
     device_for: Callable = CupyDevice
 
-    def __init__(self, program: Program, threads: int | None = None):
-        super().__init__(program)
+    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
+        super().__init__(step, without)
         bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
                   for k, stage in enumerate(all_) if stage[0].op != "matmul"}  # fmt: skip
         ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
@@ -77,8 +77,7 @@ class RecordedWorkspace(Workspace):
     """Arrays on the device, the table of pointers to them, and what a phase launches."""
 
     def __init__(self, loops: CUDALoops, steps: int):
-        super().__init__(loops.memory, steps, loops.device.xp)
-        self.loops = loops
+        super().__init__(loops, steps, loops.device.xp)
         pointers = [pointer(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
         self.launches: dict[str, Callable[[], None] | None] = {}

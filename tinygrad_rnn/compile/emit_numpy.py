@@ -6,7 +6,7 @@ once per number of steps; running a loop is running that list. Nothing is alloca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from ..tensor import PRIMITIVES
 from .memory import Memory, Place, Workspace
 from .passes import is_beside
-from .program import Instr, is_view, line, names_of
+from .program import Instr, Step, is_view, line, names_of
 from .schedule import LOOPS, Program
 
 UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
@@ -28,18 +28,19 @@ class NumPyLoops:
     name = "numpy"
     # nothing is worth keeping inside a loop of Python calls, and outside of it all is calls
     light = is_product = staticmethod(lambda i: False)
-    view, prepare = staticmethod(is_view), staticmethod(lambda step: step)
+    view = staticmethod(is_view)
 
-    def __init__(self, program: Program, threads: int | None = None):
-        self.program = program
+    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
+        self.program = program = Program(step, self, without)
         units = {name: [[i] for i in made if i not in program.views]
                  for name, made in program.native.items()}  # fmt: skip
         self.memory = Memory(program, units, lambda i: i not in program.views)
 
     def workspace(self, steps: int) -> BoundWorkspace:
-        return BoundWorkspace(self.memory, steps, np)
+        return BoundWorkspace(self, steps)
 
-    def source(self) -> str:
+    @property
+    def code(self) -> str:
         """The loops as text, one NumPy-like line per instruction."""
         names = names_of(self.program.order)
         lines = []
@@ -52,8 +53,8 @@ class NumPyLoops:
 class BoundWorkspace(Workspace):
     """Arrays and the calls bound to them."""
 
-    def __init__(self, memory: Memory, steps: int, xp: Any):
-        super().__init__(memory, steps, xp)
+    def __init__(self, loops: NumPyLoops, steps: int):
+        super().__init__(loops, steps)
         self.bound: dict[str, list] = {}
 
     def run(self, name: str) -> None:

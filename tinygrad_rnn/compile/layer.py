@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..nn.cell import Cell
+from ..nn.module import Held
 from ..nn.recurrent import Recurrent
 from ..nn.scan import in_pieces, scan
 from ..random import undone
 from ..tensor import Tensor
-from .call import Call, Held
+from .call import Call
 from .emit_c import CLoops
 from .emit_cuda import CUDALoops
 from .emit_numpy import NumPyLoops
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .run import Kernel, Run
-from .schedule import Program, report
+from .schedule import report
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, CUDALoops)}
@@ -109,8 +110,7 @@ class CompiledScan:
     def _compiled(self, call: Call) -> Kernel | Uncompilable:
         began = time.perf_counter()
         try:
-            step = call.captured()
-            step, history = optimise(step, self.without)
+            step, history = optimise(call.captured(), self.without)
             loops = self._emitted(step, call.inputs[0].device)
         except Uncompilable as reason:
             self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
@@ -119,21 +119,18 @@ class CompiledScan:
         return Kernel(loops, history, seconds)
 
     def _emitted(self, step: Step, device: str) -> Any:
-        """The loops of the first emitter that can make them; what another could not is noted."""
-        names = ["c", "numpy"] if self.backend in ("auto", "c") else [self.backend]
-        names = ["cuda"] if device == "cuda" and self.backend == "auto" else names
-        if (names[0] == "cuda") != (device == "cuda"):
-            raise Uncompilable(f"the arrays are on {device!r}, the loops for {self.backend}")
-        for name in names:
-            loops = EMITTERS[name]
-            try:
-                program = Program(loops.prepare(step), loops, self.without)
-                return loops(program, self.threads)
-            except Uncompilable as reason:
-                if name == names[-1]:
-                    raise
-                self.note(f"NumPy loops instead of C: {reason}", aloud=self.backend != "auto")
-        raise AssertionError("an emitter returns or raises")
+        """The loops by the emitter wanted, or by NumPy where there can be none in C."""
+        cuda = device == "cuda"
+        name = ("cuda" if cuda else "c") if self.backend == "auto" else self.backend
+        if cuda != (name == "cuda"):
+            raise Uncompilable(f"the arrays are on {device!r}, the loops for {name}")
+        try:
+            return EMITTERS[name](step, self.without, self.threads)
+        except Uncompilable as reason:
+            if name != "c":
+                raise
+            self.note(f"NumPy loops instead of C: {reason}", aloud=self.backend != "auto")
+            return NumPyLoops(step, self.without)
 
     def note(self, message: str, aloud: bool = True) -> None:
         """Remembers why something is not as fast as asked; says it once."""
@@ -144,24 +141,19 @@ class CompiledScan:
 
     def source(self) -> str:
         """The generated code of the latest kernel."""
-        return self._latest().loops.source()
+        return self._latest().loops.code
 
     def explain(self) -> str:
         """What each pass did, what runs when, and what was not compiled and why."""
-        found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
-        return (
-            "\n".join([*(report(k) for k in found[-1:]), *self.notes]) or "nothing was called yet"
-        )
+        made = any(isinstance(k, Kernel) for k in self.kernels.values())
+        lines = [report(self._latest())] if made else []
+        return "\n".join(lines + self.notes) or "nothing was called yet"
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
         """The program after a pass ("captured": before all of them), as a `Drawing`."""
-        from ..draw import draw
-        from ..draw.programs import program_graph
+        from ..draw.programs import drawn
 
-        steps = dict(self._latest().history)
-        if after not in steps:
-            raise ValueError(f"no pass {after!r} was run; there are {', '.join(steps)}")
-        return draw(program_graph(steps[after], f"one step after pass '{after}'"), **options)
+        return drawn(dict(self._latest().history), after, **options)
 
     def _latest(self) -> Kernel:
         found = [k for k in self.kernels.values() if isinstance(k, Kernel)]

@@ -190,8 +190,9 @@ def layout(place: Place) -> tuple:
 class Workspace:
     """The arrays of one run of T steps; `flat[i]` shows a value kept for all steps as T·B rows."""
 
-    def __init__(self, memory: Memory, steps: int, xp: Any):
-        self.memory, self.steps, self.xp, p = memory, steps, xp, memory.program
+    def __init__(self, loops: Any, steps: int, xp: Any = np):
+        self.loops, self.memory, self.steps, self.xp = loops, loops.memory, steps, xp
+        p = loops.program
         self.states = [xp.empty((steps + 1, *s.shape), s.dtype) for s in p.step.states]
         count = steps + 1 if p.keeps_adjoints else 2
         self.carry = [xp.empty((count, *s.shape), s.dtype) for s in p.step.dstates]

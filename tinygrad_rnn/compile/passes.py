@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..native import address
+from ..postponed import is_basic
 from .program import Instr, Step, const, consumers, depends, make
 from .schedule import PHASES, place
 
@@ -175,20 +177,14 @@ def total(parts: Iterable[Instr]) -> Instr:
 
 def columns(i: Instr) -> tuple[int, int] | None:
     """(start, stop) if a slice, or a put, takes whole rows and one range of columns, else None."""
-    if i.op not in ("getitem", "put"):
+    if i.op not in ("getitem", "put") or not is_basic(i.params["index"]):
         return None
-    index = i.params["index"]
-    wide = i.shape if i.op == "put" else i.args[0].shape
-    if any(not isinstance(k, slice) and k is not Ellipsis for k in index):
+    whole = np.empty(i.shape if i.op == "put" else i.args[0].shape, np.bool_)
+    part = whole[i.params["index"]]
+    if part.shape[:-1] != whole.shape[:-1] or part.strides != whole.strides or not part.size:
         return None
-    if Ellipsis in index:
-        at, fill = index.index(Ellipsis), (slice(None),) * (len(wide) - len(index) + 1)
-        index = (*index[:at], *fill, *index[at + 1 :])
-    bounds = [s.indices(n) for s, n in zip(index, wide)]
-    if len(index) != len(wide) or bounds[:-1] != [(0, n, 1) for n in wide[:-1]]:
-        return None
-    start, stop, by = bounds[-1]
-    return (start, stop) if by == 1 and stop > start else None
+    start = address(part) - address(whole)
+    return start, start + part.shape[-1]
 
 
 PASSES = {one.__name__: one for one in (share, gather, split, merge, hoist, defer)}

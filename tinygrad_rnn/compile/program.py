@@ -213,9 +213,7 @@ def close(a: Any, b: Any) -> bool:
     a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
     tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
     limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
-    with np.errstate(invalid="ignore"):
-        near = np.abs(a - b) <= limit
-    return bool((near | (a == b) | (a != a) & (b != b)).all())
+    return np.allclose(a, b, 0, limit, equal_nan=True)
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:

@@ -17,9 +17,10 @@ import numpy as np
 from ..backend import library_of
 from ..calculus import Again, unpacked
 from ..context import MODE
+from ..nn.module import Held
 from ..postponed import Piece
 from ..tensor import Primitive, Tensor, leaf_of, remembered, wrap
-from .call import Call, Held
+from .call import Call
 from .emit_numpy import UFUNCS as ELEMENTWISE
 from .program import Instr
 from .rows import sums_rows

@@ -59,9 +59,9 @@ class Program:
     def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
         self.step, self.order, self.without = step, step.order(), frozenset(without)
         self.emitter = emitter
-        self.ends: dict[str, list[Instr]] = {name: [] for name in PHASES}
-        self.ends["forward"] = step.news  # what a loop hands from one step to the next
-        self.ends["backward"] = [i for i in step.dolds if i is not None]
+        olds = [i for i in step.dolds if i is not None]
+        # what a loop hands from one step to the next
+        self.ends = {name: [] for name in PHASES} | {"forward": step.news, "backward": olds}
         mixes, kinds = step.mixes_rows(), depends(self.order)
         hoist, defer = (not mixes and name not in without for name in ("hoist", "defer"))
         self.phase = place(step, emitter.light, hoist, defer)
@@ -76,7 +76,7 @@ class Program:
         self.kept: set[Instr] = set()
         self._find_calls()
         outside = {a for calls in self.calls.values() for i in calls for a in i.args}
-        outside = outside.union(*[self.reads[name] for name in self.reads if name != "backward"])
+        outside |= {a for name, read in self.reads.items() if name != "backward" for a in read}
         self.keeps_adjoints = any(a.op == "dstate" for a in outside)  # else two at a time do
 
     def able(self, i: Instr) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import rows
 from .memory import Memory, Place
-from .program import Instr, names_of
+from .program import Instr, Step, names_of
 from .rows import START, is_cut, literal, wide
 from .schedule import LOOPS, Program
 
@@ -25,13 +25,14 @@ class RowText:
     """What the text of the phases is in C and in CUDA alike."""
 
     light, is_product = staticmethod(rows.light), staticmethod(rows.is_product)
-    prepare = staticmethod(rows.prepare)
+    prepared = staticmethod(rows.prepare)
     view = staticmethod(is_cut)  # found by their offset; other views are arrays of their own
     code = ""
     slow: Sequence[str] = ()  # operations that do not follow each other within one loop
 
-    def __init__(self, program: Program):
-        self.program, self.names = program, names_of(program.order)
+    def __init__(self, step: Step, without: Sequence[str] = ()):
+        self.program = program = Program(self.prepared(step), self, without)
+        self.names = names_of(program.order)
         rows.check(program, np.dtype(program.step.y.dtype))
         self.stages = {name: rows.stages(made) for name, made in program.native.items()}
         self.groups = {name: [rows.groups(stage, program, self.slow) for stage in all_]
@@ -90,9 +91,6 @@ class RowText:
             kind = kind_of(of, "unsigned char")
             found += [f"{kind} *{name} = ({kind} *)p[{k}];"] if name in used else []
         return found
-
-    def source(self) -> str:
-        return self.code
 
 
 def column(i: Instr) -> str:

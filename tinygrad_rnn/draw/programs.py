@@ -35,6 +35,15 @@ def compiled_graphs(layer: Any) -> dict[str, Graph]:
     }
 
 
+def drawn(steps: dict[str, Any], after: str, **options: Any) -> Any:
+    """Return the drawing of the program that a pass left."""
+    from . import draw
+
+    if after not in steps:
+        raise ValueError(f"no pass {after!r} was run; there are {', '.join(steps)}")
+    return draw(program_graph(steps[after], f"one step after pass '{after}'"), **options)
+
+
 def program_graph(step: Any, title: str = "") -> Graph:
     """Return the graph of one program: instructions, results named, forward and backward apart."""
     order = step.order()
