@@ -15,9 +15,8 @@ import numpy as np
 
 from tinygrad_rnn import nn, tensor
 from tinygrad_rnn.compile import compile
-from tinygrad_rnn.compile.schedule import counts
 from tinygrad_rnn.draw import draw
-from tinygrad_rnn.draw.programs import program_graph
+from tinygrad_rnn.draw.programs import counts, program_graph
 
 
 def main(folder: Path) -> None:

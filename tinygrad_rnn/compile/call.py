@@ -31,17 +31,16 @@ class Call:
             real = xs.xp.ascontiguousarray(xs.xp.asarray(mask))
             self.inputs.append(wrap(real[..., None], None))
         self.tensors = [*self.inputs, *self.states, *held.tensors]
-        wants = [is_grad_enabled() and t.requires_grad for t in self.tensors]
-        if any(wants):  # later steps need the states' gradients even if the first state's is not
+        self.wants = [is_grad_enabled() and t.requires_grad for t in self.tensors]
+        if any(self.wants):  # later steps need the states' gradients even if the first's are not
             first = len(self.inputs)
-            wants[first : first + len(self.states)] = [True] * len(self.states)
-        self.wants = wants
+            self.wants[first : first + len(self.states)] = [True] * len(self.states)
 
     def key(self) -> Any:
         """Equal keys can use the same kernel, for any number of steps."""
-        kinds = [kind_of(t) for t in self.states]
         kind, dtype, shape = kind_of(self.inputs[0])
-        return (self.held.key, self.mask is None, kind, dtype, shape[1:], *kinds, *self.wants)
+        states = map(kind_of, self.states)
+        return (self.held.key, self.mask is None, kind, dtype, shape[1:], *states, *self.wants)
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
         """The cell's step in the form that is captured: flat lists in and out, padding frozen."""

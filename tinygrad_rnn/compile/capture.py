@@ -44,10 +44,8 @@ class Sample:
             return drawn[-1]
 
         xs, states, held, step = run(rows, random)
-        inputs = [*xs, *states, *held]
-        asked = [t for t, wanted in zip(inputs, wants) if wanted and t.dtype.kind == "f"]
-        for t in asked:
-            t.requires_grad_()
+        given = zip([*xs, *states, *held], wants)
+        asked = [t.requires_grad_() for t, wanted in given if wanted and t.dtype.kind == "f"]
         self.nodes = Trace()
         with mode(grad=True, nodes=self.nodes, draw=note, read=_refuse):
             y, news = step(xs, states)
@@ -92,25 +90,23 @@ def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
             return None
         return known.get(leaf_of(a)) or _constant(a._array, b._array)
 
-    results = {k: [*map(result, ts, second.results[k])] for k, ts in first.results.items()}
+    results: Any = {k: [*map(result, ts, second.results[k])] for k, ts in first.results.items()}
     (y,), (dy,) = results.pop("y"), leaves.pop("dy")
-    lists = {f"{kind}s": found for kind, found in leaves.items()}
-    step = Step(y=y, dy=dy, draws=first.draws, **lists, **results)  # type: ignore[arg-type]
-    return _as_inputs(step)
+    lists = {f"{kind}s": found for kind, found in leaves.items()} | results
+    return _as_inputs(Step(y=y, dy=dy, draws=first.draws, **lists))
 
 
 def _as_inputs(step: Step) -> Step:
     """What the cell holds for each row (a mask drawn once per sequence, say) is an input that is
     the same at every step."""
     at = len(step.xs) - len(step.draws)
-    for p in [p for p in step.params if p.batch]:
+    for p in [p for p in step.params if p.batch][::-1]:
         if step.dparams[p.params["number"]] is not None:
             raise Uncompilable("the cell has a parameter for each row of the batch")
-        x = Instr("x", (), {"held": p.params["number"], "number": at}, p.values)
+        x = Instr("x", (), {"held": p.params["number"]}, p.values)
         step = step.rewritten({p: x})
         step.xs.insert(at, x)
         step.dxs.insert(at, None)
-        at += 1
     for number, x in enumerate(step.xs):
         x.params["number"] = number
     return step

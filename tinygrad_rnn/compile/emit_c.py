@@ -21,22 +21,60 @@ from .schedule import LOOPS
 from .text import RowText
 
 WORTH = 1 << 16  # multiplications in a step for which one more thread is woken
-BLOCK = 96  # rows that go through all of an outer phase together, so that they stay in cache
+
+
+class PointedWorkspace(Workspace):
+    """Arrays, and the table of pointers to them that the C code is given."""
+
+    def __init__(self, loops: Any, steps: int):
+        super().__init__(loops, steps)
+        self.table = (ctypes.c_void_p * len(loops.buffers))()
+        self.slots: dict[Any, list[tuple[str, int]]] = {}
+        for slot, (kind, of) in enumerate(loops.buffers):
+            self.slots.setdefault(of, []).append((kind, slot))
+            if kind == "packed":
+                array = np.empty(loops.library.packed(*of.shape), of.dtype)
+                self.arrays[kind, of] = array
+                self.table[slot] = address(array)
+                if of.op == "const":
+                    self.load(of, np.asarray(of.value))
+            elif kind not in ("x", "dy"):
+                self.table[slot] = address(self.array(kind, of))
+        rows = loops.memory.rows
+        self.args = numbers([steps, rows, ctypes.addressof(self.table)])
+        self.ends = {True: loops.cut(rows), False: loops.cut(steps * rows)}
+
+    def load(self, i: Instr, array: Any) -> None:
+        """Points the table to an input; weights of products are packed into panels."""
+        pack = self.loops.library.pack
+        for kind, slot in self.slots.get(i, ()):
+            if kind == "packed":
+                array = array.astype(self.memory.real, copy=False)
+                down, right = (s // array.itemsize for s in array.strides)
+                pack(*array.shape, address(array), down, right, self.table[slot])
+            else:
+                dtype = i.dtype or self.memory.real
+                self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
+                self.table[slot] = address(whole)
+
+    def run(self, name: str) -> None:
+        if name in self.loops.functions:
+            shared(self.loops.functions[name], self.ends[name in LOOPS], self.args)
 
 
 class CLoops(RowText):
     """The phases as one C library."""
 
     name = "c"
+    workspace = PointedWorkspace
     slow = ("sigmoid", "tanh", "exp")
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
         made = [name for name in self.stages if self.stages[name] or name in LOOPS]
         self.code = "\n".join(map(self.function, made))
-        single, alone = self.memory.real == np.float32, self.memory.rows == 1
-        real = "float" if single else "double"
-        defines = (f"REAL={real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
+        single, alone = self.real == "float", self.memory.rows == 1
+        defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
         try:
             self.library = native.load(kernels + self.code, defines)
@@ -59,8 +97,8 @@ class CLoops(RowText):
     def call(self, i: Instr) -> Callable | None:
         """What sums over the rows of all steps, by our own threads if there are several: BLAS's go
         on spinning for a while and take the processors from the loops that come next."""
-        real = all(a.dtype == self.memory.real and len(a.shape) == 2 for a in i.args)
-        if self.threads == 1 or not real:
+        real = self.memory.real
+        if self.threads == 1 or any(a.dtype != real or len(a.shape) != 2 for a in i.args):
             return None
         if i.op == "matmul" and i.args[0].op == "transpose":
             return self.contraction
@@ -71,9 +109,7 @@ class CLoops(RowText):
         if a.strides[1] != a.itemsize:
             return a.sum(0)
         out = np.empty(a.shape[1], a.dtype)
-        args = (len(a), address(a), a.strides[0] // a.itemsize, address(out))
-        shared(self.functions["sums"], self.cut(a.shape[1]), numbers(args))
-        return out
+        return self.parted("sums", out, len(a), address(a), a.strides[0] // a.itemsize)
 
     def contraction(self, left: np.ndarray, b: np.ndarray) -> np.ndarray:
         """leftᵀᵀ @ b, each thread some rows of it."""
@@ -81,9 +117,12 @@ class CLoops(RowText):
         if a.strides[1] != size or b.strides[1] != size:
             return left @ b
         out = np.empty((a.shape[1], b.shape[1]), b.dtype)
-        ends = [v for x in (a, b) for v in (address(x), x.strides[0] // size)]
-        args = numbers([b.shape[1], len(b), *ends, address(out)])
-        shared(self.functions["contract"], self.cut(len(out)), args)
+        given = [v for x in (a, b) for v in (address(x), x.strides[0] // size)]
+        return self.parted("contract", out, b.shape[1], len(b), *given)
+
+    def parted(self, name: str, out: np.ndarray, *args: int) -> np.ndarray:
+        """The result of a function of which each thread makes a part."""
+        shared(self.functions[name], self.cut(len(out)), numbers([*args, address(out)]))
         return out
 
     def function(self, name: str) -> str:
@@ -91,8 +130,7 @@ class CLoops(RowText):
         body = [line for k in range(len(self.stages[name])) for line in self.stage(name, k)]
         copies = self.copies(name)
         body += ["EACH_ROW {", *("  " + line for line in copies), "}"] if copies else []
-        orders = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}
-        order = orders.get(name, f"EACH_BLOCK({BLOCK})")
+        order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, "EACH_BLOCK")
         heads = ["  " + line for line in self.heads(body)]
         start = f"void {name}(long first, long last, long *args) {{"
         given = "  long T = args[0], B = args[1];\n  void **p = (void **)args[2];"
@@ -112,46 +150,3 @@ class CLoops(RowText):
         step = f"{self.pointer(left, 'from')}, {left.wide}, {self.buffer('packed', w)}, "
         step += f"{self.pointer(to, 'from')}, {to.wide}, t & 1"
         return f"product({sizes}, {step}); /* {self.names[i]} */"
-
-    def workspace(self, steps: int) -> PointedWorkspace:
-        return PointedWorkspace(self, steps)
-
-
-class PointedWorkspace(Workspace):
-    """Arrays, and the table of pointers to them that the C code is given."""
-
-    def __init__(self, loops: CLoops, steps: int):
-        super().__init__(loops, steps)
-        self.table = (ctypes.c_void_p * len(loops.buffers))()
-        self.slots: dict[Any, list[tuple[str, int]]] = {}
-        for slot, (kind, of) in enumerate(loops.buffers):
-            self.slots.setdefault(of, []).append((kind, slot))
-            if kind == "packed":
-                wide = loops.library.panel_width()
-                array = np.empty(of.shape[0] * -(-of.shape[1] // wide) * wide, of.dtype)
-                self.arrays[kind, of] = array
-                self.table[slot] = address(array)
-                if of.op == "const":
-                    self.load(of, np.asarray(of.value))
-            elif kind not in ("x", "dy"):
-                self.table[slot] = address(self.array(kind, of))
-        rows = loops.memory.rows
-        self.args = numbers([steps, rows, ctypes.addressof(self.table)])
-        self.ends = {True: loops.cut(rows), False: loops.cut(steps * rows)}
-
-    def load(self, i: Instr, array: Any) -> None:
-        """Points the table to an input; weights of products are packed into panels."""
-        for kind, slot in self.slots.get(i, ()):
-            if kind == "packed":
-                array = array.astype(self.memory.real, copy=False)
-                strides = [s // array.itemsize for s in array.strides]
-                pack = self.loops.library.pack
-                pack(*array.shape, address(array), *strides, self.table[slot])
-            else:
-                dtype = i.dtype or self.memory.real
-                self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
-                self.table[slot] = address(whole)
-
-    def run(self, name: str) -> None:
-        if name in self.loops.functions:
-            shared(self.loops.functions[name], self.ends[name in LOOPS], self.args)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import library
+from ..native import address
 from .memory import Workspace
 from .program import Instr, Step, Uncompilable
 from .schedule import LOOPS
@@ -30,12 +31,9 @@ class CupyDevice:
     def __init__(self, code: str):
         try:
             self.xp = library("cuda").xp
-            self.module = self.xp.RawModule(code=code, options=("-std=c++14",))
+            self.kernel = self.xp.RawModule(code=code, options=("-std=c++14",)).get_function
         except ImportError as error:
             raise Uncompilable(str(error)) from None
-
-    def kernel(self, name: str) -> Callable:
-        return self.module.get_function(name)
 
     def recorded(self, issue: Callable[[], None]) -> Callable[[], None]:
         """A function that does in one launch what `issue` does."""
@@ -47,49 +45,22 @@ class CupyDevice:
         return lambda: graph.launch(self.xp.cuda.get_current_stream())
 
 
-class CUDALoops(RowText):
-    """The phases as CUDA kernels, one per row stage."""
-
-    name = "cuda"
-    device_for: Callable = CupyDevice
-
-    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
-        super().__init__(step, without)
-        bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
-                  for k, stage in enumerate(all_) if stage[0].op != "matmul"}  # fmt: skip
-        ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
-        self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
-        texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]
-        head = f"#define REAL {'float' if self.memory.real == np.float32 else 'double'}\n"
-        head += f"#define THREADS {THREADS}\n" + Path(__file__).with_name("kernels.cu").read_text()
-        self.code = "\n".join([head, *texts])
-        self.device = self.device_for(self.code)
-
-    def kernel(self, name: str, lines: list[str]) -> str:
-        start = f'extern "C" __global__ void {name}(long t, long B, void **p) {{'
-        return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines), *lines]) + "\n}"
-
-    def workspace(self, steps: int) -> RecordedWorkspace:
-        return RecordedWorkspace(self, steps)
-
-
 class RecordedWorkspace(Workspace):
     """Arrays on the device, the table of pointers to them, and what a phase launches."""
 
-    def __init__(self, loops: CUDALoops, steps: int):
+    def __init__(self, loops: Any, steps: int):
         super().__init__(loops, steps, loops.device.xp)
         pointers = [pointer(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
-        self.launches: dict[str, Callable[[], None] | None] = {}
 
     def run(self, name: str) -> None:
         """Issues the phase the first time, records it the second time, then launches the graph."""
-        if name not in self.launches:
-            self.launches[name] = None
+        if name not in self.ready:
+            self.ready[name] = None
             self.issue(name)
         elif self.loops.stages[name] or name in LOOPS:
             issue = partial(self.issue, name)
-            launch = self.launches[name] = self.launches[name] or self.loops.device.recorded(issue)
+            launch = self.ready[name] = self.ready[name] or self.loops.device.recorded(issue)
             launch()
 
     def issue(self, name: str) -> None:
@@ -112,7 +83,32 @@ class RecordedWorkspace(Workspace):
             self.xp.matmul(left, self.array("fixed", i.args[1]), out=out)
 
 
+class CUDALoops(RowText):
+    """The phases as CUDA kernels, one per row stage."""
+
+    name = "cuda"
+    workspace = RecordedWorkspace
+    device_for: Callable = CupyDevice
+
+    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
+        super().__init__(step, without)
+        bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
+                  for k, stage in enumerate(all_) if stage[0].op != "matmul"}  # fmt: skip
+        ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
+        self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
+        texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]
+        head = (
+            f"#define REAL {self.real}\n#define THREADS {THREADS}\n"
+            + Path(__file__).with_name("kernels.cu").read_text()
+        )
+        self.code = "\n".join([head, *texts])
+        self.device = self.device_for(self.code)
+
+    def kernel(self, name: str, lines: list[str]) -> str:
+        start = f'extern "C" __global__ void {name}(long t, long B, void **p) {{'
+        return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines), *lines]) + "\n}"
+
+
 def pointer(array: Any) -> int:
     """The address of an array, on the device or (emulated) here."""
-    here = isinstance(array, np.ndarray)
-    return array.__array_interface__["data"][0] if here else array.data.ptr
+    return address(array) if isinstance(array, np.ndarray) else array.data.ptr

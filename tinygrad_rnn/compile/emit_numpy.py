@@ -22,40 +22,8 @@ UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.comp
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
 
 
-class NumPyLoops:
-    """The two loops of a program as lists of calls on planned memory."""
-
-    name = "numpy"
-    # nothing is worth keeping inside a loop of Python calls, and outside of it all is calls
-    light = is_product = staticmethod(lambda i: False)
-    view = staticmethod(is_view)
-
-    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
-        self.program = program = Program(step, self, without)
-        units = {name: [[i] for i in made if i not in program.views]
-                 for name, made in program.native.items()}  # fmt: skip
-        self.memory = Memory(program, units, lambda i: i not in program.views)
-
-    def workspace(self, steps: int) -> BoundWorkspace:
-        return BoundWorkspace(self, steps)
-
-    @property
-    def code(self) -> str:
-        """The loops as text, one NumPy-like line per instruction."""
-        names = names_of(self.program.order)
-        lines = []
-        for name in LOOPS:
-            lines.append(f"for t in {'range(T)' if name == 'forward' else 'reversed(range(T))'}:")
-            lines += ["    " + line(i, names) for i in self.program.native[name]] or ["    pass"]
-        return "\n".join(lines)
-
-
 class BoundWorkspace(Workspace):
     """Arrays and the calls bound to them."""
-
-    def __init__(self, loops: NumPyLoops, steps: int):
-        super().__init__(loops, steps)
-        self.bound: dict[str, list] = {}
 
     def run(self, name: str) -> None:
         if name not in LOOPS:
@@ -63,7 +31,7 @@ class BoundWorkspace(Workspace):
         steps = range(self.steps) if name == "forward" else range(self.steps)[::-1]
         calls: Iterable = (call for t in steps for call in self.bind(name, t))
         if self.steps <= BOUND_STEPS:
-            calls = self.bound[name] = self.bound.get(name) or list(calls)
+            calls = self.ready[name] = self.ready.get(name) or list(calls)
         for function, arrays in calls:
             function(*arrays)
 
@@ -116,3 +84,29 @@ class BoundWorkspace(Workspace):
 
     def _general(self, i: Instr, args: list, out: Any) -> None:
         out[...] = i.run(args, self.memory.rows)
+
+
+class NumPyLoops:
+    """The two loops of a program as lists of calls on planned memory."""
+
+    name = "numpy"
+    workspace = BoundWorkspace
+    # nothing is worth keeping inside a loop of Python calls, and outside of it all is calls
+    light = is_product = staticmethod(lambda i: False)
+    view = staticmethod(is_view)
+
+    def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
+        self.program = program = Program(step, self, without)
+        units = {name: [[i] for i in made if i not in program.views]
+                 for name, made in program.native.items()}  # fmt: skip
+        self.memory = Memory(program, units, lambda i: i not in program.views)
+
+    @property
+    def code(self) -> str:
+        """The loops as text, one NumPy-like line per instruction."""
+        names = names_of(self.program.order)
+        lines = []
+        for name in LOOPS:
+            lines.append(f"for t in {'range(T)' if name == 'forward' else 'reversed(range(T))'}:")
+            lines += ["    " + line(i, names) for i in self.program.native[name]] or ["    pass"]
+        return "\n".join(lines)

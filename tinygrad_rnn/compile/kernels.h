@@ -31,8 +31,9 @@ typedef REAL real;
 /* What the loops of the phases are: over time, over blocks of T·B rows, over rows and over columns. */
 #define EACH_STEP for (long t = 0, from = first, to = last; t < T; t++)
 #define EACH_STEP_BACK for (long t = T - 1, from = first, to = last; t >= 0; t--)
-#define EACH_BLOCK(n) \
-  for (long t = 0, from = first, to; to = from + n < last ? from + n : last, from < last; from = to)
+#define BLOCK 96 /* rows that go through all of an outer phase together, so that they stay in cache */
+#define EACH_BLOCK \
+  for (long t = 0, from = first, to; to = from + BLOCK < last ? from + BLOCK : last, from < last; from = to)
 #define EACH_ROW for (long b = from; b < to; b++)
 #define PRAGMA(text) _Pragma(#text)
 #define EACH_MAX(n) for (long j = 0; j < n; j++)
@@ -239,4 +240,4 @@ void sums(long first, long last, long *args) { /* C = the sums of A's columns */
   for (long k = 0; k < K; k++)
     EACH(last - first) C[first + j] += A[k * lda + first + j];
 }
-long panel_width(void) { return WIDE; }
+long packed(long K, long N) { return K * ((N + WIDE - 1) / WIDE * WIDE); }

@@ -25,7 +25,6 @@ from .emit_numpy import NumPyLoops
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .run import Kernel, Run
-from .schedule import report
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, CUDALoops)}
@@ -65,8 +64,7 @@ class NotCompiled(UserWarning):
 class CompiledScan:
     """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape."""
 
-    def __init__(self, backend: str = "auto", without: Sequence[str] = (),
-                 threads: int | None = None):  # fmt: skip
+    def __init__(self, backend: str, without: Sequence[str], threads: int | None):
         self.backend, self.without, self.threads = backend, tuple(without), threads
         self.kernels: dict[Any, Kernel | Uncompilable] = {}
         self.known: dict[int, Held] = {}
@@ -115,8 +113,7 @@ class CompiledScan:
         except Uncompilable as reason:
             self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
             return reason
-        seconds = time.perf_counter() - began
-        return Kernel(loops, history, seconds)
+        return Kernel(loops, history, time.perf_counter() - began)
 
     def _emitted(self, step: Step, device: str) -> Any:
         """The loops by the emitter wanted, or by NumPy where there can be none in C."""
@@ -145,6 +142,8 @@ class CompiledScan:
 
     def explain(self) -> str:
         """What each pass did, what runs when, and what was not compiled and why."""
+        from ..draw.programs import report
+
         made = any(isinstance(k, Kernel) for k in self.kernels.values())
         lines = [report(self._latest())] if made else []
         return "\n".join(lines + self.notes) or "nothing was called yet"

@@ -20,7 +20,6 @@ from .program import Instr, is_view
 from .schedule import LOOPS, PHASES, Program
 
 Units = dict[str, list[list[Instr]]]
-ACROSS = ("matmul", "concatenate")  # these read other columns than they write
 
 
 class Place(NamedTuple):
@@ -61,9 +60,8 @@ class Memory:
         for time, (name, unit, _) in enumerate(self._timeline(units)):
             for i in unit:
                 self._plan(i, name, unit, time)
-        first = PHASES[:4]
-        self.overwrites = any(place.kind == "kept" and program.phase[place.of] in first
-                              and program.phase[i] not in first
+        first = lambda i: program.phase[i] in PHASES[:4]
+        self.overwrites = any(place.kind == "kept" and first(place.of) and not first(i)
                               for i, place in self.place.items())  # fmt: skip
 
     def _carry(self, name: str, units: Units, ends: Sequence[Instr | None], kind: str,
@@ -71,10 +69,9 @@ class Memory:
         """Lets what a loop hands to the next step be computed where that looks for it, if the loop
         makes it; the rest is copied there."""
         made = dict.fromkeys(i for unit in units[name] for i in unit)
-        for whole in filter(is_beside, made):
-            for part in made.keys() & whole.args:
-                if part.dtype == whole.dtype:
-                    self.whole.setdefault(part, whole)
+        self.whole |= {part: whole for whole in reversed(made) if is_beside(whole)
+                       for part in made.keys() & whole.args
+                       if part.dtype == whole.dtype}  # fmt: skip
         self.copies[name] = []
         for k, i in enumerate(ends):
             place = Place(kind, k, when, 0, self.program.step.states[k].width)
@@ -89,7 +86,7 @@ class Memory:
         for name in p.native:
             for unit in units[name]:
                 yield name, unit, [a for i in unit for a in i.args]
-            yield name, [], [a for i in p.calls[name] for a in i.args] + p.ends[name]
+            yield name, [], [a for i in p.calls[name] for a in i.args] + p.ends.get(name, [])
         yield "", [], p.results
 
     def _used(self, units: Units) -> dict[Instr, dict[tuple[int, int], int]]:
@@ -164,7 +161,7 @@ class Memory:
         """Columns of another buffer of that kind for all parts of a value. Those that this unit
         is the last to read do if it computes the parts, each in columns that it reads as one."""
         parts = own.of.args if is_beside(own.of) else (own.of,)
-        at_once = own.kind == "kept" and not any(i.op in ACROSS for i in unit)
+        at_once = own.kind == "kept" and not any(i.op in ("matmul", "concatenate") for i in unit)
         at_once = at_once and set(parts) <= set(unit)
         ends = list(accumulate((part.width for part in parts), initial=0))
         alike = [of for of in self.lives if layout(self.place[of]) == layout(own)]
@@ -197,6 +194,7 @@ class Workspace:
         count = steps + 1 if p.keeps_adjoints else 2
         self.carry = [xp.empty((count, *s.shape), s.dtype) for s in p.step.dstates]
         self.arrays: dict[Any, Any] = {}
+        self.ready: dict[str, Any] = {}  # what a phase does, once it is known
         read = set().union(*p.reads.values()) - p.kept
         self.inputs = {i for i in read if i.op not in ("state", "dstate", "const")}
         self.made: Any = (None, {})  # the parameters of the last run, and what was made of them

@@ -19,13 +19,11 @@ from ..postponed import is_basic
 from .program import Instr, Step, const, consumers, depends, make
 from .schedule import PHASES, place
 
-New = dict[Instr, Instr]
-
 
 def share(step: Step) -> Step:
     """Equal sub-expressions are computed once; what changes nothing goes."""
     seen: dict[Any, Instr] = {}
-    new: New = {}
+    new: dict[Instr, Instr] = {}
     for i in step.order():
         args = [id(new.get(a, a)) for a in i.args]
         args = sorted(args) if i.op in ("add", "mul") else args
@@ -52,7 +50,7 @@ def gather(step: Step) -> Step:
     """Slices' gradients (zeros with a piece put in, added up) become one concatenation."""
     readers = consumers(step.order())
     inner = {i for i, by in readers.items() if by and all(r.op == "add" for r in by)}
-    new: New = {}
+    new: dict[Instr, Instr] = {}
     for i in readers:
         if i.op == "put" or i.op == "add" and i not in inner:
             parts = terms(i)
@@ -83,7 +81,7 @@ def split(step: Step) -> Step:
     """A product with a concatenation is a sum of products, so that the part which belongs to the
     input need not wait for the state; a slice of a concatenation may be one of its parts."""
     kinds = depends(step.order())
-    new: New = {}
+    new: dict[Instr, Instr] = {}
     for i in kinds:
         both = i.args[0] if i.op in ("matmul", "getitem") else i
         if both is i or not is_beside(both):
@@ -118,7 +116,7 @@ def merge(step: Step) -> Step:
         rows = i.op == "matmul" and i.batch == [0] and len(i.shape) == 2
         if rows and phase[i.args[1]] == "static":
             groups.setdefault((i.args[0], phase[i]), []).append(i)
-    new: New = {}
+    new: dict[Instr, Instr] = {}
     for (a, _), products in groups.items():
         if len(products) > 1:
             wide = make("concatenate", *[p.args[1] for p in products], axis=1)
@@ -137,7 +135,7 @@ def hoist(step: Step) -> Step:
     phase = place(step)
     readers = consumers(step.order())
     inner = {a for i in readers if i.op == "add" for a in i.args if len(readers[a]) == 1}
-    new: New = {}
+    new: dict[Instr, Instr] = {}
     for i in readers:
         if i.op == "add" and i not in inner:
             parts = terms(i, inner)
@@ -149,7 +147,7 @@ def hoist(step: Step) -> Step:
 def defer(step: Step) -> Step:
     """Weights' gradients come out in the weights' own layout: (a @ b)ᵀ = bᵀ @ aᵀ. They then are one
     product of T·B rows after the loop, as `schedule.place` sees to."""
-    new: New = {}
+    new: dict[Instr, Instr] = {}
     for i in step.order():
         if i.op == "transpose" and i.params["axes"] == (1, 0) and i.args[0].op == "matmul":
             turned = [make("transpose", a, axes=(1, 0)) for a in reversed(i.args[0].args)]

@@ -229,8 +229,7 @@ def depends(order: Iterable[Instr]) -> dict[Instr, frozenset[str]]:
     """For every instruction the kinds of leaves that change with time it is made from."""
     kinds: dict[Instr, frozenset[str]] = {}
     for i in order:
-        own = frozenset([i.op] if i.op in MOVING else [])
-        kinds[i] = own.union(*[kinds[a] for a in i.args])
+        kinds[i] = frozenset({i.op}.intersection(MOVING)).union(*[kinds[a] for a in i.args])
     return kinds
 
 

@@ -92,20 +92,21 @@ def check(program: Program, real: np.dtype) -> None:
         for i in made:
             if not program.able(i):
                 raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
-            for v in (i, *i.args):
-                number = v.dtype is None or v.op == "const" and not v.shape  # of any kind
-                if not number and v.dtype not in (real, np.bool_):
-                    raise Uncompilable(f"native loops have no {v.dtype} (in {i.op})")
+            values = [v for v in (i, *i.args) if v.shape or v.op != "const"]  # no plain numbers
+            odd = [v.dtype for v in values if v.dtype not in (real, np.bool_, None)]
+            if odd:
+                raise Uncompilable(f"native loops have no {odd[0]} (in {i.op})")
 
 
 def formula(i: Instr, values: list[str]) -> str:
     if i.op == "power" and values[1] == literal(2):
         return f"{values[0]} * {values[0]}"
     if i.op == "clamp":
-        low, high = i.params["low"], i.params["high"]
         text = values[0]
-        text = text if low is None else f"({text} < {literal(low)} ? {literal(low)} : {text})"
-        return text if high is None else f"({text} > {literal(high)} ? {literal(high)} : {text})"
+        for bound, beyond in ((i.params["low"], "<"), (i.params["high"], ">")):
+            to = None if bound is None else literal(bound)
+            text = f"({text} {beyond} {to} ? {to} : {text})" if to else text
+        return text
     return FORMULA[i.op].format(*values)
 
 

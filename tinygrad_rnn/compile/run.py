@@ -21,12 +21,11 @@ from ..nn.module import Held
 from ..postponed import Piece
 from ..tensor import Primitive, Tensor, leaf_of, remembered, wrap
 from .call import Call
-from .emit_numpy import UFUNCS as ELEMENTWISE
+from .emit_numpy import UFUNCS
 from .program import Instr
 from .rows import sums_rows
 from .schedule import LOOPS, Program
 
-UFUNCS = {**ELEMENTWISE, "matmul": np.matmul}
 SPARE = 4  # so many unused workspaces are kept for the next calls
 
 
@@ -43,10 +42,8 @@ class Kernel:
         self.spare: list[Any] = []
 
     def workspace(self, steps: int) -> Any:
-        for k, space in enumerate(self.spare):
-            if space.steps == steps:
-                return self.spare.pop(k)
-        return self.loops.workspace(steps)
+        fitting = [k for k, space in enumerate(self.spare) if space.steps == steps]
+        return self.spare.pop(fitting[0]) if fitting else self.loops.workspace(self.loops, steps)
 
 
 class Run(Again):
@@ -75,8 +72,8 @@ class Run(Again):
         flat = self.forward()
         if any(call.wants) or not mode.plain:
             op = Primitive("scan", self.forward, self, "y", Piece)
-            arrays = [t._array for t in call.tensors]
-            node = remembered(op, tuple(call.tensors), arrays, {}, flat, any(call.wants), mode)
+            tensors, arrays = tuple(call.tensors), [t._array for t in call.tensors]
+            node = remembered(op, tensors, arrays, {}, flat, any(call.wants), mode)
         shapes = [(self.space.steps, *self.kernel.program.step.y.shape)]
         return unpacked(wrap(flat, node), shapes + [s.shape for s in call.states])
 

@@ -11,7 +11,7 @@ are a few array calls per run, found by walking backwards from what somebody nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .program import Instr, Step, depends
@@ -60,8 +60,7 @@ class Program:
         self.step, self.order, self.without = step, step.order(), frozenset(without)
         self.emitter = emitter
         olds = [i for i in step.dolds if i is not None]
-        # what a loop hands from one step to the next
-        self.ends = {name: [] for name in PHASES} | {"forward": step.news, "backward": olds}
+        self.ends = {"forward": step.news, "backward": olds}  # what one step hands to the next
         mixes, kinds = step.mixes_rows(), depends(self.order)
         hoist, defer = (not mixes and name not in without for name in ("hoist", "defer"))
         self.phase = place(step, emitter.light, hoist, defer)
@@ -99,7 +98,7 @@ class Program:
     def _outside(self, name: str) -> set[Instr]:
         """The values that a phase's code reads and did not make, without views."""
         made = self.native[name]
-        read = [a for i in made for a in i.args] + self.ends[name]
+        read = [a for i in made for a in i.args] + self.ends.get(name, [])
         return {self.source(a) for a in read}.difference(made)
 
     def _find_calls(self) -> None:
@@ -115,18 +114,3 @@ class Program:
                 needed.update(i.args)
             if i in self.varies and (i in by_code or not called):
                 self.kept.add(i)
-
-
-def report(kernel: Any) -> str:
-    """What the compiler did, for people: one line per pass, then one per phase."""
-    program = kernel.program
-    lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
-    lines += [f"  {name:10s}{counts(step.order())}" for name, step in kernel.history]
-    for name in PHASES:
-        lines.append(f"  {name:10s}{counts(i for i in program.order if program.phase[i] == name)}")
-    return "\n".join(lines)
-
-
-def counts(instrs: Iterable[Instr]) -> str:
-    ops = [i.op for i in instrs if i.args]
-    return f"{len(ops):4d} instructions, {ops.count('matmul')} products"

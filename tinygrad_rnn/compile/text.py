@@ -25,13 +25,11 @@ class RowText:
     """What the text of the phases is in C and in CUDA alike."""
 
     light, is_product = staticmethod(rows.light), staticmethod(rows.is_product)
-    prepared = staticmethod(rows.prepare)
     view = staticmethod(is_cut)  # found by their offset; other views are arrays of their own
-    code = ""
     slow: Sequence[str] = ()  # operations that do not follow each other within one loop
 
     def __init__(self, step: Step, without: Sequence[str] = ()):
-        self.program = program = Program(self.prepared(step), self, without)
+        self.program = program = Program(rows.prepare(step), self, without)
         self.names = names_of(program.order)
         rows.check(program, np.dtype(program.step.y.dtype))
         self.stages = {name: rows.stages(made) for name, made in program.native.items()}
@@ -40,6 +38,7 @@ class RowText:
         units = {n: [g for stage in all_ for g in stage] for n, all_ in self.groups.items()}
         self.stored = self._in_memory()
         self.memory = Memory(program, units, self.stored.__contains__)
+        self.real = "float" if self.memory.real == np.float32 else "double"
         self.buffers: dict[tuple[str, Any], str] = {}  # what each pointer points to
 
     def _in_memory(self) -> set[Instr]:

@@ -6,6 +6,7 @@ so that two of them can be drawn as a difference.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,22 @@ def compiled_graphs(layer: Any) -> dict[str, Graph]:
         name: program_graph(step, f"{title}: one step after pass '{name}'")
         for name, step in histories[-1]
     }
+
+
+def report(kernel: Any) -> str:
+    """Return what the compiler did: one line per pass, then one per phase."""
+    program = kernel.program
+    lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
+    lines += [f"  {name:10s}{counts(step.order())}" for name, step in kernel.history]
+    for name in program.calls:
+        lines.append(f"  {name:10s}{counts(i for i in program.order if program.phase[i] == name)}")
+    return "\n".join(lines)
+
+
+def counts(instrs: Iterable[Any]) -> str:
+    """Return how many instructions and products there are, in words."""
+    ops = [i.op for i in instrs if i.args]
+    return f"{len(ops):4d} instructions, {ops.count('matmul')} products"
 
 
 def drawn(steps: dict[str, Any], after: str, **options: Any) -> Any:
