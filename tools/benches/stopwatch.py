@@ -26,6 +26,7 @@ from benches.problems import Problem
 PAUSE = 0.15  # seconds before a turn: OpenBLAS's threads spin for up to 0.1 s after their work
 QUICK = 0.05  # seconds: below this a turn has uncounted runs too
 TURN = 0.01  # seconds of uncounted runs, and of counted ones after them
+ASLEEP = 5  # times as long with several threads: after a pause a second processor is slow to come
 TOLERANCE = 2e-4  # of the largest entry; f32 sums of T·B terms in different orders
 
 
@@ -58,7 +59,8 @@ def time_problem(problem: Problem, job: dict) -> list[dict]:
         except Exception as error:  # a peer that fails is a finding, not the end of the run
             row["failed"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         say(f"  {problem}: {name} {verdict(row)}")
-    take_turns(runs, job["repeats"], job["budget"], PAUSE if job["threads"] > 1 else 0)
+    several = job["threads"] > 1
+    take_turns(runs, job["repeats"], job["budget"], PAUSE * several, TURN * ASLEEP**several)
     return rows
 
 
@@ -99,8 +101,8 @@ def disagreement(truth: dict, gradients: dict) -> float:
     return worst
 
 
-def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float,
-               pause: float) -> None:  # fmt: skip
+def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float, pause: float,
+               length: float) -> None:  # fmt: skip
     """Fills each row's `min_ms`, `median_ms`, `runs`; slow contestants drop out at `budget` s."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     spent = dict.fromkeys(runs, 0.0)
@@ -112,21 +114,22 @@ def take_turns(runs: dict[str, tuple[Step, dict]], repeats: int, budget: float,
                 continue
             time.sleep(pause)
             start = time.perf_counter()
-            times[name] += one_turn(step, times[name])
+            times[name] += one_turn(step, times[name], length)
             spent[name] += time.perf_counter() - start
     for name, (_, row) in runs.items():
         wall, cpu = ([1e3 * t for t in column] for column in zip(*times[name], strict=True))
         row.update(min_ms=min(wall), median_ms=median(wall), cpu_ms=min(cpu), runs=len(wall))
 
 
-def one_turn(step: Step, before: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def one_turn(step: Step, before: list[tuple[float, float]],
+             length: float) -> list[tuple[float, float]]:  # fmt: skip
     """Returns the counted times of one turn: seconds on the clock, and of processor time."""
-    ready = time.perf_counter() + TURN
+    ready = time.perf_counter() + length
     quick = not before or min(before)[0] < QUICK
     while quick and time.perf_counter() < ready:
         step()
     times: list[tuple[float, float]] = []
-    done = time.perf_counter() + TURN * quick
+    done = time.perf_counter() + length * quick
     while not times or time.perf_counter() < done:
         start, cpu = time.perf_counter(), time.process_time()
         result = step()
