@@ -7,7 +7,7 @@ suspended inside a block shares the block with whoever resumes it: enter blocks 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -68,16 +68,24 @@ class Mode:
 MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never written to
 
 
-@contextmanager
-def mode(**changes: Any) -> Iterator[Mode]:
+class mode(ContextDecorator):
     """Changes some of the current mode for a block, in this thread or asyncio task only."""
-    now = MODE.get()
-    token = MODE.set(Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
-                             "draw": now.draw, "read": now.read, **changes}))  # fmt: skip
-    try:
-        yield MODE.get()
-    finally:
-        MODE.reset(token)
+
+    def __init__(self, **changes: Any):
+        self.changes = changes
+
+    def _recreate_cm(self) -> mode:
+        return mode(**self.changes)  # every call of a decorated function is a block of its own
+
+    def __enter__(self) -> Mode:
+        now = MODE.get()
+        new = Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
+                      "draw": now.draw, "read": now.read, **self.changes})  # fmt: skip
+        self.token = MODE.set(new)
+        return new
+
+    def __exit__(self, *error: object) -> None:
+        MODE.reset(self.token)
 
 
 def no_grad() -> Any:

@@ -6,8 +6,7 @@ block drew can be `undone`: a `checkpoint` thus draws in the second run what it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -77,18 +76,19 @@ class Generator:
         return self._draw(lambda source: source.permutation(n), np.int64)
 
 
-@contextmanager
-def undone() -> Iterator[Callable[[], Callable]]:
-    """Yields a function that sets back all generators used in the block; it returns its undoing."""
-    states: dict[Generator, Any] = {}
-    around = NOTED.get()
-    token = NOTED.set(states)
-    try:
-        yield partial(set_to, states)
-    finally:
-        NOTED.reset(token)
+class undone:
+    """Gives a function that sets back all generators used in the block; it returns its undoing."""
+
+    def __enter__(self) -> Callable[[], Callable]:
+        self.states: dict[Generator, Any] = {}
+        self.token = NOTED.set(self.states)
+        return partial(set_to, self.states)
+
+    def __exit__(self, *error: object) -> None:
+        NOTED.reset(self.token)
+        around = NOTED.get()
         if around is not None:  # who undoes a block around this one undoes this one too
-            around.update(states | around)
+            around.update(self.states | around)
 
 
 def set_to(states: dict[Generator, Any]) -> Callable[[], Callable]:

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..backend import move
 from ..context import is_grad_enabled
 from ..nn.cell import each
@@ -22,7 +24,7 @@ class Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
     def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any):
-        self.held, self.mask, self.state = held, mask, state
+        self.held, self.mask, self.state, grads = held, mask, state, is_grad_enabled()
         self.cell: Any = held.module
         self.nested = isinstance(state, tuple)
         self.states: list[Tensor] = list(state) if self.nested else [state]
@@ -31,7 +33,7 @@ class Call:
             real = xs.xp.ascontiguousarray(xs.xp.asarray(mask))
             self.inputs.append(wrap(real[..., None], None))
         self.tensors = [*self.inputs, *self.states, *held.tensors]
-        self.wants = [is_grad_enabled() and t.requires_grad for t in self.tensors]
+        self.wants = [grads and t.requires_grad for t in self.tensors]
         if any(self.wants):  # later steps need the states' gradients even if the first's are not
             first = len(self.inputs)
             self.wants[first : first + len(self.states)] = [True] * len(self.states)
@@ -74,13 +76,12 @@ class Call:
 
     def arrays(self, step: Step) -> list[Any]:
         """What a run of the step is given: all inputs over time, and what it draws."""
-        given, xp = [t._array for t in self.inputs], self.inputs[0].xp
-        steps = len(given[0])
+        given, steps = [t._array for t in self.inputs], len(self.inputs[0])
         for i in step.xs[len(given) : len(step.xs) - len(step.draws)]:  # the same at every step
             mask = self.held.tensors[i.params["held"]]._array
-            given.append(xp.broadcast_to(mask, (steps, *mask.shape)))
+            given.append(np.broadcast_to(mask, (steps, *mask.shape)))
         rows = [[draw()._array for draw in step.draws] for _ in range(steps if step.draws else 0)]
-        return given + [xp.stack(column) for column in zip(*rows)]
+        return given + [np.stack(column) for column in zip(*rows)]
 
     def unrolled(self) -> tuple[Tensor, ...]:
         """The outputs and last states from the plain loop."""

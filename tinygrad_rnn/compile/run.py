@@ -36,8 +36,9 @@ class Kernel:
         self.loops, self.history, self.seconds = loops, history, seconds
         self.program: Program = loops.program
         own = getattr(loops, "call", lambda i: None)
-        known: Any = lambda i: own(i) or (column_sums if sums_rows(i) else UFUNCS.get(i.op))
-        self.calls = {name: [(i, known(i)) for i in called]
+        turn = lambda i: i.op == "transpose" and (lambda a: a.transpose(i.params["axes"]))
+        find: Any = lambda i: own(i) or (column_sums if sums_rows(i) else UFUNCS.get(i.op, turn(i)))
+        self.calls = {name: [(i, find(i)) for i in called]
                       for name, called in self.program.calls.items()}  # fmt: skip
         self.spare: list[Any] = []
 
@@ -148,7 +149,7 @@ class Run(Again):
         flat, space = self.flat, self.space
         for i, function in self.kernel.calls[name]:
             operands, out = [flat[a] for a in i.args], space.flat.get(i)
-            if function is None:
+            if not function:
                 made = i.run(operands, space.steps * self.kernel.loops.memory.rows)
             else:
                 direct = isinstance(function, np.ufunc)

@@ -18,6 +18,7 @@ import numpy as np
 from ..tensor import Tensor
 
 PLAIN = (int, float, str, bool, type(None))
+KINDS: dict[tuple, int] = {}  # numbers for what modules hold: they are compared at every call
 
 
 class LoadResult(NamedTuple):
@@ -173,7 +174,8 @@ class Held:
         self.tensors = list(tensors.values())
         self.views = [values_in(thing) for thing in self.inside]  # they show what changes
         self.all = list(chain.from_iterable(self.views))
-        self.key = (id(module), *options, *[kind_of(t) for t in self.tensors])
+        key = (id(module), *options, *[kind_of(t) for t in self.tensors])
+        self.key = KINDS.setdefault(key, len(KINDS))
 
     def still(self) -> bool:
         """True if the module holds the very same things now."""

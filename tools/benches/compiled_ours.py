@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,13 +36,14 @@ def ours_unrolled(problem: Problem, device: str) -> tuple[Step, Read]:
     return our_training(problem, device, None)
 
 
-def our_training(problem: Problem, device: str, backend: str | None) -> tuple[Step, Read]:
+def our_training(problem: Problem, device: str, backend: str | None,
+                 without: Sequence[str] = ()) -> tuple[Step, Read]:  # fmt: skip
     """Returns the step of our layer, compiled for `backend` or, if None, unrolled."""
     import tinygrad_rnn as tg
     from tinygrad_rnn.compile import compile as compiled
 
     layer = our_layer(problem, device)
-    run = layer if backend is None else compiled(layer, backend=backend)
+    run = layer if backend is None else compiled(layer, backend=backend, without=without)
     x = tg.tensor(problem.inputs(), device=device, requires_grad=True)
     g = tg.tensor(problem.upstream(), device=device)
     names, weights = zip(*layer.named_parameters(), strict=True)
@@ -54,6 +58,12 @@ def our_training(problem: Problem, device: str, backend: str | None) -> tuple[St
         return from_our_layout(problem, found)
 
     return step, read
+
+
+PASSES = ("share", "gather", "split", "merge", "hoist", "defer", "fuse", "plan")
+for _backend, _pass in product(("C", "NumPy"), PASSES):  # what each pass is worth
+    _enter = contestant("compiled", f"{_backend} without {_pass}", "numpy", ALL, slow=True)
+    _enter(partial(our_training, backend=_backend.lower(), without=(_pass,)))
 
 
 def our_layer(problem: Problem, device: str) -> Any:

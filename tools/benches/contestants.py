@@ -28,7 +28,7 @@ class Contestant:
     build: Build
     cells: tuple[str, ...]
     devices: tuple[str, ...]
-    slow: bool = False  # takes minutes to start: runs only when named
+    slow: bool = False  # runs only when named
 
     def missing(self, problem: Problem, device: str) -> str | None:
         """Returns why this contestant cannot take part, or None if it can."""

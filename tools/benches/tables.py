@@ -25,8 +25,8 @@ def finish(rows: list[dict], options: argparse.Namespace) -> None:
     print(heading(machine()))
     print(races(rows, options.suite) if options.suite in SUITES else listing(rows))
     idle = [n for n, entry in SUITES.get(options.suite, {}).items() if entry.slow]
-    for name in idle if not options.contestants else []:
-        print(f"not measured: {name}: takes minutes to start; name it with --contestants")
+    if idle and not options.contestants:
+        print(f"not measured unless named with --contestants: {', '.join(idle)}")
 
 
 def save(rows: list[dict], options: argparse.Namespace) -> None:
