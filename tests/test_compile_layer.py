@@ -354,6 +354,30 @@ def test_a_branch_on_data_runs_unrolled_with_one_message() -> None:
     assert "runs unrolled" in fast.explain()
 
 
+def test_what_cannot_be_compiled_can_still_run_in_pieces() -> None:
+    layer = Recurrent(Own(branch=True))
+    fast = compile(layer, "numpy", checkpoint_every=2)
+    with pytest.warns(NotCompiled, match="reads a Tensor's values in Python"):
+        fast(tensor(inputs(5, 3, 2)))
+    assert_same(layer, fast, inputs(5, 3, 2))
+
+
+@pytest.mark.parametrize("change", ["value", "tensor", "option"])
+def test_a_layer_changed_since_has_no_second_derivative(change: str) -> None:
+    layer = layer_of("lstm", 3, 4, np.float64)
+    fast, cell = compile(layer, "numpy"), layer.cells[0][0]
+    x = tensor(inputs(4, 2, 3), requires_grad=True)
+    loss = (fast(x)[0] ** 2).sum()
+    if change == "value":
+        cell.weight_hh.data = cell.weight_hh.data * 1.5
+    elif change == "tensor":
+        cell.weight_hh = tensor(cell.weight_hh.detach().numpy(), requires_grad=True)
+    else:
+        cell.candidate_activation = lambda z: z * 0.5
+    with pytest.raises(RuntimeError, match="changed since"):
+        grad(loss, x, create_graph=True)
+
+
 def test_explain_and_source_say_what_was_done() -> None:
     fast = compile(layer_of("lstm", 3, 4, np.float64), "numpy")
     with pytest.raises(RuntimeError, match="call the layer once"):
