@@ -19,7 +19,7 @@ import numpy as np
 from .autodiff import grad
 from .backend import move
 from .errors import line_of_user
-from .nn.cell import Cell, State
+from .nn.cell import Cell, State, parts_of
 from .nn.module import Module
 from .nn.recurrent import Recurrent
 from .tensor import Node, Tensor, tensor
@@ -194,13 +194,13 @@ def lags(cell: Cell, x: Tensor, state: State | None = None) -> Lags:
     for step in xs:
         jacobian, state = step_jacobian(cell, step, state)
         found.append(jacobian)
-    width = sum(p.shape[-1] for p in _parts(state))
+    width = sum(p.shape[-1] for p in parts_of(state))
     return Lags(np.array(found) if found else np.zeros((0, width, width)))
 
 
 def step_jacobian(cell: Cell, x: Tensor, state: State) -> tuple[np.ndarray, State]:
     """(∂s'/∂s, s') of one step with a batch of one: one backward pass with a copy per row."""
-    parts = [p.detach() for p in _parts(state)]
+    parts = [p.detach() for p in parts_of(state)]
     width = sum(p.shape[-1] for p in parts)
     copies = [_repeated(p, width).requires_grad_() for p in parts]
     after = cell.step(
@@ -208,9 +208,9 @@ def step_jacobian(cell: Cell, x: Tensor, state: State) -> tuple[np.ndarray, Stat
     )[1]
     eye, edges = np.eye(width), np.cumsum([0, *(p.shape[-1] for p in parts)])
     seeds = [tensor(eye[:, a:b], p.dtype, p.device) for a, b, p in zip(edges, edges[1:], parts)]
-    rows = grad(list(_parts(after)), copies, seeds, allow_unused=True)
+    rows = grad(list(parts_of(after)), copies, seeds, allow_unused=True)
     blocks = [np.zeros(c.shape) if g is None else _host(g._array) for g, c in zip(rows, copies)]
-    first = [p[:1].detach() for p in _parts(after)]
+    first = [p[:1].detach() for p in parts_of(after)]
     return np.concatenate(blocks, 1), tuple(first) if isinstance(state, tuple) else first[0]
 
 
@@ -235,8 +235,8 @@ def state_leaks(model: Module, limit: int = 3) -> Iterator[None]:
     warned: set[str] = set()
 
     def observe(layer: Recurrent, given: State | None, made: State) -> None:
-        depth = max(_depth(p.node, depths) for p in _parts(given)) if given is not None else 0
-        for part in _parts(made):
+        depth = max(_depth(p.node, depths) for p in parts_of(given)) if given is not None else 0
+        for part in parts_of(made):
             if part.node is not None and part.node.needs:
                 depths[part.node.index] = depth + 1
         place = line_of_user()
@@ -270,10 +270,6 @@ def _depth(node: Node | None, depths: dict[int, int], reach: int = 1000) -> int:
         else:
             stack.extend(one.parents)
     return best
-
-
-def _parts(state: State) -> tuple[Tensor, ...]:
-    return state if isinstance(state, tuple) else (state,)
 
 
 def _flat(stacked: np.ndarray) -> np.ndarray:

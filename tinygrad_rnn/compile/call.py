@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backend import move
 from ..context import is_grad_enabled
-from ..nn.cell import each
+from ..nn.cell import each, parts_of
 from ..nn.module import Held, Module, kind_of
 from ..nn.scan import scan
 from ..ops import where
@@ -27,7 +27,7 @@ class Call:
         self.held, self.mask, self.state, grads = held, mask, state, is_grad_enabled()
         self.cell: Any = held.module
         self.nested = isinstance(state, tuple)
-        self.states: list[Tensor] = list(state) if self.nested else [state]
+        self.states = parts_of(state)
         self.inputs = [xs]
         if mask is not None:
             real = xs.xp.ascontiguousarray(xs.xp.asarray(mask))
@@ -51,7 +51,7 @@ class Call:
         if self.mask is not None:
             new = each(lambda n, old: where(xs[1], n, old), new, state)
             y = where(xs[1], y, 0)
-        return y, list(new) if self.nested else [new]
+        return y, list(parts_of(new))
 
     def captured(self) -> Step:
         """The program of a step, captured on a copy of the cell: no hook hears of it, Tensors that
@@ -86,4 +86,4 @@ class Call:
     def unrolled(self) -> tuple[Tensor, ...]:
         """The outputs and last states from the plain loop."""
         outputs, last = scan(self.cell, self.inputs[0], self.state, self.mask)
-        return (*outputs, *(last if self.nested else [last]))
+        return (*outputs, *parts_of(last))

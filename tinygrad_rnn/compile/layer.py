@@ -144,8 +144,8 @@ class CompiledScan:
         """What each pass did, what runs when, and what was not compiled and why."""
         from ..draw.programs import report
 
-        made = any(isinstance(k, Kernel) for k in self.kernels.values())
-        lines = [report(self._latest())] if made else []
+        found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
+        lines = [report(k) for k in found[-1:]]
         return "\n".join(lines + self.notes) or "nothing was called yet"
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:

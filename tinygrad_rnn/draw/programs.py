@@ -21,7 +21,7 @@ NAMES = {"x": "x", "state": "state", "param": "W", "dy": "∂L/∂y", "dstate": 
 
 def is_compiled(thing: Any) -> bool:
     """Return whether something is a layer whose loop was compiled."""
-    return hasattr(thing, "compiled")
+    return hasattr(getattr(thing, "compiled", None), "kernels")
 
 
 def compiled_graphs(layer: Any) -> dict[str, Graph]:

@@ -106,9 +106,14 @@ def each(function: Callable, *states: State) -> State:
     return function(*states)
 
 
+def parts_of(state: State) -> tuple[Tensor, ...]:
+    """The Tensors of a state, which may be one alone."""
+    return state if isinstance(state, tuple) else (state,)
+
+
 def check_batch(x: Tensor, state: State) -> None:
     """Raise if a part of the state is of another batch, which might broadcast in silence."""
-    for k, part in enumerate(state if isinstance(state, tuple) else (state,)):
+    for k, part in enumerate(parts_of(state)):
         if part.shape[:1] != x.shape[:1]:
             sizes = f"Input batch size {x.shape[0]} doesn't match hidden{k} batch size"
             raise RuntimeError(f"{sizes} {part.shape[0]}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..shapes import stack
 from ..tensor import Tensor
-from .cell import Cell, State
+from .cell import Cell, State, parts_of
 
 
 class Run:
@@ -18,8 +18,8 @@ class Run:
         self.gate_steps: dict[str, list[Tensor]] = {}
 
     def add(self, output: Tensor, state: State) -> None:
-        parts = state if isinstance(state, tuple) else (state,)
-        for name, value in zip(("output", *self.cell.state_names), (output, *parts), strict=False):
+        named = zip(("output", *self.cell.state_names), (output, *parts_of(state)), strict=False)
+        for name, value in named:
             self._steps.setdefault(name, []).append(value)
 
     def close(self) -> Run:

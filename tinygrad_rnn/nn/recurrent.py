@@ -14,7 +14,7 @@ from ..ops import reshape
 from ..random import Generator
 from ..shapes import cat, stack
 from ..tensor import Tensor, tensor
-from .cell import Cell, State, check_input, check_kind, each
+from .cell import Cell, State, check_input, check_kind, each, parts_of
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
 from .gates import Gated, rate
 from .masks import time_mask
@@ -238,7 +238,7 @@ class Recurrent(Module):
         """The last states stacked part by part; as a list if the cells' states differ."""
         if len(last) == 1:
             return each(lambda s: reshape(s, shape=(1, *s.shape)), last[0])
-        parts = [s if isinstance(s, tuple) else (s,) for s in last]
+        parts = [parts_of(s) for s in last]
         if len({tuple(p.shape for p in state) for state in parts}) > 1:
             return last
         return each(lambda *cells: stack(list(cells), 0), *last)
@@ -272,7 +272,7 @@ def takes_seed(cell: Callable) -> bool:
 
 def check_state(state: State, blank: list[State], alone: bool) -> None:
     """Raise unless each part is (cells, B, size), in PyTorch's words."""
-    parts = state if isinstance(state, tuple) else (state,)
+    parts = parts_of(state)
     wanted = blank[0] if isinstance(blank[0], tuple) else (blank[0],)
     if len(parts) != len(wanted):
         raise ValueError(f"the state has {len(wanted)} parts, got {len(parts)}")

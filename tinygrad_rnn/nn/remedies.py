@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..autodiff import grad
 from ..tensor import Tensor, wrap
-from .cell import State, each
+from .cell import State, each, parts_of
 
 
 def _gradients(parameters: Any) -> list[tuple[str, Tensor, Any]]:
@@ -133,10 +133,10 @@ def tbptt(
     window: deque[_Step] = deque(maxlen=k2)
     total, steps = 0.0, len(xs)
     for t, x in enumerate(xs):
-        leaves = () if t == 0 else _parts(state)
+        leaves = () if t == 0 else parts_of(state)
         output, end = model(x, state)
         term = loss(output, t)
-        window.append(_Step(leaves, _parts(end), term))
+        window.append(_Step(leaves, parts_of(end), term))
         total += 0.0 if term is None else term.item()
         if (t + 1) % k1 == 0 or t + 1 == steps:
             until_next = min(k1, steps - t - 1)
@@ -153,10 +153,6 @@ class _Step(NamedTuple):
     leaves: Sequence[Tensor]
     end: Sequence[Tensor]
     loss: Tensor | None
-
-
-def _parts(state: State) -> Sequence[Tensor]:
-    return state if isinstance(state, tuple) else (state,)
 
 
 def _leaf(s: Tensor) -> Tensor:

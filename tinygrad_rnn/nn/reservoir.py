@@ -20,7 +20,7 @@ from ..init import generator_from, normal, uniform
 from ..random import Generator
 from ..shapes import cat, stack
 from ..tensor import Tensor, tensor
-from .cell import Cell, State, each
+from .cell import Cell, State, each, parts_of
 from .cells import RNNCell
 from .layers import Linear
 from .module import Module
@@ -146,9 +146,8 @@ def _path(cell: Cell, x: Tensor, state: State) -> np.ndarray:
     run = Run("echo", 0, 0, cell)
     with no_grad():
         scan(cell, x, state, run=run)
-        parts = state if isinstance(state, tuple) else (state,)
         later = run.close().states.values() if x.shape[0] else ()
-    whole = np.concatenate([_host(p)[None] for p in parts], -1)
+    whole = np.concatenate([_host(p)[None] for p in parts_of(state)], -1)
     return np.concatenate(
         [whole, *([np.concatenate([_host(s) for s in later], -1)] if later else [])]
     )

@@ -15,7 +15,7 @@ from ..context import scope
 from ..ops import where
 from ..shapes import cat, stack, unbind
 from ..tensor import Tensor
-from .cell import Cell, State, each
+from .cell import Cell, State, each, parts_of
 from .record import Run
 
 Steps = Sequence[Tensor] | Tensor  # T Tensors (B, …), or one (T, B, …)
@@ -71,18 +71,14 @@ def in_pieces(run: Callable, every: int) -> Callable:
             def piece(x: Tensor, *states: Tensor, part: slice = part) -> tuple[Tensor, ...]:
                 first, real = states if nested else states[0], None if mask is None else mask[part]
                 y, last = run(cell, x, first, real, reverse)
-                return (y if isinstance(y, Tensor) else stack(list(y), 0), *states_of(last))
+                return (y if isinstance(y, Tensor) else stack(list(y), 0), *parts_of(last))
 
-            y, *last = checkpoint(piece, xs[part], *states_of(state))
+            y, *last = checkpoint(piece, xs[part], *parts_of(state))
             state = tuple(last) if nested else last[0]
             outputs.append(y)
         return cat(outputs[::-1] if reverse else outputs, 0), state
 
     return in_turn
-
-
-def states_of(state: State) -> tuple[Tensor, ...]:
-    return state if isinstance(state, tuple) else (state,)
 
 
 def masked_step(cell: Cell, x: Tensor, state: State, real: Any) -> tuple[Tensor, State]:
@@ -95,7 +91,7 @@ def masked_step(cell: Cell, x: Tensor, state: State, real: Any) -> tuple[Tensor,
 
 def label(state: State, names: tuple[str, ...]) -> None:
     """Name the state's Tensors for drawings and the microscope, unless they have a name."""
-    for part, name in zip(states_of(state), names):
+    for part, name in zip(parts_of(state), names):
         if part.node is not None and part.node.name is None:
             part.node.name = name
 

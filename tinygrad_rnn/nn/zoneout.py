@@ -7,7 +7,7 @@ from typing import Any
 from ..init import generator_from
 from ..random import Generator
 from ..tensor import Tensor
-from .cell import Cell, State
+from .cell import Cell, State, parts_of
 from .gates import rate
 
 
@@ -54,7 +54,7 @@ class Zoneout(Cell):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         output, new = self.inner.step(x, state)
-        olds, news = (s if isinstance(s, tuple) else (s,) for s in (state, new))
+        olds, news = map(parts_of, (state, new))
         parts = [self._zoned(*three) for three in zip(olds, news, self.rates, strict=True)]
         output = parts[0] if output is news[0] else output
         return output, tuple(parts) if isinstance(new, tuple) else parts[0]

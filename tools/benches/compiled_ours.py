@@ -12,6 +12,7 @@ import numpy as np
 from benches.contestants import CPU_AND_GPU, Read, Step, contestant
 from benches.eager import our_vocabulary, wait_for
 from benches.problems import CELLS, Problem, torch_state
+from tinygrad_rnn.compile import PASSES
 
 ALL = tuple(CELLS)
 
@@ -60,9 +61,9 @@ def our_training(problem: Problem, device: str, backend: str | None,
     return step, read
 
 
-PASSES = ("share", "gather", "split", "merge", "hoist", "defer", "fuse", "plan")
-for _backend, _pass in product(("C", "NumPy"), PASSES):  # what each pass is worth
-    _enter = contestant("compiled", f"{_backend} without {_pass}", "numpy", ALL, slow=True)
+for _backend, _pass in product(("C", "NumPy"), [*PASSES, "fuse", "plan"]):
+    _name = f"{_backend} without {_pass}"  # what a pass is worth
+    _enter = contestant("compiled", _name, "tinygrad_rnn.compile", ALL, slow=True)
     _enter(partial(our_training, backend=_backend.lower(), without=(_pass,)))
 
 
