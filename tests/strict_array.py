@@ -3,8 +3,8 @@
 `StrictArray` is NumPy underneath and behaves as `cupy.ndarray` does: it takes part in NumPy's
 dispatch, never turns into a NumPy array by itself (`get()` does), refuses to meet one, and gives
 0-d arrays where NumPy gives scalars. `xp` is the namespace: the names, parameters and ufunc methods
-recorded from the real wheel in `golden/cupy_names.txt`, and nothing else. One thing is stricter
-than CuPy, which wraps an index array's out-of-range entries silently: here they raise.
+recorded from the real wheel in `golden/cupy_names.txt`, and nothing else. What CuPy does silently
+with an index array raises here: wrap entries out of range, write several values to one place.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ ARRAY_PARAMETERS = {"a", "x", "m", "arr", "ary", "condition", "v"}
 
 class SilentWrap(AssertionError):
     """An index array is out of range: CuPy would wrap it and return a wrong number."""
+
+
+class WrittenTwice(AssertionError):
+    """Several values are assigned to one place: CuPy would leave any of them there."""
 
 
 @functools.cache
@@ -291,6 +295,10 @@ class StrictArray:
         return wrapped(found)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        written = np.zeros(self.shape, int)
+        guarded(np.add.at, written, key, 1)
+        if written.max(initial=0) > 1:
+            raise WrittenTwice(f"repeats in {key}")
         guarded(operator.setitem, self._host, key, unwrapped(value))
 
     def __len__(self) -> int:

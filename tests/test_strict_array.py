@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import pytest
-from strict_array import SilentWrap, StrictArray, record, xp
+from strict_array import SilentWrap, StrictArray, WrittenTwice, record, xp
 
 
 @pytest.fixture
@@ -129,6 +129,13 @@ def test_out_of_range_indices_do_not_wrap_silently(a):
         a[xp.asarray([0, 2])]
     with pytest.raises(IndexError):
         a[2]
+
+
+def test_no_place_is_assigned_two_values(a):
+    a[xp.asarray([0, 1]), 0] = 7.0
+    assert a[:, 0].tolist() == [7, 7]
+    with pytest.raises(WrittenTwice):
+        a[xp.asarray([0, 0])] = 1.0
 
 
 def test_operators_give_way_to_a_type_that_opts_out(a):

@@ -15,6 +15,7 @@ from .ops import argsort as _argsort
 from .ops import broadcast_to as _broadcast_to
 from .ops import getitem, put, where
 from .ops import reshape as _reshape
+from .postponed import is_basic
 from .shapes import along, axis_of, flatten, flip, narrow
 from .tensor import Tensor, wrap
 
@@ -90,11 +91,14 @@ def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Ten
     values = _broadcast_to(values, shape=place.shape)
     if accumulate:
         return x + put(values, index=index, shape=x.shape, dtype=x.dtype)
-    writer = x.xp.full(x.shape, -1, np.int64)  # which entry of values was written last where
-    writer[index] = x.xp.arange(place.size).reshape(place.shape)
-    chosen = (
-        getitem(_reshape(values, shape=(place.size,)), index=(writer.clip(0),)) if place.size else x
-    )
+    writer = x.xp.full(x.shape, -1.0)  # which entry of values was written last where
+    entries = x.xp.arange(float(place.size)).reshape(place.shape)
+    if is_basic(index):
+        writer[index] = entries
+    else:  # of repeats any may stay where CuPy assigns
+        x.xp.maximum.at(writer, index, entries)
+    values, last = _reshape(values, shape=(place.size,)), writer.clip(0).astype(np.int64)
+    chosen = getitem(values, index=(last,)) if place.size else x
     return where(writer >= 0, chosen.astype(x.dtype), x)
 
 
@@ -105,9 +109,13 @@ def set_items(x: Tensor, key: Any, values: Any) -> None:
             "x[key] = values would spoil the graph of a tensor that requires "
             "grad; write x = index_put(x, key, values), or use no_grad()"
         )
-    changed = x._array.copy()
-    changed[index_of(x, key)] = values._array if isinstance(values, Tensor) else values
-    x._array = changed
+    index = index_of(x, key)
+    if is_basic(index):
+        changed = x._array.copy()
+        changed[index] = values._array if isinstance(values, Tensor) else values
+        x._array = changed
+    else:
+        x._array = index_put(x, key, values)._array
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
