@@ -118,9 +118,9 @@ power = primitive("power", np.power,
     lambda g, y, a, b: g * power_slope(a, b),
     lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=promoted)
 maximum = primitive("maximum", np.maximum,
-    lambda g, y, a, b: g * first_wins(a, b, y),   lambda g, y, a, b: g * first_wins(b, a, y), keeps="yab", casts=promoted)
+    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted)
 minimum = primitive("minimum", np.minimum,
-    lambda g, y, a, b: g * first_wins(a, b, y),   lambda g, y, a, b: g * first_wins(b, a, y), keeps="yab", casts=promoted)
+    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted)
 fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * trunc(a / b), keeps="ab", casts=promoted)
 remainder = primitive("remainder", np.remainder,
                                          lambda g, y, a, b: g,             lambda g, y, a, b: -g * floor(a / b), keeps="ab", casts=promoted)
@@ -225,9 +225,9 @@ def power_log(a: Any, b: Any) -> Any:
     return log(where(logical_and(equal(a, 0), greater_equal(b, 0)), 1.0, a))
 
 
-def first_wins(a: Any, b: Any, y: Any) -> Any:
-    """1 where `a` is the extreme `y`, ½ where `b` is too, 0 elsewhere."""
-    return where(equal(a, b), 0.5, where(equal(a, y), 1.0, where(isnan(a), 1.0, 0.0)))
+def split(g: Any, a: Any, b: Any, y: Any) -> Any:
+    """g where `a` is the extreme `y`, half of it where `b` is too, 0 elsewhere."""
+    return where(equal(a, b), g * 0.5, where(logical_or(equal(a, y), isnan(a)), g, 0.0))
 
 
 def atan2_slope(x: Any, a: Any, b: Any) -> Any:
