@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before NumPy: tests run in several processes already
 
+import gpu  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import strict_array  # noqa: E402
@@ -29,15 +29,6 @@ backend.register(
     strict_array.StrictArray.get,
     _strict_erf,
 )
-
-
-def why_no_gpu() -> str:
-    """Return why CuPy cannot run here, or nothing if it can."""
-    if importlib.util.find_spec("cupy") is None:
-        return "CuPy is not installed"
-    import cupy
-
-    return "" if cupy.cuda.is_available() else "CuPy finds no CUDA device"
 
 
 class ArrayLibrary:
@@ -63,15 +54,10 @@ class ArrayLibrary:
         return backend.move(getattr(x, "_array", x), "cpu")
 
 
-_NO_GPU = why_no_gpu()
 LIBRARIES = [
     pytest.param(("numpy", "cpu"), id="numpy"),
     pytest.param(("strict", "strict"), id="strict"),
-    pytest.param(
-        ("cupy", "cuda"),
-        id="cupy",
-        marks=[pytest.mark.gpu, pytest.mark.skipif(bool(_NO_GPU), reason=_NO_GPU)],
-    ),
+    pytest.param(("cupy", "cuda"), id="cupy", marks=gpu.NEEDED),
 ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_compile_loops import CELLS, assert_same, layer_of
+from test_compile_loops import CELLS, assert_same, layer_of, random_case
 
 from tinygrad_rnn import native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
@@ -53,6 +53,12 @@ class Emulated:
 
         return launch
 
+    def scratch(self) -> None:
+        return None
+
+    def product(self, rows: np.ndarray, matrix: np.ndarray, out: np.ndarray, scratch: None) -> None:
+        np.matmul(rows, matrix, out=out)
+
     def recorded(self, issue: Callable) -> Callable:
         return issue
 
@@ -77,6 +83,16 @@ def test_the_kernels_compute_what_the_cell_does(name: str, emulation: None) -> N
         assert_same(plain, fast, x)
     assert_same(plain, fast, x, lengths=[4, 2, 1])
     assert fast.scan.notes == []
+
+
+@needs_cc
+@pytest.mark.slow
+def test_random_layers_in_kernels(emulation: None) -> None:
+    for seed in range(40):
+        layer, x, options = random_case(seed)
+        fast = compile(layer, "emulated")
+        assert_same(layer, fast, x, seed, **options)
+        assert fast.scan.notes == []
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler (nvcc)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import gpu
 import numpy as np
 import pytest
 
@@ -13,7 +14,8 @@ from tinygrad_rnn.compile import compile
 from tinygrad_rnn.nn import GRU, LSTM, MGU, RNN
 
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
-BACKENDS = ["numpy", pytest.param("c", marks=[pytest.mark.compiler, needs_cc])]
+C = pytest.param("c", marks=[pytest.mark.compiler, needs_cc])
+BACKENDS = ["numpy", C, gpu.CUDA]
 CELLS: dict[str, tuple] = {
     "rnn": (RNN, {}),
     "rnn relu": (RNN, {"nonlinearity": "relu", "bias": False}),
@@ -42,28 +44,28 @@ def layer_of(name: str, I: int, H: int, dtype: Any, seed: int = 0, **options: An
 def results(layer: Any, like: Any, x: np.ndarray, seed: int, **options: Any) -> list[np.ndarray]:
     """Outputs, last states, and the gradients of x, the first states and all parameters."""
     rng = np.random.default_rng(seed)
-    batch = x.shape[1]
-    blank = [cell.start(batch, tensor(x[0])) for _, cell in like.flat_cells()]
+    x_in = tensor(x, requires_grad=True, device=next(like.parameters()).device)
+    draw = lambda shape, scale=1, **options: tensor(
+        scale * rng.standard_normal(shape), x.dtype, device=x_in.device, **options
+    )
+    blank = [cell.start(x.shape[1], x_in[0]) for _, cell in like.flat_cells()]
     flat = [s if isinstance(s, tuple) else (s,) for s in blank]
-    first = [
-        tensor(
-            0.5 * rng.standard_normal((len(flat), *part.shape)).astype(x.dtype), requires_grad=True
-        )
-        for part in flat[0]
-    ]
-    x_in = tensor(x, requires_grad=True)
+    first = [draw((len(flat), *part.shape), 0.5, requires_grad=True) for part in flat[0]]
     output, last = layer(x_in, tuple(first) if len(first) > 1 else first[0], **options)
     results = [output, *(last if isinstance(last, tuple) else (last,))]
-    weights = [tensor(rng.standard_normal(r.shape).astype(x.dtype)) for r in results]
+    weights = [draw(r.shape) for r in results]
     loss = sum((r * w).sum() for r, w in zip(results, weights))
     wanted = [x_in, *first, *like.parameters()]
     found = grad(loss, wanted, allow_unused=True)
-    gradients = [np.zeros_like(w._array) if g is None else g._array for g, w in zip(found, wanted)]
-    return [*(t._array for t in results), *gradients]
+    gradients = [np.zeros(w.shape, x.dtype) if g is None else g for g, w in zip(found, wanted)]
+    return [
+        t if isinstance(t, np.ndarray) else t.detach().cpu().numpy() for t in [*results, *gradients]
+    ]
 
 
 def assert_same(layer: Any, fast: Any, x: np.ndarray, seed: int = 0, **options: Any) -> None:
     value, gradient = (1e-12, 1e-10) if x.dtype == np.float64 else (1e-5, 1e-5)
+    layer.to(device="cuda" if fast.compiled.backend == "cuda" else "cpu")
     plain = results(layer, layer, x, seed, **options)
     ours = results(fast, layer, x, seed, **options)
     for k, (a, b) in enumerate(zip(plain, ours, strict=True)):
@@ -117,11 +119,12 @@ def random_case(seed: int) -> tuple[Any, np.ndarray, dict]:
     return layer, x, {"lengths": lengths} if rng.integers(2) else {}
 
 
+@pytest.mark.parametrize("backend", ["numpy", gpu.CUDA])
 @pytest.mark.parametrize("block", range(10))
-def test_random_layers_in_numpy(block: int) -> None:
+def test_random_layers(block: int, backend: str) -> None:
     for seed in range(20 * block, 20 * block + 20):
         layer, x, options = random_case(seed)
-        fast = compile(layer, "numpy")
+        fast = compile(layer, backend)
         assert_same(layer, fast, x, seed, **options)
         assert fast.scan.notes == []
 

@@ -43,6 +43,12 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS TINYGRAD_RNN_THREADS THREADS"
 ).split()
 
+JAX = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # else it takes most of a GPU's memory at once
+TF32 = {
+    True: {"CUPY_TF32": "1", "JAX_DEFAULT_MATMUL_PRECISION": "tensorfloat32"},
+    False: {"CUPY_TF32": "0", "JAX_DEFAULT_MATMUL_PRECISION": "float32"},
+}
+
 
 def arguments() -> argparse.Namespace:
     """Returns the command line, with the suite's own defaults filled in."""
@@ -51,6 +57,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write all rows with machine and versions")
     parser.add_argument("--plot", metavar="FILE", help="draw the minima (needs matplotlib)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument(
+        "--tf32", action="store_true", help="cuda: f32 products in 10 binary places"
+    )
     parser.add_argument("--threads", default="1,2", help="thread counts, e.g. 1,2")
     parser.add_argument("--sizes", help="TxBxH or TxBxIxH, comma separated")
     parser.add_argument("--cells", help="of " + " ".join(CELLS))
@@ -86,6 +95,7 @@ def race(options: argparse.Namespace) -> list[dict]:
     job = {
         "suite": options.suite,
         "device": options.device,
+        "tf32": options.tf32,
         "repeats": options.repeats,
         "budget": options.budget,
     }
@@ -143,6 +153,7 @@ def in_process(job: dict, problems: list[Problem], threads: int) -> list[dict]:
         job = job | {"threads": threads, "problems": [asdict(p) for p in problems]}
         job["file"] = str(file)
         environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+        environment |= JAX | TF32[job["tf32"]]
         command = [sys.executable, __file__, "--job", json.dumps(job)]
         code = subprocess.run(command, env=environment).returncode
         if code:

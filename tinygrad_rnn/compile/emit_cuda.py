@@ -2,8 +2,6 @@
 
 The stages, their text and the memory plan are those of the C loops. The first run of a phase issues
 its kernels one by one, the second records them as a CUDA graph, later ones launch the graph.
-Without a GPU only the text and its logic are tested (compiled by nvcc, and emulated); it has not
-yet run on a device.
 """
 
 from __future__ import annotations
@@ -15,34 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import library
+from ..cuda import Device
 from ..native import address
 from .memory import Workspace
-from .program import Instr, Step, Uncompilable
+from .program import Instr, Step
 from .schedule import LOOPS
 from .text import RowText
 
-THREADS = 128  # per row
-
-
-class CupyDevice:
-    """Kernels compiled by CuPy, and its arrays."""
-
-    def __init__(self, code: str):
-        try:
-            self.xp = library("cuda").xp
-            self.kernel = self.xp.RawModule(code=code, options=("-std=c++14",)).get_function
-        except ImportError as error:
-            raise Uncompilable(str(error)) from None
-
-    def recorded(self, issue: Callable[[], None]) -> Callable[[], None]:
-        """A function that does in one launch what `issue` does."""
-        stream = self.xp.cuda.Stream(non_blocking=True)
-        with stream:
-            stream.begin_capture()
-            issue()
-            graph = stream.end_capture()
-        return lambda: graph.launch(self.xp.cuda.get_current_stream())
+MOST_THREADS = 512  # per row
 
 
 class RecordedWorkspace(Workspace):
@@ -52,6 +30,7 @@ class RecordedWorkspace(Workspace):
         super().__init__(loops, steps, loops.device.xp)
         pointers = [pointer(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
+        self.scratch = loops.device.scratch()
 
     def run(self, name: str) -> None:
         """Issues the phase the first time, records it the second time, then launches the graph."""
@@ -70,7 +49,7 @@ class RecordedWorkspace(Workspace):
             for k, stage in enumerate([*loops.stages[name], []]):  # at last, what states carry on
                 if (name, k) in loops.kernels:
                     kernel = loops.device.kernel(f"{name}{k}")
-                    kernel((B if looped else B * self.steps,), (THREADS,), (t, B, self.table))
+                    kernel((B if looped else B * self.steps,), (loops.threads,), (t, B, self.table))
                 else:
                     self.products(stage, t if looped else None)
 
@@ -80,7 +59,7 @@ class RecordedWorkspace(Workspace):
             left, out = (self.part(v, t) for v in (i.args[0], i))
             if t is None:
                 left, out = (v.reshape(-1, v.shape[-1]) for v in (left, out))
-            self.xp.matmul(left, self.array("fixed", i.args[1]), out=out)
+            self.loops.device.product(left, self.array("fixed", i.args[1]), out, self.scratch)
 
 
 class CUDALoops(RowText):
@@ -88,7 +67,7 @@ class CUDALoops(RowText):
 
     name = "cuda"
     workspace = RecordedWorkspace
-    device_for: Callable = CupyDevice
+    device_for: Callable = Device
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
@@ -97,11 +76,11 @@ class CUDALoops(RowText):
         ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
         self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
         texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]
-        head = (
-            f"#define REAL {self.real}\n#define THREADS {THREADS}\n"
-            + Path(__file__).with_name("kernels.cu").read_text()
-        )
-        self.code = "\n".join([head, *texts])
+        widest = max(s.width for s in step.states)
+        self.threads = min(max(32, 1 << (widest - 1).bit_length()), MOST_THREADS)
+        head = f"#define REAL {self.real}\n#define THREADS {self.threads}"
+        kernels = Path(__file__).with_name("kernels.cu").read_text()
+        self.code = "\n".join([head, kernels, *texts])
         self.device = self.device_for(self.code)
 
     def kernel(self, name: str, lines: list[str]) -> str:

@@ -4,6 +4,7 @@ typedef REAL real;
 #define INFINITY __int_as_float(0x7f800000)
 #define NAN __int_as_float(0x7fffffff)
 #endif
+#define long long long /* 64 bits wherever it is compiled */
 #define sigmoid_of(x) (1 / (1 + exp(-(x))))
 #define tanh_of tanh
 #define exp_of exp
@@ -23,14 +24,19 @@ typedef REAL real;
 #define GATHER_amax(v) v = row_amax(v)
 #define SYNC __syncthreads();
 __shared__ real parts[THREADS];
-#define OVER_THREADS(NAME, COMBINE)                              \
-  __device__ real NAME(real v) { /* of all threads of a row */    \
-    parts[threadIdx.x] = v;                                       \
-    __syncthreads();                                              \
-    real a = parts[0];                                            \
-    for (int k = 1; k < blockDim.x; k++) { real b = parts[k]; a = COMBINE; } \
-    __syncthreads();                                              \
-    return a;                                                     \
+#define OVER_THREADS(NAME, COMBINE)                                  \
+  __device__ real NAME(real v) { /* of all threads of a row, in pairs */ \
+    parts[threadIdx.x] = v;                                          \
+    for (int half = blockDim.x / 2; half > 0; half /= 2) {           \
+      __syncthreads();                                               \
+      if (threadIdx.x >= half) continue;                             \
+      real a = parts[threadIdx.x], b = parts[threadIdx.x + half];    \
+      parts[threadIdx.x] = COMBINE;                                  \
+    }                                                                \
+    __syncthreads();                                                 \
+    v = parts[0];                                                    \
+    __syncthreads();                                                 \
+    return v;                                                        \
   }
 OVER_THREADS(row_sum, a + b)
 OVER_THREADS(row_amax, (b > a || b != b ? b : a))

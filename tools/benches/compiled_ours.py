@@ -17,7 +17,7 @@ from tinygrad_rnn.compile import PASSES
 ALL = tuple(CELLS)
 
 
-@contestant("compiled", "ours NumPy", "tinygrad_rnn.compile", ALL, CPU_AND_GPU)
+@contestant("compiled", "ours NumPy", "tinygrad_rnn.compile", ALL)
 def ours_numpy(problem: Problem, device: str) -> tuple[Step, Read]:
     return our_training(problem, device, "numpy")
 

@@ -28,6 +28,7 @@ QUICK = 0.05  # seconds: below this a turn has uncounted runs too
 TURN = 0.01  # seconds of uncounted runs, and of counted ones after them
 ASLEEP = 5  # times as long with several threads: after a pause a second processor is slow to come
 TOLERANCE = 2e-4  # of the largest entry; f32 sums of T·B terms in different orders
+COARSE = 1e-2  # with --tf32: products of numbers with 10 binary places
 
 
 def time_job(job: dict, report: Callable[[dict], None]) -> None:
@@ -54,12 +55,12 @@ def time_problem(problem: Problem, job: dict) -> list[dict]:
             if read is not None:
                 gradients = read(result)
                 truth = gradients if truth is None else truth
-                row["error"] = disagreement(truth, gradients)
+                row["error"] = disagreement(truth, gradients, COARSE if job["tf32"] else TOLERANCE)
             runs[name] = (step, row)
         except Exception as error:  # a peer that fails is a finding, not the end of the run
             row["failed"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         say(f"  {problem}: {name} {verdict(row)}")
-    several = job["threads"] > 1
+    several = job["threads"] > 1 and job["device"] == "cpu"
     take_turns(runs, job["repeats"], job["budget"], PAUSE * several, TURN * ASLEEP**several)
     return rows
 
@@ -68,7 +69,7 @@ def first_run(name: str, problem: Problem, job: dict) -> tuple[Step, Read | None
     """Returns the step, its reader, the time in ms to build and first run it, and the result."""
     entry = SUITES[job["suite"]][name]
     importlib.import_module(entry.needs)
-    pin_torch(job["threads"])
+    pin_torch(job)
     start = time.perf_counter()
     step, read = entry.build(problem, job["device"])
     result = step()
@@ -82,21 +83,22 @@ def pin_process(processors: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-processors:])
 
 
-def pin_torch(threads: int) -> None:
-    """Sets torch's own thread count where torch is loaded; all else read the environment."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
+def pin_torch(job: dict) -> None:
+    """Sets torch's own switches where torch is loaded; all else read the environment."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(job["threads"])
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = job["tf32"]
 
 
-def disagreement(truth: dict, gradients: dict) -> float:
-    """Returns the largest deviation, relative to the largest entry; raises above TOLERANCE."""
+def disagreement(truth: dict, gradients: dict, tolerance: float) -> float:
+    """Returns the largest deviation, relative to the largest entry; raises above `tolerance`."""
     if missing := truth.keys() - gradients.keys():
         raise ValueError(f"no gradient for {sorted(missing)}")
     worst = max(
         float(np.abs(a - gradients[n].reshape(a.shape)).max() / np.abs(a).max())
         for n, a in truth.items()
     )
-    if not worst < TOLERANCE:  # also catches NaN
+    if not worst < tolerance:  # also catches NaN
         raise ValueError(f"gradients differ from the reference by {worst:.1e} of the largest")
     return worst
 
@@ -149,7 +151,7 @@ def memory_job(job: dict, report: Callable[[dict], None]) -> None:
     row = {**fields, "threads": job["threads"], "device": job["device"], "contestant": name}
     short = Problem(**{**fields, "T": 2})
     entry.build(short, job["device"])[0]()
-    pin_torch(job["threads"])
+    pin_torch(job)
     step, _ = entry.build(problem, job["device"])
     if job["device"] == "cuda":
         report({**row, "peak_mb": gpu_growth(step)})

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -22,7 +23,7 @@ LEAF = ("cell", "T", "B", "I", "H", "threads")
 def finish(rows: list[dict], options: argparse.Namespace) -> None:
     """Prints the tables of `rows`; with --json writes all that was measured."""
     save(rows, options)
-    print(heading(machine()))
+    print(heading(machine(options.device)))
     print(races(rows, options.suite) if options.suite in SUITES else listing(rows))
     idle = [n for n, entry in SUITES.get(options.suite, {}).items() if entry.slow]
     if idle and not options.contestants:
@@ -32,17 +33,19 @@ def finish(rows: list[dict], options: argparse.Namespace) -> None:
 def save(rows: list[dict], options: argparse.Namespace) -> None:
     """Writes the rows so far to the file that --json names, if it names one."""
     if options.json:
-        text = json.dumps({**machine(), "suite": options.suite, "rows": rows}, indent=1)
+        text = json.dumps(
+            {**machine(options.device), "suite": options.suite, "rows": rows}, indent=1
+        )
         Path(options.json).write_text(text + "\n", encoding="utf-8")
 
 
-def machine() -> dict[str, Any]:
-    """Returns what a reader needs to judge the numbers: processor, versions, command, day."""
+def machine(device: str) -> dict[str, Any]:
+    """Returns what a reader needs to judge the numbers: processors, versions, command, day."""
     versions = {name: version(name) for name in PACKAGES}
     return {
         "command": "python tools/bench.py " + " ".join(sys.argv[1:]),
         "date": date.today().isoformat(),
-        "processor": processor(),
+        "processor": processor() + (f", {gpu()}" if device == "cuda" else ""),
         "cores": os.cpu_count(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
@@ -69,6 +72,13 @@ def processor() -> str:
     flags = found.get("flags", "").split()
     widest = next((f for f in ("avx512f", "avx2", "avx", "sse2") if f in flags), "")
     return f"{found.get('model name', platform.machine())} {widest}".strip()
+
+
+def gpu() -> str:
+    """Returns the first GPU's name and the driver's version."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    found = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    return found[0].replace(", ", ", driver ") if found else "a GPU"
 
 
 def heading(facts: dict) -> str:
