@@ -170,7 +170,7 @@ class Step:
             found, add = [part[i] for part in parts], i in self.dparams
             if i.batch != ([] if add else [0]):
                 return True
-            if not close(sum(found) if add else np.concatenate(found), i.values[1]):
+            if not close(found[0] + found[1] if add else np.concatenate(found), i.values[1]):
                 return True
         return False
 
@@ -178,10 +178,12 @@ class Step:
         """What all instructions give for some rows of the second batch."""
         found: dict[Instr, Any] = {}
         rows = len(self.y.values[1][part])
+        captured = lambda i: i.values[1][part] if i.batch else i.values[1]
         with np.errstate(all="ignore"):
             for i in self.order():
-                whole = i.values[1][part] if i.batch else i.values[1]
-                found[i] = i.run([found[a] for a in i.args], rows) if i.args else whole
+                rowwise = i.op == "matmul" and [a.batch for a in i.args] == [[0], []]
+                given = rowwise and close(found[i.args[0]], captured(i.args[0])) or not i.args
+                found[i] = captured(i) if given else i.run([found[a] for a in i.args], rows)
         return found
 
 
