@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import gpu
 import numpy as np
 import pytest
 from test_compile_loops import CELLS, assert_same, layer_of, random_case
@@ -22,11 +23,13 @@ from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
 pytestmark = pytest.mark.compiler
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
 AS_C = """
+#include <stdbool.h>
 #include <tgmath.h>
 #define __global__
 #define __device__ static
 #define __shared__ static
-#define __syncthreads()
+#define __launch_bounds__(n)
+#define __syncthreads() ((void)0)
 struct { long x; } blockIdx, threadIdx, blockDim = {1};
 void set_block(long b) { blockIdx.x = b; }
 """
@@ -53,13 +56,16 @@ class Emulated:
 
         return launch
 
+    def pointer(self, array: np.ndarray) -> int:
+        return native.address(array)
+
     def scratch(self) -> None:
         return None
 
     def product(self, rows: np.ndarray, matrix: np.ndarray, out: np.ndarray, scratch: None) -> None:
         np.matmul(rows, matrix, out=out)
 
-    def recorded(self, issue: Callable) -> Callable:
+    def repeated(self, issue: Callable) -> Callable:
         return issue
 
 
@@ -73,16 +79,37 @@ def emulation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(layer.EMITTERS, "emulated", EmulatedLoops)
 
 
-@needs_cc
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "lstm normalised", "lstm peephole full"])
-def test_the_kernels_compute_what_the_cell_does(name: str, emulation: None) -> None:
+SOME = ["rnn", "gru", "lstm", "lstm normalised", "lstm peephole full"]
+
+
+@pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
+@pytest.mark.parametrize("small", [-1, 1 << 18], ids=["step by step", "in one kernel"])
+@pytest.mark.parametrize("name", SOME)
+def test_the_kernels_compute_what_the_cell_does(
+    name: str, small: int, backend: str, emulation: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emit_cuda.CUDALoops, "small", small)
     x = np.random.default_rng(0).standard_normal((4, 3, 3))
     plain = layer_of(name, 3, 4, np.float64)
-    fast = compile(plain, "emulated")
+    fast = compile(plain, backend)
     for _ in range(3):  # issued, recorded, launched
         assert_same(plain, fast, x)
     assert_same(plain, fast, x, lengths=[4, 2, 1])
     assert fast.scan.notes == []
+    assert ("forward" in fast.scan._latest().loops.kernels) == (small > 0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(bool(gpu.WHY_NOT), reason=gpu.WHY_NOT)
+@pytest.mark.parametrize("hidden", [96, 200, 600])
+@pytest.mark.parametrize("name", ["lstm", "gru of the notes", "lstm normalised"])
+def test_more_columns_than_threads_and_fewer(name: str, hidden: int) -> None:
+    """Blocks have up to 512 threads, and as few as the columns of a state need."""
+    x = np.random.default_rng(0).standard_normal((7, 5, 33))
+    plain = layer_of(name, 33, hidden, np.float64)
+    fast = compile(plain, "cuda")
+    for _ in range(3):
+        assert_same(plain, fast, x)
 
 
 @needs_cc

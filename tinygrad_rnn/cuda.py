@@ -22,6 +22,10 @@ class Device:
         self.xp = library("cuda").xp
         self.kernel = self.xp.RawModule(code=code).get_function  # compiled when first asked for
 
+    def pointer(self, array: Any) -> int:
+        """The address of an array."""
+        return array.data.ptr
+
     def scratch(self) -> Any:
         """Memory that products of one stream need while they run."""
         return self.xp.empty(SCRATCH, np.uint8)
@@ -43,14 +47,33 @@ class Device:
         call("GemmEx", handle, 0, 0, *sizes, one, *array(matrix), *array(rows), zero, *array(out),
              how, cuda.cublas.CUBLAS_GEMM_DEFAULT)  # fmt: skip
 
-    def recorded(self, issue: Callable[[], None]) -> Callable[[], None]:
-        """A function that does in one launch what `issue` does."""
-        stream = self.xp.cuda.Stream(non_blocking=True)
+    def repeated(self, issue: Callable[[], None]) -> Repeated:
+        """A function that does what `issue` does, in one launch from the second call on."""
+        return Repeated(self.xp.cuda, issue)
+
+
+class Repeated:
+    """Work on a device: the first call issues it and so loads all it needs, the second records it
+    as a graph."""
+
+    def __init__(self, cuda: Any, issue: Callable[[], None]):
+        self.cuda, self.issue, self.loaded = cuda, issue, False
+        self.graph: Any = None
+
+    def __call__(self) -> None:
+        if self.loaded:
+            self.graph = self.graph or self.recorded()
+            self.graph.launch(self.cuda.get_current_stream())
+        else:
+            self.issue()
+            self.loaded = True
+
+    def recorded(self) -> Any:
+        stream = self.cuda.Stream(non_blocking=True)
         with stream:
             stream.begin_capture()
-            issue()
-            graph = stream.end_capture()
-        return lambda: graph.launch(self.xp.cuda.get_current_stream())
+            self.issue()
+            return stream.end_capture()
 
 
 pointer = ctypes.c_void_p

@@ -127,9 +127,7 @@ class CLoops(RowText):
 
     def function(self, name: str) -> str:
         """A loop's function goes through time; another phase's through blocks of T·B rows."""
-        body = [line for k in range(len(self.stages[name])) for line in self.stage(name, k)]
-        copies = self.copies(name)
-        body += ["EACH_ROW {", *("  " + line for line in copies), "}"] if copies else []
+        body = self.body(name)
         order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, "EACH_BLOCK")
         heads = ["  " + line for line in self.heads(body)]
         start = f"void {name}(long first, long last, long *args) {{"
@@ -137,11 +135,6 @@ class CLoops(RowText):
         return "\n".join(
             [start, given, *heads, f"  {order} {{", *("    " + line for line in body), "  }", "}"]
         )
-
-    def stage(self, name: str, k: int) -> list[str]:
-        if self.stages[name][k][0].op == "matmul":
-            return [self.product(i) for i in self.stages[name][k]]
-        return ["EACH_ROW {", *("  " + line for line in self.rows(name, k)), "}"]
 
     def product(self, i: Instr) -> str:
         a, w = i.args

@@ -1,7 +1,9 @@
 """The loops in CUDA: row stages as fused kernels, products by cuBLAS, the whole loop as one graph.
 
 The stages, their text and the memory plan are those of the C loops. The first run of a phase issues
-its kernels one by one, the second records them as a CUDA graph, later ones launch the graph.
+its kernels one by one, the second records them as a CUDA graph, later ones launch the graph. With
+small weights a loop is a single kernel: rows need nothing of each other, so a block takes a row
+through all steps and multiplies by itself, with weights that its processor keeps in cache.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from ..cuda import Device
-from ..native import address
 from .memory import Workspace
 from .program import Instr, Step
 from .schedule import LOOPS
@@ -28,66 +29,84 @@ class RecordedWorkspace(Workspace):
 
     def __init__(self, loops: Any, steps: int):
         super().__init__(loops, steps, loops.device.xp)
-        pointers = [pointer(self.array(kind, of)) for kind, of in loops.buffers]
+        pointers = [loops.device.pointer(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
         self.scratch = loops.device.scratch()
 
     def run(self, name: str) -> None:
-        """Issues the phase the first time, records it the second time, then launches the graph."""
-        if name not in self.ready:
-            self.ready[name] = None
-            self.issue(name)
-        elif self.loops.stages[name] or name in LOOPS:
-            issue = partial(self.issue, name)
-            launch = self.ready[name] = self.ready[name] or self.loops.device.recorded(issue)
-            launch()
+        if self.loops.stages[name] or name in LOOPS:
+            repeated = self.loops.device.repeated
+            self.ready[name] = self.ready.get(name) or repeated(partial(self.issue, name))
+            self.ready[name]()
 
     def issue(self, name: str) -> None:
-        loops, looped, B = self.loops, name in LOOPS, self.memory.rows
-        times = range(self.steps) if looped else range(1)
-        for t in reversed(times) if name == "backward" else times:
-            for k, stage in enumerate([*loops.stages[name], []]):  # at last, what states carry on
-                if (name, k) in loops.kernels:
-                    kernel = loops.device.kernel(f"{name}{k}")
-                    kernel((B if looped else B * self.steps,), (loops.threads,), (t, B, self.table))
-                else:
-                    self.products(stage, t if looped else None)
+        times = range(self.steps) if name in LOOPS else [None]
+        if name in self.loops.kernels:
+            self.launch(name, self.memory.rows, self.steps)
+            return
+        for t in times[::-1] if name == "backward" else times:
+            self.issue_step(name, t)
 
-    def products(self, stage: list[Instr], t: int | None) -> None:
-        """A stage's products at step t, or of all steps."""
-        for i in stage:
-            left, out = (self.part(v, t) for v in (i.args[0], i))
-            if t is None:
-                left, out = (v.reshape(-1, v.shape[-1]) for v in (left, out))
-            self.loops.device.product(left, self.array("fixed", i.args[1]), out, self.scratch)
+    def issue_step(self, name: str, t: int | None) -> None:
+        """A phase's stages at step t, or of all steps, and at last what states carry on."""
+        rows = self.memory.rows * (self.steps if t is None else 1)
+        found = lambda i: self.part(i, t).reshape(rows, -1)
+        for k, stage in enumerate([*self.loops.stages[name], []]):
+            if f"{name}{k}" in self.loops.kernels:
+                self.launch(f"{name}{k}", rows, t or 0)
+                continue
+            for i in stage:
+                weights = self.array("fixed", i.args[1])
+                self.loops.device.product(found(i.args[0]), weights, found(i), self.scratch)
+
+    def launch(self, name: str, rows: int, time: int) -> None:
+        kernel, threads = self.loops.device.kernel(name), self.loops.threads
+        kernel((rows,), (threads,), (time, self.memory.rows, self.table))
 
 
 class CUDALoops(RowText):
-    """The phases as CUDA kernels, one per row stage."""
+    """The phases as CUDA kernels: one for a loop with small weights, else one per row stage."""
 
     name = "cuda"
     workspace = RecordedWorkspace
     device_for: Callable = Device
+    small = 1 << 18  # bytes of weights that a block may read in every step
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
-        bodies = {(name, k): self.rows(name, k) for name, all_ in self.stages.items()
-                  for k, stage in enumerate(all_) if stage[0].op != "matmul"}  # fmt: skip
-        ends = {(name, len(self.stages[name])): self.copies(name) for name in LOOPS}
-        self.kernels = {at: lines for at, lines in (bodies | ends).items() if lines}
-        texts = [self.kernel(f"{n}{k}", lines) for (n, k), lines in self.kernels.items()]
-        widest = max(s.width for s in step.states)
-        self.threads = min(max(32, 1 << (widest - 1).bit_length()), MOST_THREADS)
+        self.kernels: dict[str, str] = {}
+        self.threads = max(s.width for s in step.states)  # of a block, which computes a row
+        for name in self.stages:
+            products = [i for i in self.program.native[name] if i.op == "matmul"]
+            if name in LOOPS and sum(i.args[1].value.nbytes for i in products) <= self.small:
+                self.kernels |= self.loop(name)
+                self.threads = max([self.threads, *(i.width for i in products)])
+            else:
+                self.kernels |= self.steps(name)
+        self.threads = min(max(32, 1 << (self.threads - 1).bit_length()), MOST_THREADS)
         head = f"#define REAL {self.real}\n#define THREADS {self.threads}"
-        kernels = Path(__file__).with_name("kernels.cu").read_text()
-        self.code = "\n".join([head, kernels, *texts])
+        text = Path(__file__).with_name("kernels.cu").read_text()
+        self.code = "\n".join([head, text, *self.kernels.values()])
         self.device = self.device_for(self.code)
 
-    def kernel(self, name: str, lines: list[str]) -> str:
-        start = f'extern "C" __global__ void {name}(long t, long B, void **p) {{'
+    def steps(self, name: str) -> dict[str, str]:
+        """Kernels for what is between products, and for what carries the states on."""
+        texts = [self.rows(name, k) if stage[0].op != "matmul" else []
+                 for k, stage in enumerate(self.stages[name])] + [self.copies(name)]  # fmt: skip
+        named = {f"{name}{k}": lines for k, lines in enumerate(texts) if lines}
+        return {name: self.kernel(name, "t", lines) for name, lines in named.items()}
+
+    def loop(self, name: str) -> dict[str, str]:
+        """A kernel for all steps."""
+        order = {"forward": "EACH_STEP {", "backward": "EACH_STEP_BACK {"}[name]
+        lines = [order, *("  " + line for line in self.body(name)), "}"]
+        return {name: self.kernel(name, "T", lines)}
+
+    def kernel(self, name: str, time: str, lines: list[str]) -> str:
+        start = f"KERNEL {name}(long {time}, long B, void **p) {{"
         return "\n  ".join([start, "long b = blockIdx.x;", *self.heads(lines), *lines]) + "\n}"
 
-
-def pointer(array: Any) -> int:
-    """The address of an array, on the device or (emulated) here."""
-    return address(array) if isinstance(array, np.ndarray) else array.data.ptr
+    def product(self, i: Instr) -> str:
+        row, out = (self.pointer(self.memory.where(v)) for v in (i.args[0], i))
+        matrix = self.buffer("fixed", i.args[1])
+        return f"product({i.args[0].width}, {i.width}, {row}, {matrix}, {out});"

@@ -17,6 +17,10 @@ typedef REAL real;
 #define ERF erf
 #define POW pow
 #define ABS fabs
+#define KERNEL extern "C" __global__ __launch_bounds__(THREADS) void
+#define EACH_ROW for (bool more = true; more; more = false, __syncthreads()) /* the block's one row */
+#define EACH_STEP for (long t = 0; t < T; t++)
+#define EACH_STEP_BACK for (long t = T - 1; t >= 0; t--)
 #define EACH(n) for (long j = threadIdx.x; j < n; j += blockDim.x)
 #define EACH_SUM(n, ...) EACH(n)
 #define EACH_MAX(n) EACH(n)
@@ -40,3 +44,23 @@ __shared__ real parts[THREADS];
   }
 OVER_THREADS(row_sum, a + b)
 OVER_THREADS(row_amax, (b > a || b != b ? b : a))
+/* out[N] = a[K] @ W[K, N]. Where there are more threads than columns, several share a column's sum. */
+__device__ void product(int K, int N, const real *a, const real *W, real *out) {
+  const int teams = blockDim.x / N, team = threadIdx.x / N, j = threadIdx.x % N;
+  real v = 0;
+  if (teams < 2) {
+    for (int n = threadIdx.x; n < N; n += blockDim.x, v = 0) {
+#pragma unroll 16
+      for (int k = 0; k < K; k++) v += a[k] * W[k * N + n];
+      out[n] = v;
+    }
+    return;
+  }
+#pragma unroll 16
+  for (int k = team < teams ? team : K; k < K; k += teams) v += a[k] * W[k * N + j];
+  parts[threadIdx.x] = v;
+  __syncthreads();
+  for (int q = 1; team == 0 && q < teams; q++) v += parts[q * N + j];
+  if (team == 0) out[j] = v;
+  __syncthreads();
+}

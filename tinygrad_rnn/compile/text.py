@@ -27,6 +27,7 @@ class RowText:
     light, is_product = staticmethod(rows.light), staticmethod(rows.is_product)
     view = staticmethod(is_cut)  # found by their offset; other views are arrays of their own
     slow: Sequence[str] = ()  # operations that do not follow each other within one loop
+    product: Any  # what each emitter writes for a product
 
     def __init__(self, step: Step, without: Sequence[str] = ()):
         self.program = program = Program(rows.prepare(step), self, without)
@@ -74,6 +75,14 @@ class RowText:
             lines += [*Group(self, group, self.stages[name][k], pointers).lines(), "SYNC"]
         return lines[:-1]
 
+    def body(self, name: str) -> list[str]:
+        """A phase's stages, and what carries the states on to the next step."""
+        lines: list[str] = []
+        for k, stage in enumerate(self.stages[name]):
+            products = stage[0].op == "matmul"
+            lines += map(self.product, stage) if products else each_row(self.rows(name, k))
+        return lines + each_row(self.copies(name))
+
     def copies(self, name: str) -> list[str]:
         """What carries row b's state to the next step where it was not computed in its place."""
         return [self.copy(to, i) for to, i in self.memory.copies.get(name, [])]
@@ -90,6 +99,10 @@ class RowText:
             kind = kind_of(of, "unsigned char")
             found += [f"{kind} *{name} = ({kind} *)p[{k}];"] if name in used else []
         return found
+
+
+def each_row(lines: list[str]) -> list[str]:
+    return ["EACH_ROW {", *("  " + line for line in lines), "}"] if lines else []
 
 
 def column(i: Instr) -> str:
