@@ -1,7 +1,6 @@
 """The generated CUDA: nvcc accepts it, and read as C, thread by thread, it gives the right numbers.
 
-No GPU is needed: the emulation runs every block with one thread. That proves the text, the order of
-the stages and the memory plan, not what only a device can show.
+No GPU is needed: the emulation runs block after block, with eight threads that meet at barriers.
 """
 
 from __future__ import annotations
@@ -23,15 +22,33 @@ from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
 pytestmark = pytest.mark.compiler
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
 AS_C = """
+#include <pthread.h>
 #include <stdbool.h>
 #include <tgmath.h>
 #define __global__
 #define __device__ static
 #define __shared__ static
 #define __launch_bounds__(n)
-#define __syncthreads() ((void)0)
-struct { long x; } blockIdx, threadIdx, blockDim = {1};
-void set_block(long b) { blockIdx.x = b; }
+#define __syncthreads() pthread_barrier_wait(&barrier)
+#define MANY 8
+static pthread_barrier_t barrier;
+static struct { long x; } blockIdx, blockDim = {MANY};
+static __thread struct { long x; } threadIdx;
+static struct { void (*kernel)(long long, long long, void **); long t, B; void **p; } given;
+static void *one_thread(void *number) {
+  threadIdx.x = (long)number;
+  given.kernel(given.t, given.B, given.p);
+  return 0;
+}
+void launch(void *kernel, long blocks, long t, long B, void **p) {
+  given.kernel = kernel, given.t = t, given.B = B, given.p = p;
+  pthread_barrier_init(&barrier, 0, MANY);
+  for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) {
+    pthread_t threads[MANY];
+    for (long n = 0; n < MANY; n++) pthread_create(&threads[n], 0, one_thread, (void *)n);
+    for (long n = 0; n < MANY; n++) pthread_join(threads[n], 0);
+  }
+}
 """
 
 
@@ -43,16 +60,15 @@ class Emulated:
     def __init__(self, code: str):
         code = code.replace('extern "C" ', "")
         self.library = native.load(AS_C + code, ())
+        size, pointer = ctypes.c_long, ctypes.c_void_p
+        self.library.launch.argtypes = [pointer, size, size, size, pointer]
 
     def kernel(self, name: str) -> Callable:
-        function = getattr(self.library, name)
-        size = ctypes.c_long
+        function = ctypes.cast(getattr(self.library, name), ctypes.c_void_p)
 
         def launch(grid: tuple, block: tuple, args: tuple) -> None:
             t, rows, table = args
-            for b in range(grid[0]):
-                self.library.set_block(size(b))
-                function(size(t), size(rows), ctypes.c_void_p(table.ctypes.data))
+            self.library.launch(function, grid[0], t, rows, table.ctypes.data)
 
         return launch
 

@@ -44,23 +44,24 @@ __shared__ real parts[THREADS];
   }
 OVER_THREADS(row_sum, a + b)
 OVER_THREADS(row_amax, (b > a || b != b ? b : a))
-/* out[N] = a[K] @ W[K, N]. Where there are more threads than columns, several share a column's sum. */
+/* out[N] = a[K] @ W[K, N]. Where there are more threads than columns, teams of them share the sums. */
 __device__ void product(int K, int N, const real *a, const real *W, real *out) {
   const int teams = blockDim.x / N, team = threadIdx.x / N, j = threadIdx.x % N;
-  real v = 0;
-  if (teams < 2) {
-    for (int n = threadIdx.x; n < N; n += blockDim.x, v = 0) {
+  if (teams < 2)
+    for (int n = threadIdx.x; n < N; n += blockDim.x) {
+      real v = 0;
 #pragma unroll 16
       for (int k = 0; k < K; k++) v += a[k] * W[k * N + n];
       out[n] = v;
     }
-    return;
-  }
+  else {
+    real v = 0;
 #pragma unroll 16
-  for (int k = team < teams ? team : K; k < K; k += teams) v += a[k] * W[k * N + j];
-  parts[threadIdx.x] = v;
-  __syncthreads();
-  for (int q = 1; team == 0 && q < teams; q++) v += parts[q * N + j];
-  if (team == 0) out[j] = v;
-  __syncthreads();
+    for (int k = team; team < teams && k < K; k += teams) v += a[k] * W[k * N + j];
+    parts[threadIdx.x] = v;
+    __syncthreads();
+    for (int q = 1; team == 0 && q < teams; q++) v += parts[q * N + j];
+    if (team == 0) out[j] = v;
+  }
+  __syncthreads(); /* everybody reads it, and nobody reads parts any more */
 }
