@@ -21,8 +21,6 @@ from .program import Instr, Step
 from .schedule import LOOPS
 from .text import RowText
 
-MOST_THREADS = 512  # per row
-
 
 class RecordedWorkspace(Workspace):
     """Arrays on the device, the table of pointers to them, and what a phase launches."""
@@ -35,9 +33,8 @@ class RecordedWorkspace(Workspace):
 
     def run(self, name: str) -> None:
         if self.loops.stages[name] or name in LOOPS:
-            repeated = self.loops.device.repeated
-            self.ready[name] = self.ready.get(name) or repeated(partial(self.issue, name))
-            self.ready[name]()
+            repeated = self.loops.device.repeated(partial(self.issue, name))
+            self.ready.setdefault(name, repeated)()
 
     def issue(self, name: str) -> None:
         times = range(self.steps) if name in LOOPS else [None]
@@ -74,16 +71,12 @@ class CUDALoops(RowText):
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
-        self.kernels: dict[str, str] = {}
-        self.threads = max(s.width for s in step.states)  # of a block, which computes a row
-        for name in self.stages:
-            products = [i for i in self.program.native[name] if i.op == "matmul"]
-            if name in LOOPS and sum(i.args[1].value.nbytes for i in products) <= self.small:
-                self.kernels |= self.loop(name)
-                self.threads = max([self.threads, *(i.width for i in products)])
-            else:
-                self.kernels |= self.steps(name)
-        self.threads = min(max(32, 1 << (self.threads - 1).bit_length()), MOST_THREADS)
+        inside = {n: [i for i in self.program.native[n] if i.op == "matmul"] for n in LOOPS}
+        whole = [n for n in LOOPS if sum(i.args[1].value.nbytes for i in inside[n]) <= self.small]
+        columns = [s.width for s in step.states] + [i.width for n in whole for i in inside[n]]
+        self.threads = min(max(32, 1 << (max(columns) - 1).bit_length()), 512)  # per row
+        parts = [self.loop(n) if n in whole else self.steps(n) for n in self.stages]
+        self.kernels = {name: text for part in parts for name, text in part.items()}
         head = f"#define REAL {self.real}\n#define THREADS {self.threads}"
         text = Path(__file__).with_name("kernels.cu").read_text()
         self.code = "\n".join([head, text, *self.kernels.values()])

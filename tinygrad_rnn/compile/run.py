@@ -141,8 +141,7 @@ class Run(Again):
     def _phases(self, *names: str) -> None:
         for name in names:
             self.space.run(name)
-            if self.kernel.calls[name]:
-                self._calls(name)
+            self._calls(name)
 
     def _calls(self, name: str) -> None:
         """The array calls of a phase, on T·B rows."""
