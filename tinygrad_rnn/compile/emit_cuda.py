@@ -67,7 +67,7 @@ class CUDALoops(RowText):
     name = "cuda"
     workspace = RecordedWorkspace
     device_for: Callable = Device
-    small = 1 << 18  # bytes of weights that a block may read in every step
+    small = 3 << 16  # bytes of weights that each block may read in every step
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)

@@ -21,7 +21,7 @@ typedef REAL real;
 #define EACH_ROW for (bool more = true; more; more = false, __syncthreads()) /* the block's one row */
 #define EACH_STEP for (long t = 0; t < T; t++)
 #define EACH_STEP_BACK for (long t = T - 1; t >= 0; t--)
-#define EACH(n) for (long j = threadIdx.x; j < n; j += blockDim.x)
+#define EACH(n) for (long j = threadIdx.x; j < n; j += THREADS)
 #define EACH_SUM(n, ...) EACH(n)
 #define EACH_MAX(n) EACH(n)
 #define GATHER_sum(v) v = row_sum(v)
@@ -31,7 +31,7 @@ __shared__ real parts[THREADS];
 #define OVER_THREADS(NAME, COMBINE)                                  \
   __device__ real NAME(real v) { /* of all threads of a row, in pairs */ \
     parts[threadIdx.x] = v;                                          \
-    for (int half = blockDim.x / 2; half > 0; half /= 2) {           \
+    for (int half = THREADS / 2;  half > 0; half /= 2) {           \
       __syncthreads();                                               \
       if (threadIdx.x >= half) continue;                             \
       real a = parts[threadIdx.x], b = parts[threadIdx.x + half];    \
@@ -46,9 +46,9 @@ OVER_THREADS(row_sum, a + b)
 OVER_THREADS(row_amax, (b > a || b != b ? b : a))
 /* out[N] = a[K] @ W[K, N]. Where there are more threads than columns, teams of them share the sums. */
 __device__ void product(int K, int N, const real *a, const real *W, real *out) {
-  const int teams = blockDim.x / N, team = threadIdx.x / N, j = threadIdx.x % N;
+  const int teams = THREADS / N, team = threadIdx.x / N, j = threadIdx.x % N;
   if (teams < 2)
-    for (int n = threadIdx.x; n < N; n += blockDim.x) {
+    for (int n = threadIdx.x; n < N; n += THREADS) {
       real v = 0;
 #pragma unroll 16
       for (int k = 0; k < K; k++) v += a[k] * W[k * N + n];
@@ -56,8 +56,10 @@ __device__ void product(int K, int N, const real *a, const real *W, real *out) {
     }
   else {
     real v = 0;
+    if (team < teams) {
 #pragma unroll 16
-    for (int k = team; team < teams && k < K; k += teams) v += a[k] * W[k * N + j];
+      for (int k = team; k < K; k += teams) v += a[k] * W[k * N + j];
+    }
     parts[threadIdx.x] = v;
     __syncthreads();
     for (int q = 1; team == 0 && q < teams; q++) v += parts[q * N + j];
