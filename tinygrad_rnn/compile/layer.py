@@ -34,8 +34,8 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
             threads: int | None = None, checkpoint_every: int = 0) -> Any:  # fmt: skip
     """The layer with its loop over time compiled; a cell becomes a layer of that one cell.
 
-    The result shares all that the layer holds and is called like it. `backend` is "auto" (C if
-    there is a compiler, else NumPy), "c", "numpy" or "cuda"; `without` names passes to leave out.
+    The result shares all that the layer holds and is called like it. `backend` is "auto" (CUDA on
+    a GPU, else C, without a compiler NumPy) or one of these; `without` names passes to leave out.
     What cannot be compiled runs unrolled after a warning that says why. `checkpoint_every=k` keeps
     the values of k steps and computes the others again: memory for T/k + k steps instead of T.
     """
