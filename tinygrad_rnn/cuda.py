@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +10,20 @@ from typing import Any
 import numpy as np
 
 from .backend import library
+from .native import CannotBuild
 
 SCRATCH = 8 << 20  # bytes in which cuBLAS adds up parts of a product
 
 
 class Device:
-    """Kernels of one source, and the library of the arrays they work on."""
+    """Kernels of one source, the library of the arrays they work on, and the cuBLAS it uses."""
 
     def __init__(self, code: str):
         self.xp = library("cuda").xp
         self.kernel = self.xp.RawModule(code=code).get_function  # compiled when first asked for
+        self.cublas = ctypes.CDLL(self.xp.cuda.cublas.__file__)  # CuPy's module, linked with it
+        if not hasattr(self.cublas, "cublasGemmEx"):  # Windows looks into the module alone
+            raise CannotBuild("cuBLAS is not to be found by way of CuPy on this system")
 
     def pointer(self, array: Any) -> int:
         """The address of an array."""
@@ -42,10 +45,16 @@ class Device:
         array = lambda a: (pointer(a.data.ptr), kind, max(a.strides[0] // a.itemsize, a.shape[1]))
         sizes = (out.shape[1], *rows.shape)  # cuBLAS sees columns: outᵀ = matrixᵀ @ rowsᵀ
         handle, stream = pointer(cuda.get_cublas_handle()), cuda.get_current_stream().ptr
-        call("SetStream_v2", handle, pointer(stream))
-        call("SetWorkspace_v2", handle, pointer(scratch.data.ptr), ctypes.c_size_t(SCRATCH))
-        call("GemmEx", handle, 0, 0, *sizes, one, *array(matrix), *array(rows), zero, *array(out),
-             how, cuda.cublas.CUBLAS_GEMM_DEFAULT)  # fmt: skip
+        self.ask("SetStream_v2", handle, pointer(stream))
+        self.ask("SetWorkspace_v2", handle, pointer(scratch.data.ptr), ctypes.c_size_t(SCRATCH))
+        self.ask("GemmEx", handle, 0, 0, *sizes, one, *array(matrix), *array(rows), zero,
+                 *array(out), how, cuda.cublas.CUBLAS_GEMM_DEFAULT)  # fmt: skip
+
+    def ask(self, name: str, *args: Any) -> None:
+        """Calls cuBLAS; raises RuntimeError if it cannot do what it is asked for."""
+        status = getattr(self.cublas, f"cublas{name}")(*args)
+        if status:
+            raise RuntimeError(f"cublas{name}: status {status}")
 
     def repeated(self, issue: Callable[[], None]) -> Repeated:
         """A function that does what `issue` does, in one launch from the second call on."""
@@ -77,16 +86,3 @@ class Repeated:
 
 
 pointer = ctypes.c_void_p
-
-
-@functools.cache
-def cublas() -> Any:
-    """The very library that CuPy uses."""
-    return ctypes.CDLL(library("cuda").xp.cuda.cublas.__file__)
-
-
-def call(name: str, *args: Any) -> None:
-    """Calls cuBLAS; raises RuntimeError if it cannot do what was asked."""
-    status = getattr(cublas(), f"cublas{name}")(*args)
-    if status:
-        raise RuntimeError(f"cublas{name}: status {status}")

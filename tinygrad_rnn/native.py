@@ -32,7 +32,7 @@ TIMEOUT = 120  # seconds a compiler may take
 
 
 class CannotBuild(Exception):
-    """Why there is no library: no compiler, its message, or no place to keep what it made."""
+    """Why there is no library: no compiler, what it said, no place to keep it, no way in."""
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import numpy as np
 from .. import native
 from ..native import address, numbers, processors, shared
 from .memory import Workspace
-from .program import Instr, Step, Uncompilable
+from .program import Instr, Step
 from .rows import sums_rows
 from .schedule import LOOPS
 from .text import RowText
@@ -76,10 +76,7 @@ class CLoops(RowText):
         single, alone = self.real == "float", self.memory.rows == 1
         defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
-        try:
-            self.library = native.load(kernels + self.code, defines)
-        except native.CannotBuild as reason:
-            raise Uncompilable(str(reason)) from None
+        self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
         self.functions = {n: getattr(self.library, n) for n in (*made, "contract", "sums")}

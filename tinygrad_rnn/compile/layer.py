@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ..native import CannotBuild
 from ..nn.cell import Cell
 from ..nn.module import Held
 from ..nn.recurrent import Recurrent
@@ -123,9 +124,9 @@ class CompiledScan:
             raise Uncompilable(f"the arrays are on {device!r}, the loops for {name}")
         try:
             return EMITTERS[name](step, self.without, self.threads)
-        except Uncompilable as reason:
+        except (Uncompilable, CannotBuild) as reason:
             if name != "c":
-                raise
+                raise Uncompilable(str(reason)) from None
             self.note(f"NumPy loops instead of C: {reason}", aloud=self.backend != "auto")
             return NumPyLoops(step, self.without)
 
