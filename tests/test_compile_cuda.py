@@ -15,7 +15,7 @@ from pathlib import Path
 import gpu
 import numpy as np
 import pytest
-from test_compile_loops import CELLS, assert_same, layer_of, random_case
+from test_compile_loops import assert_same, layer_of, random_case
 
 from tinygrad_rnn import native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
@@ -140,9 +140,12 @@ def test_random_layers_in_kernels(emulation: None) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler (nvcc)")
+@pytest.mark.parametrize("small", [-1, 3 << 16], ids=["step by step", "in one kernel"])
 @pytest.mark.parametrize("name", ["lstm", "lstm normalised"])
-def test_nvcc_accepts_the_source(name: str, emulation: None, tmp_path: Path) -> None:
-    assert name in CELLS
+def test_nvcc_accepts_the_source(
+    name: str, small: int, emulation: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(emit_cuda.CUDALoops, "small", small)
     fast = compile(layer_of(name, 3, 4, np.float32), "emulated")
     fast(tensor(np.zeros((2, 2, 3), np.float32), requires_grad=True))
     text = tmp_path / "kernels.cu"
