@@ -31,7 +31,7 @@ __shared__ real parts[THREADS];
 #define OVER_THREADS(NAME, COMBINE)                                  \
   __device__ real NAME(real v) { /* of all threads of a row, in pairs */ \
     parts[threadIdx.x] = v;                                          \
-    for (int half = THREADS / 2;  half > 0; half /= 2) {           \
+    for (int half = THREADS / 2; half > 0; half /= 2) {             \
       __syncthreads();                                               \
       if (threadIdx.x >= half) continue;                             \
       real a = parts[threadIdx.x], b = parts[threadIdx.x + half];    \
