@@ -73,14 +73,15 @@ class Emulated:
 
         return launch
 
-    def pointer(self, array: np.ndarray) -> int:
+    def address(self, array: np.ndarray) -> int:
         return native.address(array)
 
-    def scratch(self) -> None:
-        return None
+    def multiplier(self) -> Callable:
+        def multiply(work: list[tuple]) -> None:
+            for rows, matrix, out in work:
+                np.matmul(rows, matrix, out=out)
 
-    def product(self, rows: np.ndarray, matrix: np.ndarray, out: np.ndarray, scratch: None) -> None:
-        np.matmul(rows, matrix, out=out)
+        return multiply
 
     def repeated(self, issue: Callable) -> Callable:
         return issue

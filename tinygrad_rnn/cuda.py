@@ -12,7 +12,10 @@ import numpy as np
 from .backend import library
 from .native import CannotBuild
 
+LANES = 4  # so many products run side by side at the most
 SCRATCH = 8 << 20  # bytes in which cuBLAS adds up parts of a product
+
+pointer = ctypes.c_void_p
 
 
 class Device:
@@ -25,17 +28,52 @@ class Device:
         if not hasattr(self.cublas, "cublasGemmEx"):  # Windows looks into the module alone
             raise CannotBuild("cuBLAS is not to be found by way of CuPy on this system")
 
-    def pointer(self, array: Any) -> int:
-        """The address of an array."""
+    def address(self, array: Any) -> int:
         return array.data.ptr
 
-    def scratch(self) -> Any:
-        """Memory that products of one stream need while they run."""
-        return self.xp.empty(SCRATCH, np.uint8)
+    def multiplier(self) -> Multiplier:
+        """What computes products; of one run at a time."""
+        return Multiplier(self.xp, self.cublas)
 
-    def product(self, rows: Any, matrix: Any, out: Any, scratch: Any) -> None:
-        """out = rows @ matrix, where rows of both may be parts of longer ones. CuPy would refuse
-        to record its own product, and copy such rows to memory that it takes back."""
+    def repeated(self, issue: Callable[[], None]) -> Repeated:
+        """A function that does what `issue` does, in one launch from the second call on."""
+        return Repeated(self.xp.cuda, issue)
+
+
+class Multiplier:
+    """Products by cuBLAS, called without CuPy: that would refuse to record its own, and copy rows
+    that are part of longer ones to memory which it takes back."""
+
+    def __init__(self, xp: Any, cublas: Any):
+        self.xp, self.cublas, self.begin = xp, cublas, xp.cuda.Event()
+        self.lanes: list[tuple[Any, Any, Any]] = []  # a stream, what ends on it, its scratch memory
+
+    def __call__(self, work: list[tuple]) -> None:
+        """Does `out = rows @ matrix` for all (rows, matrix, out), which need nothing of each other.
+
+        Alone they do not fill a device, so they run side by side: on streams that begin after what
+        the current one was given before, and end before what it is given next.
+        """
+        here = self.xp.cuda.get_current_stream()
+        while len(self.lanes) < min(len(work), LANES):
+            self.lanes.append(self.lane())
+        used = self.lanes[: len(work)]
+        if len(used) > 1:
+            self.begin.record(here)
+        for stream, _, _ in used[1:]:
+            stream.wait_event(self.begin)
+        for k, (rows, matrix, out) in enumerate(work):
+            stream, _, scratch = used[k % len(used)]
+            self.product(rows, matrix, out, scratch, stream if k % len(used) else here)
+        for stream, end, _ in used[1:]:
+            end.record(stream)
+            here.wait_event(end)
+
+    def lane(self) -> tuple[Any, Any, Any]:
+        cuda = self.xp.cuda
+        return cuda.Stream(non_blocking=True), cuda.Event(), self.xp.empty(SCRATCH, np.uint8)
+
+    def product(self, rows: Any, matrix: Any, out: Any, scratch: Any, stream: Any) -> None:
         cuda, single = self.xp.cuda, out.dtype == np.float32
         kind = cuda.runtime.CUDA_R_32F if single else cuda.runtime.CUDA_R_64F
         fast = "_FAST_TF32" if os.environ.get("CUPY_TF32") == "1" else ""  # as CuPy's products are
@@ -44,8 +82,8 @@ class Device:
         zero, one = (pointer(numbers.ctypes.data + n * out.itemsize) for n in (0, 1))
         array = lambda a: (pointer(a.data.ptr), kind, max(a.strides[0] // a.itemsize, a.shape[1]))
         sizes = (out.shape[1], *rows.shape)  # cuBLAS sees columns: outᵀ = matrixᵀ @ rowsᵀ
-        handle, stream = pointer(cuda.get_cublas_handle()), cuda.get_current_stream().ptr
-        self.ask("SetStream_v2", handle, pointer(stream))
+        handle = pointer(cuda.get_cublas_handle())
+        self.ask("SetStream_v2", handle, pointer(stream.ptr))
         self.ask("SetWorkspace_v2", handle, pointer(scratch.data.ptr), ctypes.c_size_t(SCRATCH))
         self.ask("GemmEx", handle, 0, 0, *sizes, one, *array(matrix), *array(rows), zero,
                  *array(out), how, cuda.cublas.CUBLAS_GEMM_DEFAULT)  # fmt: skip
@@ -55,10 +93,6 @@ class Device:
         status = getattr(self.cublas, f"cublas{name}")(*args)
         if status:
             raise RuntimeError(f"cublas{name}: status {status}")
-
-    def repeated(self, issue: Callable[[], None]) -> Repeated:
-        """A function that does what `issue` does, in one launch from the second call on."""
-        return Repeated(self.xp.cuda, issue)
 
 
 class Repeated:
@@ -83,6 +117,3 @@ class Repeated:
             stream.begin_capture()
             self.issue()
             return stream.end_capture()
-
-
-pointer = ctypes.c_void_p

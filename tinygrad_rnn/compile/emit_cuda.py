@@ -27,9 +27,9 @@ class RecordedWorkspace(Workspace):
 
     def __init__(self, loops: Any, steps: int):
         super().__init__(loops, steps, loops.device.xp)
-        pointers = [loops.device.pointer(self.array(kind, of)) for kind, of in loops.buffers]
+        pointers = [loops.device.address(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
-        self.scratch = loops.device.scratch()
+        self.multiply = loops.device.multiplier()
 
     def run(self, name: str) -> None:
         if self.loops.stages[name] or name in LOOPS:
@@ -51,10 +51,9 @@ class RecordedWorkspace(Workspace):
         for k, stage in enumerate([*self.loops.stages[name], []]):
             if f"{name}{k}" in self.loops.kernels:
                 self.launch(f"{name}{k}", rows, t or 0)
-                continue
-            for i in stage:
-                weights = self.array("fixed", i.args[1])
-                self.loops.device.product(found(i.args[0]), weights, found(i), self.scratch)
+            elif stage:
+                work = [(found(i.args[0]), self.array("fixed", i.args[1]), found(i)) for i in stage]
+                self.multiply(work)
 
     def launch(self, name: str, rows: int, time: int) -> None:
         kernel, threads = self.loops.device.kernel(name), self.loops.threads
