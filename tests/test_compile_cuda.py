@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from test_compile_loops import assert_same, layer_of, random_case
 
-from tinygrad_rnn import native, tensor
+from tinygrad_rnn import grad, native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
 
 pytestmark = pytest.mark.compiler
@@ -115,6 +115,28 @@ def test_the_kernels_compute_what_the_cell_does(
     assert_same(plain, fast, x, lengths=[4, 2, 1])
     assert fast.scan.notes == []
     assert ("forward" in fast.scan._latest().loops.kernels) == (small > 0)
+
+
+@pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
+@pytest.mark.parametrize("small", [-1, 3 << 16], ids=["step by step", "in one kernel"])
+def test_runs_leave_each_other_alone(
+    small: int, backend: str, emulation: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emit_cuda.CUDALoops, "small", small)
+    device, rng = "cuda" if backend == "cuda" else "cpu", np.random.default_rng(0)
+    plain = layer_of("lstm peephole full", 3, 4, np.float64).to(device=device)
+    fast = compile(plain, backend)
+    x, longer = (tensor(rng.standard_normal((T, 3, 3)), device=device) for T in (4, 7))
+    y = fast(x.requires_grad_())[0]
+    values = y.detach().cpu().numpy()
+    slope = lambda: grad((y**2).sum(), x, retain_graph=True)[0].cpu().numpy()
+    first = slope()
+    for other in (longer, x * -2, longer, x * 3):
+        grad(fast(other)[0].sum(), list(plain.parameters()))
+    assert np.array_equal(y.detach().cpu().numpy(), values)
+    assert np.array_equal(slope(), first)
+    plain.load_state_dict({k: 0.5 * v for k, v in plain.state_dict().items()})
+    assert_same(plain, fast, rng.standard_normal((4, 3, 3)))
 
 
 @pytest.mark.gpu
