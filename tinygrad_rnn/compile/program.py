@@ -168,22 +168,29 @@ class Step:
         parts = [self._of_rows(slice(2)), self._of_rows(slice(2, None))]
         for i in self.roots():
             found, add = [part[i] for part in parts], i in self.dparams
-            if i.batch != ([] if add else [0]):
-                return True
-            if not close(found[0] + found[1] if add else np.concatenate(found), i.values[1]):
+            together = np.add if add else lambda *parts: np.concatenate(parts)
+            if i.batch != ([] if add else [0]) or not close(together(*found), i.values[1]):
                 return True
         return False
 
     def _of_rows(self, part: slice) -> dict[Instr, Any]:
-        """What all instructions give for some rows of the second batch."""
+        """What all instructions give for some rows of the second batch.
+
+        Products of rows that are as captured are not made again: they are captured, and sums over
+        all rows (weights' gradients) are put down to the first part.
+        """
         found: dict[Instr, Any] = {}
-        rows = len(self.y.values[1][part])
-        captured = lambda i: i.values[1][part] if i.batch else i.values[1]
+        rows, axis = len(self.y.values[1][part]), lambda i: (slice(None),) * i.batch[0]
+        captured = lambda i: i.values[1][(*axis(i), part)] if i.batch else i.values[1]
+        same = lambda i: all(close(found[a], captured(a)) for a in i.args if a.batch)
         with np.errstate(all="ignore"):
             for i in self.order():
-                rowwise = i.op == "matmul" and [a.batch for a in i.args] == [[0], []]
-                given = rowwise and close(found[i.args[0]], captured(i.args[0])) or not i.args
-                found[i] = captured(i) if given else i.run([found[a] for a in i.args], rows)
+                kinds = [a.batch for a in i.args] if i.op == "matmul" else []
+                adds = kinds == [[1], [0]] and i in self.dparams
+                if (adds or kinds == [[0], []]) and same(i) or not i.args:
+                    found[i] = 0 * captured(i)[:1] if adds and part.start else captured(i)
+                else:
+                    found[i] = i.run([found[a] for a in i.args], rows)
         return found
 
 
