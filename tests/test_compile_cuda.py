@@ -15,7 +15,8 @@ from pathlib import Path
 import gpu
 import numpy as np
 import pytest
-from test_compile_loops import assert_same, layer_of, random_case
+import strict_array
+from test_compile_loops import DEVICES, assert_same, layer_of, random_case
 
 from tinygrad_rnn import grad, native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
@@ -54,9 +55,9 @@ void launch(void *kernel, long blocks, long t, long B, void **p) {
 
 
 class Emulated:
-    """A device that runs the kernels on the CPU, block after block."""
+    """A device that runs the kernels on the CPU, block after block, on arrays as CuPy's are."""
 
-    xp = np
+    xp = strict_array.xp
 
     def __init__(self, code: str):
         code = re.sub("#define THREADS .*", "#define THREADS MANY", code.replace('extern "C"', ""))
@@ -69,17 +70,17 @@ class Emulated:
 
         def launch(grid: tuple, block: tuple, args: tuple) -> None:
             t, rows, table = args
-            self.library.launch(function, grid[0], t, rows, table.ctypes.data)
+            self.library.launch(function, grid[0], t, rows, self.address(table))
 
         return launch
 
-    def address(self, array: np.ndarray) -> int:
-        return native.address(array)
+    def address(self, array: strict_array.StrictArray) -> int:
+        return native.address(array._host)
 
     def multiplier(self) -> Callable:
         def multiply(work: list[tuple]) -> None:
             for rows, matrix, out in work:
-                np.matmul(rows, matrix, out=out)
+                np.matmul(rows._host, matrix._host, out=out._host)
 
         return multiply
 
@@ -123,7 +124,7 @@ def test_runs_leave_each_other_alone(
     small: int, backend: str, emulation: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emit_cuda.CUDALoops, "small", small)
-    device, rng = "cuda" if backend == "cuda" else "cpu", np.random.default_rng(0)
+    device, rng = DEVICES[backend], np.random.default_rng(0)
     plain = layer_of("lstm peephole full", 3, 4, np.float64).to(device=device)
     fast = compile(plain, backend)
     x, longer = (tensor(rng.standard_normal((T, 3, 3)), device=device) for T in (4, 7))
@@ -169,8 +170,8 @@ def test_nvcc_accepts_the_source(
     name: str, small: int, emulation: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(emit_cuda.CUDALoops, "small", small)
-    fast = compile(layer_of(name, 3, 4, np.float32), "emulated")
-    fast(tensor(np.zeros((2, 2, 3), np.float32), requires_grad=True))
+    fast = compile(layer_of(name, 3, 4, np.float32).to(device="strict"), "emulated")
+    fast(tensor(np.zeros((2, 2, 3), np.float32), device="strict", requires_grad=True))
     text = tmp_path / "kernels.cu"
     text.write_text(fast.source())
     command = ["nvcc", "-cubin", str(text), "-o", str(tmp_path / "kernels.cubin")]

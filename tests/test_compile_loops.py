@@ -16,6 +16,7 @@ from tinygrad_rnn.nn import GRU, LSTM, MGU, RNN
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
 C = pytest.param("c", marks=[pytest.mark.compiler, needs_cc])
 BACKENDS = ["numpy", C, gpu.CUDA]
+DEVICES = {"cuda": "cuda", "emulated": "strict"}  # see test_compile_cuda.py
 CELLS: dict[str, tuple] = {
     "rnn": (RNN, {}),
     "rnn relu": (RNN, {"nonlinearity": "relu", "bias": False}),
@@ -65,7 +66,7 @@ def results(layer: Any, like: Any, x: np.ndarray, seed: int, **options: Any) -> 
 
 def assert_same(layer: Any, fast: Any, x: np.ndarray, seed: int = 0, **options: Any) -> None:
     value, gradient = (1e-12, 1e-10) if x.dtype == np.float64 else (1e-5, 1e-5)
-    layer.to(device="cuda" if fast.compiled.backend == "cuda" else "cpu")
+    layer.to(device=DEVICES.get(fast.compiled.backend, "cpu"))
     plain = results(layer, layer, x, seed, **options)
     ours = results(fast, layer, x, seed, **options)
     for k, (a, b) in enumerate(zip(plain, ours, strict=True)):

@@ -83,6 +83,13 @@ def move(array: Array, device: str) -> Array:
     return array if here is there else there.xp.asarray(here.to_numpy(array))
 
 
+def host(value: Any) -> np.ndarray:
+    """A NumPy array, not always a copy, of another library's (PyTorch's too), numbers or lists."""
+    for step in ("detach", "cpu"):
+        value = getattr(value, step)() if hasattr(value, step) else value
+    return move(value, "cpu") if is_array(value) else np.asarray(value)
+
+
 def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     """`data` as a fresh native array of its library (or `device`'s), floats as `tensor` says."""
     data = getattr(data, "_array", data)  # a Tensor

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .autodiff import grad
-from .backend import move
+from .backend import host
 from .errors import line_of_user
 from .nn.cell import Cell, State, parts_of
 from .nn.module import Module
@@ -108,22 +108,22 @@ def bptt(loss: Tensor, model: Module) -> Report:
     for node in flow.order:
         where = labels[node]
         if node.op is None and id(node) in names:
-            totals[names[id(node)]] = _host(flow.nodes[node])
+            totals[names[id(node)]] = host(flow.nodes[node])
         elif node.op is not None and node.name and "step" in where:
             key = (node.name, where.get("layer"), where.get("dir"))
-            states.setdefault(key, {})[where["step"]] = _host(flow.nodes[node])
+            states.setdefault(key, {})[where["step"]] = host(flow.nodes[node])
         for parent, share in zip(node.parents, flow.edges[node]):
             if share is not None and parent.op is None and id(parent) in names:
                 found = steps.setdefault(names[id(parent)], {})
                 step = where.get("step")
-                found[step] = found.get(step, 0) + _host(share)
+                found[step] = found.get(step, 0) + host(share)
     return Report(states, steps, totals)
 
 
 def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:
     """The matrix G[s, t] = ‖∂L_s/∂h_t‖; states as the loop made them (traced.run().…)."""
     rows = [grad(loss, list(states), retain_graph=True, allow_unused=True) for loss in losses]
-    size = lambda g: 0.0 if g is None else float(np.linalg.norm(_host(g._array)))
+    size = lambda g: 0.0 if g is None else float(np.linalg.norm(host(g._array)))
     return np.array([[size(g) for g in row] for row in rows])
 
 
@@ -209,7 +209,7 @@ def step_jacobian(cell: Cell, x: Tensor, state: State) -> tuple[np.ndarray, Stat
     eye, edges = np.eye(width), np.cumsum([0, *(p.shape[-1] for p in parts)])
     seeds = [tensor(eye[:, a:b], p.dtype, p.device) for a, b, p in zip(edges, edges[1:], parts)]
     rows = grad(list(parts_of(after)), copies, seeds, allow_unused=True)
-    blocks = [np.zeros(c.shape) if g is None else _host(g._array) for g, c in zip(rows, copies)]
+    blocks = [np.zeros(c.shape) if g is None else host(g._array) for g, c in zip(rows, copies)]
     first = [p[:1].detach() for p in parts_of(after)]
     return np.concatenate(blocks, 1), tuple(first) if isinstance(state, tuple) else first[0]
 
@@ -274,10 +274,6 @@ def _depth(node: Node | None, depths: dict[int, int], reach: int = 1000) -> int:
 
 def _flat(stacked: np.ndarray) -> np.ndarray:
     return stacked.reshape(len(stacked), -1).astype(np.float64)
-
-
-def _host(array: Any) -> np.ndarray:
-    return move(array, "cpu")
 
 
 def _axes(axes: Any, x: str, y: str) -> Any:

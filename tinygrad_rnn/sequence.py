@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .autodiff import grad
+from .backend import host, library_of
 from .context import is_grad_enabled
 from .losses import cross_entropy, linear
 from .ops import clone
@@ -27,7 +28,7 @@ def sequence_loss(output: Tensor, weight: Tensor, targets: Any, bias: Tensor | N
     `output` is (…, H), `targets` has its leading shape and counts classes; rows whose target is
     `ignore_index` do not count. Equals cross_entropy(linear(output, weight, bias), targets).
     """
-    classes = np.asarray(getattr(targets, "_array", targets))
+    classes = host(getattr(targets, "_array", targets))
     if classes.shape != output.shape[:-1]:
         raise ValueError(
             f"targets have shape {classes.shape}, the rows of output {output.shape[:-1]}"
@@ -52,34 +53,34 @@ class _Rows:
 
     def loss(self, output: Any, weight: Any, bias: Any = None) -> Any:
         flat = output.reshape(-1, output.shape[-1])
-        counted = self.targets != self.ignore
-        count = max(int(counted.sum()), 1)
-        total, size = 0.0, max(1, BLOCK // weight.shape[0])
-        sums = [np.empty_like(flat), np.zeros_like(weight), np.zeros(weight.shape[0], flat.dtype)]
+        xp, size = library_of(flat).xp, max(1, BLOCK // weight.shape[0])
+        count = max(int((self.targets != self.ignore).sum()), 1)
+        targets, total = xp.asarray(self.targets), 0.0
+        sums = [np.empty_like(flat), np.zeros_like(weight), np.zeros_like(weight[:, 0])]
         for start in range(0, len(flat), size):
             part = slice(start, start + size)
             p = flat[part] @ weight.T
             if bias is not None:
                 p += bias
-            total += self._block(p, part, counted[part], count)
+            total += self._block(p, targets[part], count)
             if self.wants:
                 np.matmul(p, weight, out=sums[0][part])
                 sums[1] += p.T @ flat[part]
                 sums[2] += p.sum(0)
         self.gradients = [sums[0].reshape(output.shape), *sums[1:]]
-        return np.asarray(total / count, flat.dtype)
+        return xp.asarray(total / count, flat.dtype)
 
-    def _block(self, p: Any, part: slice, counted: Any, count: int) -> float:
+    def _block(self, p: Any, targets: Any, count: int) -> Any:
         """The block's summed loss; its logits become the gradient of the mean loss."""
-        targets = np.where(counted, self.targets[part], 0)
-        rows = np.arange(len(p))
+        counted = targets != self.ignore
+        targets, rows = np.where(counted, targets, 0), library_of(p).xp.arange(len(p))
         p -= p.max(1, keepdims=True)
         right = p[rows, targets].copy()
         np.exp(p, out=p)
         norm = p.sum(1)
         p *= (counted / (norm * count))[:, None].astype(p.dtype)
         p[rows, targets] -= (counted / count).astype(p.dtype)
-        return float(np.where(counted, np.log(norm) - right, 0).sum(dtype=np.float64))
+        return np.where(counted, np.log(norm) - right, 0).sum(dtype=np.float64)
 
 
 def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _Rows) -> Any:
@@ -91,7 +92,8 @@ def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _Rows) -> Any:
         clone(t) if isinstance(t, Tensor) else Tensor(t) for t in inputs
     ]  # none leads to another
     logits = linear(*parts).reshape(-1, parts[1].shape[0])
-    loss = cross_entropy(logits, Tensor(rows.targets), ignore_index=rows.ignore)
+    targets = Tensor(rows.targets, device=logits.device)
+    loss = cross_entropy(logits, targets, ignore_index=rows.ignore)
     return grad(loss, parts[k], g, create_graph=True)[0]
 
 

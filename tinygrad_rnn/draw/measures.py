@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import host
+
 SAMPLE = 64
 TOGETHER = 1 << 18  # numbers measured at once: more would only cost memory
 EXACT = 22  # 10^22 is the largest power of ten that a float holds exactly
@@ -31,7 +33,7 @@ def measured(arrays: Sequence[Any]) -> list[dict[str, Any] | None]:
         many = max(1, TOGETHER // max(1, math.prod(shape)))
         for start in range(0, len(places), many):
             part = places[start : start + many]
-            rows = flat(np.concatenate([plain(arrays[place]) for place in part], axis=None))
+            rows = flat(np.concatenate([host(arrays[place]) for place in part], axis=None))
             for place, made in zip(part, _of_rows(rows.reshape(len(part), -1)), strict=True):
                 found[place] = made
     return found
@@ -88,9 +90,4 @@ def size(g: Any) -> float:
 
 
 def flat(array: Any) -> np.ndarray:
-    return plain(array).reshape(-1).astype(np.float64, copy=False)
-
-
-def plain(array: Any) -> np.ndarray:
-    """Return an array of the processor's, whatever library it is from."""
-    return np.asarray(array.get() if hasattr(array, "get") else array)
+    return host(array).reshape(-1).astype(np.float64, copy=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..shapes import cat, stack
 from ..tensor import Tensor, tensor
+from .module import plain
 
 
 def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool) -> Any:
@@ -19,7 +20,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
         raise ValueError("give lengths or mask, not both")
     if lengths is not None:
         return np.arange(shape[0])[:, None] < checked_lengths(lengths, *shape[:2])
-    real = np.asarray(mask.numpy() if isinstance(mask, Tensor) else mask)
+    real = plain(mask)
     if real.dtype != np.bool_:
         raise TypeError(f"mask must hold booleans, True on real steps, got {real.dtype}")
     real = real[:, None] if real.ndim == 1 else real.T if batch_first else real
@@ -30,7 +31,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
 
 def checked_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
     """The lengths as whole numbers in 0…T, one per sequence, or ValueError."""
-    given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    given = plain(lengths)
     if given.dtype.kind not in "iu" and given.size:
         raise ValueError(f"lengths must be whole numbers, got {given.dtype}")
     given = given.reshape(-1) if given.ndim == 0 else given

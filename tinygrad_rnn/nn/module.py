@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backend import host
 from ..tensor import Tensor
 
 PLAIN = (int, float, str, bool, type(None))
@@ -203,12 +204,8 @@ def replace(tensor: Tensor, array: Any) -> None:
 
 
 def plain(value: Any) -> np.ndarray:
-    """A NumPy array of a Tensor of any library, a number or a nested list."""
-    if isinstance(value, Tensor):
-        return value.detach().numpy()
-    for step in ("detach", "cpu"):
-        value = getattr(value, step)() if hasattr(value, step) else value
-    return np.asarray(value)
+    """A NumPy array of a Tensor, an array of any library, a number or a nested list."""
+    return value.detach().numpy() if isinstance(value, Tensor) else host(value)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

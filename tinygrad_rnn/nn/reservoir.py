@@ -169,10 +169,10 @@ def memory_capacity(
     """
     if cell.input_size != 1:
         raise ValueError(f"memory is measured with one input, the cell has {cell.input_size}")
-    draw = generator_from(seed)
-    u = uniform((washout + steps, 1, 1), -0.5, 0.5, generator=draw, dtype=cell.dtype)
+    draw, like = generator_from(seed), next(t for _, t in cell.named_tensors())
+    u = uniform((washout + steps, 1, 1), -0.5, 0.5, generator=draw, dtype=like.dtype)
     with no_grad():
-        xs = tensor(u, device=cell.device)
+        xs = tensor(u, device=like.device)
         outputs, _ = scan(cell, xs, cell.start(1, xs))
     A = _host(stack(list(outputs), 0))[:, 0]
     A = np.hstack([np.ones((len(A), 1)), A])[max(washout, longest) :]

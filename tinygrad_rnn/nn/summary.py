@@ -43,7 +43,7 @@ def _gates(path: str, cell: Gated) -> list[str]:
 
 def spectral_radius(matrix: Any) -> float:
     """The largest |eigenvalue|."""
-    return float(np.abs(np.linalg.eigvals(np.asarray(matrix, np.float64))).max())
+    return float(np.abs(np.linalg.eigvals(plain(matrix).astype(np.float64))).max())
 
 
 def norm(array: np.ndarray) -> float:
