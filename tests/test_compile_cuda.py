@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gpu
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 import strict_array
 from test_compile_loops import DEVICES, assert_same, layer_of, random_case
 
-from tinygrad_rnn import grad, native, tensor
+from tinygrad_rnn import Tensor, grad, native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
 
 pytestmark = pytest.mark.compiler
@@ -138,6 +139,60 @@ def test_runs_leave_each_other_alone(
     assert np.array_equal(slope(), first)
     plain.load_state_dict({k: 0.5 * v for k, v in plain.state_dict().items()})
     assert_same(plain, fast, rng.standard_normal((4, 3, 3)))
+
+
+def trained(layer: Any, run: Any, x: Tensor) -> list:
+    y = run(x)[0]
+    return [y, *grad((y**2).sum(), [x, *layer.parameters()])]
+
+
+def curved(layer: Any, run: Any, x: Tensor) -> list:
+    (slope,) = grad((run(x)[0] ** 2).sum(), x, create_graph=True)
+    return list(grad((slope**2).sum(), [x, *layer.parameters()]))
+
+
+def kept(layer: Any, run: Any, x: Tensor) -> list:
+    layer.stateful = True
+    return [run(x)[0], run(x)[0]]
+
+
+def hooked(layer: Any, run: Any, x: Tensor) -> list:
+    next(layer.parameters()).register_hook(lambda g: g * 2)
+    return trained(layer, run, x)
+
+
+def ended(layer: Any, run: Any, x: Tensor) -> list:
+    h, c = run(x)[1]
+    return [h, *grad((h * c).sum(), [x, *layer.parameters()])]
+
+
+USES: dict[str, tuple[Callable, dict, dict]] = {
+    "zoneout": (trained, {"zoneout": 0.3}, {}),
+    "dropout": (trained, {"num_layers": 2, "dropout": 0.3}, {}),
+    "masks for a sequence": (trained, {"recurrent_dropout": 0.3, "input_dropout": 0.2}, {}),
+    "batch first": (trained, {"batch_first": True}, {}),
+    "checkpoint": (trained, {}, {"checkpoint_every": 2}),
+    "second derivative": (curved, {}, {}),
+    "stateful": (kept, {}, {}),
+    "hook": (hooked, {}, {}),
+    "last states": (ended, {}, {}),
+}
+
+
+@pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
+@pytest.mark.parametrize("use", USES)
+def test_uses_of_a_layer(use: str, backend: str, emulation: None) -> None:
+    way, options, how = USES[use]
+    x = np.random.default_rng(0).standard_normal((5, 2, 3))
+    found = []
+    for compiled in (False, True):
+        plain = layer_of("lstm", 3, 4, np.float64, **options).to(device=DEVICES[backend])
+        run = compile(plain, backend, **how) if compiled else plain
+        results = way(plain, run, tensor(x, device=DEVICES[backend], requires_grad=True))
+        found.append([t.detach().cpu().numpy() for t in results])
+    assert run.compiled.notes == []
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.gpu

@@ -75,13 +75,14 @@ class Call:
         return step
 
     def arrays(self, step: Step) -> list[Any]:
-        """What a run of the step is given: all inputs over time, and what it draws."""
+        """What a run of the step is given: all inputs over time, and what it draws, which it does
+        on the processor, where it was captured."""
         given, steps = [t._array for t in self.inputs], len(self.inputs[0])
         for i in step.xs[len(given) : len(step.xs) - len(step.draws)]:  # the same at every step
             mask = self.held.tensors[i.params["held"]]._array
             given.append(np.broadcast_to(mask, (steps, *mask.shape)))
         rows = [[draw()._array for draw in step.draws] for _ in range(steps if step.draws else 0)]
-        return given + [np.stack(column) for column in zip(*rows)]
+        return given + [move(np.stack(column), self.inputs[0].device) for column in zip(*rows)]
 
     def unrolled(self) -> tuple[Tensor, ...]:
         """The outputs and last states from the plain loop."""
