@@ -41,8 +41,11 @@ def report(kernel: Any) -> str:
     program = kernel.program
     lines = [f"compiled in {kernel.seconds * 1e3:.0f} ms for {kernel.loops.name}"]
     lines += [f"  {name:10s}{counts(step.order())}" for name, step in kernel.history]
+    whole = getattr(kernel.loops, "kernels", ())  # CUDA's
     for name in program.calls:
-        lines.append(f"  {name:10s}{counts(i for i in program.order if program.phase[i] == name)}")
+        how = ", in one kernel" if name in whole else ""
+        mine = counts(i for i in program.order if program.phase[i] == name)
+        lines.append(f"  {name:10s}{mine}{how}")
     return "\n".join(lines)
 
 
