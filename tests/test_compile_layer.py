@@ -197,6 +197,35 @@ class Own(Cell):
         return new * 2 - x.sum(-1, keepdim=True), new
 
 
+class ByTheBook(Cell):
+    """An LSTM whose gates have matrices of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 4, seed=0, dtype=np.float64)
+        self.W, self.U = ([self.parameter(n, 4) for _ in "fiog"] for n in (3, 4))
+
+    def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        return self.blank(batch, 4, like), self.blank(batch, 4, like)
+
+    def step(self, x: Tensor, state: tuple) -> tuple:
+        h, c = state
+        f, i, o, g = (x @ W + h @ U for W, U in zip(self.W, self.U))
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h, (h, c)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_matrices_of_each_gate_cost_one_product_a_loop(backend: str) -> None:
+    layer = Recurrent(ByTheBook())
+    fast = compile(layer, backend)
+    assert_same(layer, fast, inputs(4, 2, 3))
+    told = [
+        line for line in fast.explain().splitlines() if line.split()[0] in ("forward", "backward")
+    ]
+    assert len(told) == 2 and all("1 products" in line for line in told)
+
+
 def test_a_cell_of_ones_own() -> None:
     layer = Recurrent(Own())
     fast = compile(layer, "numpy")

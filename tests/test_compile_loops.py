@@ -144,7 +144,9 @@ def test_random_layers_in_c(block: int) -> None:
         assert fast.scan.notes == []
 
 
-@pytest.mark.parametrize("without", ["share", "gather", "split", "merge", "hoist", "defer", "plan"])
+@pytest.mark.parametrize(
+    "without", ["share", "gather", "split", "merge", "join", "hoist", "defer", "plan"]
+)
 def test_every_pass_can_be_left_out(without: str) -> None:
     x = np.random.default_rng(3).standard_normal((4, 2, 3))
     for name in ("lstm stacked", "gru of the notes", "lstm normalised"):

@@ -15,7 +15,7 @@ import numpy as np
 from ..tensor import PRIMITIVES
 from .memory import Memory, Place, Workspace
 from .passes import is_beside
-from .program import Instr, Step, is_view, line, names_of
+from .program import Instr, Step, is_view
 from .schedule import LOOPS, Program
 
 UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
@@ -103,10 +103,6 @@ class NumPyLoops:
 
     @property
     def code(self) -> str:
-        """The loops as text, one NumPy-like line per instruction."""
-        names = names_of(self.program.order)
-        lines = []
-        for name in LOOPS:
-            lines.append(f"for t in {'range(T)' if name == 'forward' else 'reversed(range(T))'}:")
-            lines += ["    " + line(i, names) for i in self.program.native[name]] or ["    pass"]
-        return "\n".join(lines)
+        from ..draw.programs import listing
+
+        return listing(self.program)

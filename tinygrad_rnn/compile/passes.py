@@ -108,13 +108,17 @@ def is_beside(i: Instr) -> bool:
     return beside and i.params["axis"] in (-1, 1)
 
 
+def is_product(i: Instr) -> bool:
+    """A product of rows with a matrix."""
+    return i.op == "matmul" and [a.batch for a in i.args] == [[0], []] and len(i.shape) == 2
+
+
 def merge(step: Step) -> Step:
     """a @ U, a @ V → slices of a @ [U V], for products that run at the same time."""
     phase = place(step)
     groups: dict[Any, list[Instr]] = {}
     for i in step.order():
-        rows = i.op == "matmul" and i.batch == [0] and len(i.shape) == 2
-        if rows and phase[i.args[1]] == "static":
+        if is_product(i) and phase[i.args[1]] == "static":
             groups.setdefault((i.args[0], phase[i]), []).append(i)
     new: dict[Instr, Instr] = {}
     for (a, _), products in groups.items():
@@ -122,9 +126,30 @@ def merge(step: Step) -> Step:
             wide = make("concatenate", *[p.args[1] for p in products], axis=1)
             whole = make("matmul", a, wide)
             for p, span in zip(products, spans(products)):
-                index = (slice(None), slice(*span))
-                new[p] = make("getitem", whole, index=index, gate=p.gate)
+                new[p] = make("getitem", whole, index=(slice(None), slice(*span)), gate=p.gate)
     return step.rewritten(new)
+
+
+def join(step: Step) -> Step:
+    """a @ U + b @ V → [a b] @ [U; V], for products that run at the same time, unless a and b stand
+    beside others already: they cannot be in two places."""
+    phase, readers = place(step), consumers(step.order())
+    new: dict[Instr, Instr] = {}
+    for i in readers:
+        groups: dict[Any, list[Instr]] = {}
+        for t in terms(i) if i.op == "add" and {r.op for r in readers[i]} != {"add"} else []:
+            fits = is_product(t) and phase[t.args[1]] == "static" and len(readers[t]) == 1
+            fits = fits and not any(map(is_beside, readers[t.args[0]]))
+            groups.setdefault(phase[t] if fits else len(groups), []).append(t)
+        if any(len(found) > 1 for found in groups.values()):
+            new[i] = total(g[0] if len(g) == 1 else beside(g) for g in groups.values())
+    return step.rewritten(new)
+
+
+def beside(products: list[Instr]) -> Instr:
+    """A sum of products as one."""
+    left, right = zip(*(p.args for p in products))
+    return make("matmul", make("concatenate", *left, axis=-1), make("concatenate", *right, axis=0))
 
 
 def hoist(step: Step) -> Step:
@@ -185,7 +210,7 @@ def columns(i: Instr) -> tuple[int, int] | None:
     return start, start + part.shape[-1]
 
 
-PASSES = {one.__name__: one for one in (share, gather, split, merge, hoist, defer)}
+PASSES = {one.__name__: one for one in (share, gather, split, merge, join, hoist, defer)}
 
 
 def optimise(step: Step, without: Iterable[str] = ()) -> tuple[Step, list[tuple[str, Step]]]:

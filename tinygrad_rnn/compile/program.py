@@ -131,8 +131,7 @@ class Step:
     draws: list
 
     def roots(self) -> list[Instr]:
-        results = (self.y, *self.news, *self.dxs, *self.dolds, *self.dparams)
-        return [i for i in results if i is not None]
+        return [i for i in (self.y, *self.news, *self.dxs, *self.dolds, *self.dparams) if i]
 
     def order(self) -> list[Instr]:
         """Every instruction that a result needs, operands first."""
@@ -221,8 +220,7 @@ def close(a: Any, b: Any) -> bool:
     grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
     a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
     tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
-    limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
-    return np.allclose(a, b, 0, limit, equal_nan=True)
+    return np.allclose(a, b, 0, tiny * np.abs(b[np.isfinite(b)]).max(initial=tiny), equal_nan=True)
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
@@ -246,11 +244,3 @@ def names_of(order: Iterable[Instr]) -> dict[Instr, str]:
     """A short name for each instruction, valid in C and Python: leaves by kind, others numbered."""
     leaf = lambda i: i.op in MOVING or i.op == "param"
     return {i: f"{i.op}{i.params['number']}" if leaf(i) else f"v{k}" for k, i in enumerate(order)}
-
-
-def line(i: Instr, names: Mapping[Instr, str]) -> str:
-    """The instruction as one line of text."""
-    shown = [names[a] if a.op != "const" or a.shape else repr(a.value) for a in i.args]
-    shown += [f"{k}={v}" for k, v in i.params.items()]
-    gate = f"  # {i.gate}" if i.gate else ""
-    return f"{names[i]}{list(i.shape)} = {i.op}({', '.join(shown)}){gate}"

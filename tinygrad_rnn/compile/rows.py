@@ -38,11 +38,6 @@ def is_cut(i: Instr) -> bool:
     return i.op == "getitem" and columns(i) is not None
 
 
-def is_product(i: Instr) -> bool:
-    """A product of rows with a matrix."""
-    return i.op == "matmul" and all(len(a.shape) == 2 for a in i.args)
-
-
 def sums_rows(i: Instr) -> bool:
     """The sum over the rows of a matrix: a bias's gradient."""
     rows = i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2

@@ -6,7 +6,7 @@ so that two of them can be drawn as a difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,25 @@ def counts(instrs: Iterable[Any]) -> str:
     """Return how many instructions and products there are, in words."""
     ops = [i.op for i in instrs if i.args]
     return f"{len(ops):4d} instructions, {ops.count('matmul')} products"
+
+
+def listing(program: Any) -> str:
+    """Return the loops as text, one NumPy-like line per instruction."""
+    from ..compile.program import names_of
+
+    names, lines = names_of(program.order), []
+    for name, times in (("forward", "range(T)"), ("backward", "reversed(range(T))")):
+        lines.append(f"for t in {times}:")
+        lines += ["    " + line(i, names) for i in program.native[name]] or ["    pass"]
+    return "\n".join(lines)
+
+
+def line(i: Any, names: Mapping[Any, str]) -> str:
+    """Return an instruction as one line of text."""
+    shown = [names[a] if a.op != "const" or a.shape else repr(a.value) for a in i.args]
+    shown += [f"{k}={v}" for k, v in i.params.items()]
+    gate = f"  # {i.gate}" if i.gate else ""
+    return f"{names[i]}{list(i.shape)} = {i.op}({', '.join(shown)}){gate}"
 
 
 def drawn(steps: dict[str, Any], after: str, **options: Any) -> Any:
