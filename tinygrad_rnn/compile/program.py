@@ -219,8 +219,8 @@ def close(a: Any, b: Any) -> bool:
         return False
     grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
     a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
-    tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
-    return np.allclose(a, b, 0, tiny * np.abs(b[np.isfinite(b)]).max(initial=tiny), equal_nan=True)
+    limit = (1e-3 if b.dtype.itemsize <= 4 else 1e-9) * np.abs(b[np.isfinite(b)]).max(initial=1e-3)
+    return np.array_equal(a, b) or np.allclose(a, b, 0, limit, equal_nan=True)
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
