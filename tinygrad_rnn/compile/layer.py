@@ -135,7 +135,7 @@ class CompiledScan:
         if message not in self.notes:
             self.notes.append(message)
             if aloud:
-                warnings.warn(message, NotCompiled, stacklevel=7)
+                warnings.warn(message, NotCompiled, stacklevel=8)
 
     def source(self) -> str:
         """The generated code of the latest kernel."""
