@@ -93,13 +93,19 @@ def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Ten
         return x + put(values, index=index, shape=x.shape, dtype=x.dtype)
     writer = x.xp.full(x.shape, -1.0)  # which entry of values was written last where
     entries = x.xp.arange(float(place.size)).reshape(place.shape)
-    if is_basic(index):
+    if _last_stays(x, index):
         writer[index] = entries
-    else:  # of repeats any may stay where CuPy assigns
+    else:
         x.xp.maximum.at(writer, index, entries)
     values, last = _reshape(values, shape=(place.size,)), writer.clip(0).astype(np.int64)
     chosen = getitem(values, index=(last,)) if place.size else x
     return where(writer >= 0, chosen.astype(x.dtype), x)
+
+
+def _last_stays(x: Tensor, index: tuple) -> bool:
+    """True if an assignment leaves the last of several values written to one place: NumPy's does,
+    CuPy's leaves any of them."""
+    return x.xp is np or is_basic(index)
 
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
@@ -110,7 +116,7 @@ def set_items(x: Tensor, key: Any, values: Any) -> None:
             "grad; write x = index_put(x, key, values), or use no_grad()"
         )
     index = index_of(x, key)
-    if is_basic(index):
+    if _last_stays(x, index):
         changed = x._array.copy()
         changed[index] = values._array if isinstance(values, Tensor) else values
         x._array = changed
