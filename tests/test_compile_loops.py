@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from tinygrad_rnn import grad, tensor
+from tinygrad_rnn.backend import host
 from tinygrad_rnn.compile import compile
 from tinygrad_rnn.nn import GRU, LSTM, MGU, RNN
+from tinygrad_rnn.nn.cell import parts_of
 
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
 C = pytest.param("c", marks=[pytest.mark.compiler, needs_cc])
@@ -50,18 +52,16 @@ def results(layer: Any, like: Any, x: np.ndarray, seed: int, **options: Any) -> 
         scale * rng.standard_normal(shape), x.dtype, device=x_in.device, **options
     )
     blank = [cell.start(x.shape[1], x_in[0]) for _, cell in like.flat_cells()]
-    flat = [s if isinstance(s, tuple) else (s,) for s in blank]
+    flat = [parts_of(s) for s in blank]
     first = [draw((len(flat), *part.shape), 0.5, requires_grad=True) for part in flat[0]]
     output, last = layer(x_in, tuple(first) if len(first) > 1 else first[0], **options)
-    results = [output, *(last if isinstance(last, tuple) else (last,))]
+    results = [output, *parts_of(last)]
     weights = [draw(r.shape) for r in results]
     loss = sum((r * w).sum() for r, w in zip(results, weights))
     wanted = [x_in, *first, *like.parameters()]
     found = grad(loss, wanted, allow_unused=True)
     gradients = [np.zeros(w.shape, x.dtype) if g is None else g for g, w in zip(found, wanted)]
-    return [
-        t if isinstance(t, np.ndarray) else t.detach().cpu().numpy() for t in [*results, *gradients]
-    ]
+    return [host(t) for t in (*results, *gradients)]
 
 
 def assert_same(layer: Any, fast: Any, x: np.ndarray, seed: int = 0, **options: Any) -> None:

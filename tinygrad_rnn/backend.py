@@ -84,7 +84,8 @@ def move(array: Array, device: str) -> Array:
 
 
 def host(value: Any) -> np.ndarray:
-    """A NumPy array, not always a copy, of another library's (PyTorch's too), numbers or lists."""
+    """A NumPy array, not always a copy, of a Tensor (PyTorch's too), an array of any library, a
+    number or a nested list."""
     for step in ("detach", "cpu"):
         value = getattr(value, step)() if hasattr(value, step) else value
     return move(value, "cpu") if is_array(value) else np.asarray(value)

@@ -28,7 +28,7 @@ def sequence_loss(output: Tensor, weight: Tensor, targets: Any, bias: Tensor | N
     `output` is (…, H), `targets` has its leading shape and counts classes; rows whose target is
     `ignore_index` do not count. Equals cross_entropy(linear(output, weight, bias), targets).
     """
-    classes = host(getattr(targets, "_array", targets))
+    classes = host(targets)
     if classes.shape != output.shape[:-1]:
         raise ValueError(
             f"targets have shape {classes.shape}, the rows of output {output.shape[:-1]}"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .autodiff import grad
-from .backend import move
+from .backend import host, move
 from .context import enable_grad
 from .tensor import Tensor, wrap
 
@@ -57,10 +57,6 @@ def as_tuple(x: Any) -> tuple:
 
 def real_outputs(y: Any) -> list[Tensor]:
     return [t for t in as_tuple(y) if t.dtype.kind == "f"]
-
-
-def host(x: Tensor) -> np.ndarray:
-    return move(x._array, "cpu")
 
 
 def array_like(numbers: Any, x: Any, device: str) -> Any:
@@ -120,7 +116,7 @@ def sides(
 
     The Tensor itself is moved, so a function that uses it without being given it sees it too.
     """
-    here = [host(y).ravel() for y in outs]
+    here = [host(y._array).ravel() for y in outs]
     low, high = (evaluated(func, xs[i], step * plan.eps * v, xs) for step in (-1, 1))
     return [
         ((h - a) / plan.eps, (b - h) / plan.eps) for a, h, b in zip(low, here, high, strict=True)
@@ -131,9 +127,9 @@ def evaluated(func: Callable, x: Tensor, step: np.ndarray, xs: tuple) -> list[np
     """The outputs, flat, with x moved by `step`; it is put back in any case."""
     kept = x._array
     try:
-        x._array = array_like(host(x) + step, x, x.device)
+        x._array = array_like(host(x._array) + step, x, x.device)
         with enable_grad():
-            return [host(y).ravel() for y in real_outputs(func(*xs))]
+            return [host(y._array).ravel() for y in real_outputs(func(*xs))]
     finally:
         x._array = kept
 
@@ -149,7 +145,7 @@ def pulled(y: Tensor, x: Tensor, u: np.ndarray) -> np.ndarray:
     if not y.requires_grad:
         return np.zeros(x.shape)
     (g,) = grad(y, x, wrap(array_like(u, y, y.device), None), retain_graph=True, allow_unused=True)
-    return np.zeros(x.shape) if g is None else host(g)
+    return np.zeros(x.shape) if g is None else host(g._array)
 
 
 def kink(left: float, right: float, plan: Plan) -> str:

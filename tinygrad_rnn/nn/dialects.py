@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backend import host
 from ..ops import relu, sigmoid, tanh
 from .cells import GRUCell, LSTMCell, RNNCell
 from .gates import Gated
-from .module import plain
 from .recurrent import GRU, LSTM, RNN, Recurrent
 
 Array = np.ndarray
@@ -62,9 +62,9 @@ def blocks_of(cell: Gated) -> dict[str, Block]:
     found = {}
     for name in cell.gate_names:
         gate, none = cell.gate(name), np.zeros(cell.hidden_size, cell.dtype)
-        b_ih = none if cell.biases == "none" else plain(gate.bias_ih)
-        b_hh = plain(gate.bias_hh) if cell.biases == "double" else none
-        found[name] = Block(plain(gate.weight_ih), plain(gate.weight_hh), b_ih, b_hh)
+        b_ih = none if cell.biases == "none" else host(gate.bias_ih)
+        b_hh = host(gate.bias_hh) if cell.biases == "double" else none
+        found[name] = Block(host(gate.weight_ih), host(gate.weight_hh), b_ih, b_hh)
     return found
 
 
@@ -130,7 +130,7 @@ def from_torch(module: Any) -> Recurrent:
         options["nonlinearity"] = module.nonlinearity
     if kind == "LSTM":
         options["proj_size"] = module.proj_size
-    state = {name: plain(value) for name, value in module.state_dict().items()}
+    state = {name: host(value) for name, value in module.state_dict().items()}
     dtype = next(iter(state.values())).dtype
     layer = LAYERS[kind](module.input_size, module.hidden_size, dtype=dtype, **options)
     layer.load_state_dict(state)
@@ -149,7 +149,7 @@ def to_torch(layer: Recurrent) -> dict[str, Array]:
             if not (name.startswith("bias") and cell.biases == "none"):
                 state[name + ending] = stacked(blocks, ORDER["torch"][kind], part)
         if getattr(cell, "proj_size", 0):
-            state["weight_hr" + ending] = plain(vars(cell)["weight_hr"])
+            state["weight_hr" + ending] = host(vars(cell)["weight_hr"])
     return state
 
 
@@ -223,7 +223,7 @@ def to_onnx(layer: Recurrent) -> dict[str, Any]:
         both = [[stacked(b, order, part) for part in ("b_ih", "b_hh")] for b in blocks]
         made["B"] = np.stack([np.concatenate(pair) for pair in both])
     if getattr(cells[0], "peephole", None):
-        rows = [[plain(getattr(c, f"weight_c{gate}")) for gate in ONNX_PEEPHOLES] for c in cells]
+        rows = [[host(getattr(c, f"weight_c{gate}")) for gate in ONNX_PEEPHOLES] for c in cells]
         made["P"] = np.stack([np.concatenate(row) for row in rows])
     if hasattr(cells[0], "reset"):
         made["linear_before_reset"] = int(cells[0].reset == "after")

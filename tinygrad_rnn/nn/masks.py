@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import host
 from ..shapes import cat, stack
 from ..tensor import Tensor, tensor
-from .module import plain
 
 
 def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool) -> Any:
@@ -20,7 +20,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
         raise ValueError("give lengths or mask, not both")
     if lengths is not None:
         return np.arange(shape[0])[:, None] < checked_lengths(lengths, *shape[:2])
-    real = plain(mask)
+    real = host(mask)
     if real.dtype != np.bool_:
         raise TypeError(f"mask must hold booleans, True on real steps, got {real.dtype}")
     real = real[:, None] if real.ndim == 1 else real.T if batch_first else real
@@ -31,7 +31,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
 
 def checked_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
     """The lengths as whole numbers in 0…T, one per sequence, or ValueError."""
-    given = plain(lengths)
+    given = host(lengths)
     if given.dtype.kind not in "iu" and given.size:
         raise ValueError(f"lengths must be whole numbers, got {given.dtype}")
     given = given.reshape(-1) if given.ndim == 0 else given

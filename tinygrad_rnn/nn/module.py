@@ -90,7 +90,7 @@ class Module:
         errors = _key_errors(missing, unexpected) if strict else []
         arrays = {}
         for name in own.keys() & state.keys():
-            array = plain(state[name])
+            array = host(state[name])
             arrays[name] = array
             errors += _array_errors(name, array, own[name])
         if errors:
@@ -201,11 +201,6 @@ def replace(tensor: Tensor, array: Any) -> None:
     tensor.grad = None
     tensor._array = array
     tensor.requires_grad_(flag)
-
-
-def plain(value: Any) -> np.ndarray:
-    """A NumPy array of a Tensor, an array of any library, a number or a nested list."""
-    return value.detach().numpy() if isinstance(value, Tensor) else host(value)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

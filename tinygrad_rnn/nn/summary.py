@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import host
 from .gates import Gated
-from .module import Module, plain
+from .module import Module
 
 
 def summary(model: Module) -> str:
@@ -15,7 +16,7 @@ def summary(model: Module) -> str:
     lines = [f"{'parameter':32}{'shape':>16}{'count':>10}{'norm':>12}"]
     total = 0
     for name, tensor in model.named_tensors():
-        array = plain(tensor)
+        array = host(tensor)
         frozen = "" if tensor.requires_grad else "  frozen"
         total += array.size if tensor.requires_grad else 0
         shape = "×".join(map(str, array.shape)) or "1"
@@ -32,7 +33,7 @@ def summary(model: Module) -> str:
 def _gates(path: str, cell: Gated) -> list[str]:
     rows = []
     for name in cell.gate_names:
-        block = plain(cell.gate(name).weight_hh)
+        block = host(cell.gate(name).weight_hh)
         radius = (
             f"{spectral_radius(block):16.4f}" if block.shape[0] == block.shape[1] else f"{'–':>16}"
         )
@@ -43,7 +44,7 @@ def _gates(path: str, cell: Gated) -> list[str]:
 
 def spectral_radius(matrix: Any) -> float:
     """The largest |eigenvalue|."""
-    return float(np.abs(np.linalg.eigvals(plain(matrix).astype(np.float64))).max())
+    return float(np.abs(np.linalg.eigvals(host(matrix).astype(np.float64))).max())
 
 
 def norm(array: np.ndarray) -> float:
