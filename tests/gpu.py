@@ -16,6 +16,6 @@ def why_not() -> str:
     return "" if cupy.cuda.is_available() else "CuPy finds no CUDA device"
 
 
-WHY_NOT = why_not()
-NEEDED = [pytest.mark.gpu, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)]
+_WHY_NOT = why_not()
+NEEDED = [pytest.mark.gpu, pytest.mark.skipif(bool(_WHY_NOT), reason=_WHY_NOT)]
 CUDA = pytest.param("cuda", marks=NEEDED)

@@ -17,13 +17,16 @@ import gpu
 import numpy as np
 import pytest
 import strict_array
-from test_compile_loops import DEVICES, assert_same, layer_of, random_case
+from test_compile_loops import DEVICES, assert_same, layer_of, needs_cc, random_case
 
 from tinygrad_rnn import Tensor, grad, native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
 
 pytestmark = pytest.mark.compiler
-needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
+BACKENDS = pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
+WAYS = pytest.mark.parametrize(
+    "small", [-1, emit_cuda.CUDALoops.small], ids=["step by step", "in one kernel"]
+)
 AS_C = """
 #include <pthread.h>
 #include <stdbool.h>
@@ -102,8 +105,8 @@ def emulation(monkeypatch: pytest.MonkeyPatch) -> None:
 SOME = ["rnn", "gru", "lstm", "lstm normalised", "lstm peephole full"]
 
 
-@pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
-@pytest.mark.parametrize("small", [-1, 3 << 16], ids=["step by step", "in one kernel"])
+@BACKENDS
+@WAYS
 @pytest.mark.parametrize("name", SOME)
 def test_the_kernels_compute_what_the_cell_does(
     name: str, small: int, backend: str, emulation: None, monkeypatch: pytest.MonkeyPatch
@@ -119,8 +122,8 @@ def test_the_kernels_compute_what_the_cell_does(
     assert ("in one kernel" in fast.explain()) == (small > 0)
 
 
-@pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
-@pytest.mark.parametrize("small", [-1, 3 << 16], ids=["step by step", "in one kernel"])
+@BACKENDS
+@WAYS
 def test_runs_leave_each_other_alone(
     small: int, backend: str, emulation: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +182,7 @@ USES: dict[str, tuple[Callable, dict, dict]] = {
 }
 
 
-@pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
+@BACKENDS
 @pytest.mark.parametrize("use", USES)
 def test_uses_of_a_layer(use: str, backend: str, emulation: None) -> None:
     way, options, how = USES[use]
@@ -195,15 +198,14 @@ def test_uses_of_a_layer(use: str, backend: str, emulation: None) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(bool(gpu.WHY_NOT), reason=gpu.WHY_NOT)
+@pytest.mark.parametrize("backend", [gpu.CUDA])
 @pytest.mark.parametrize("hidden", [96, 200, 600])
 @pytest.mark.parametrize("name", ["lstm", "gru of the notes", "lstm normalised"])
-def test_more_columns_than_threads_and_fewer(name: str, hidden: int) -> None:
+def test_more_columns_than_threads_and_fewer(name: str, hidden: int, backend: str) -> None:
     """Blocks have up to 512 threads, and as few as the columns of a state need."""
     x = np.random.default_rng(0).standard_normal((7, 5, 33))
     plain = layer_of(name, 33, hidden, np.float64)
-    fast = compile(plain, "cuda")
+    fast = compile(plain, backend)
     for _ in range(3):
         assert_same(plain, fast, x)
 
@@ -219,7 +221,7 @@ def test_random_layers_in_kernels(emulation: None) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler (nvcc)")
-@pytest.mark.parametrize("small", [-1, 3 << 16], ids=["step by step", "in one kernel"])
+@WAYS
 @pytest.mark.parametrize("name", ["lstm", "lstm normalised"])
 def test_nvcc_accepts_the_source(
     name: str, small: int, emulation: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
