@@ -40,9 +40,9 @@ class PointedWorkspace(Workspace):
                     self.load(of, np.asarray(of.value))
             elif kind not in ("x", "dy"):
                 self.table[slot] = address(self.array(kind, of))
-        self.args = numbers([steps, self.memory.rows, ctypes.addressof(self.table)])
-        # by the answer to "is it a loop?": else it goes through all T·B rows
-        self.ends = [loops.cut(self.memory.rows * times) for times in (steps, 1)]
+        rows = loops.memory.rows
+        self.args = numbers([steps, rows, ctypes.addressof(self.table)])
+        self.ends = {True: loops.cut(rows), False: loops.cut(steps * rows)}
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""

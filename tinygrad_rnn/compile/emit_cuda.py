@@ -32,17 +32,17 @@ class RecordedWorkspace(Workspace):
         self.multiply = loops.device.multiplier()
 
     def run(self, name: str) -> None:
+        if name not in self.ready:
+            self.ready[name] = self.loops.device.repeated(partial(self.issue, name))
         if self.loops.stages[name] or name in LOOPS:
-            repeated = self.loops.device.repeated(partial(self.issue, name))
-            self.ready.setdefault(name, repeated)()
+            self.ready[name]()
 
     def issue(self, name: str) -> None:
-        times = range(self.steps) if name in LOOPS else [None]
         if name in self.loops.kernels:
             self.launch(name, self.memory.rows, self.steps)
-            return
-        for t in times[::-1] if name == "backward" else times:
-            self.issue_step(name, t)
+        else:
+            for t in self.times(name) if name in LOOPS else [None]:
+                self.issue_step(name, t)
 
     def issue_step(self, name: str, t: int | None) -> None:
         """A phase's stages at step t, or of all steps, and at last what states carry on."""
@@ -86,7 +86,7 @@ class CUDALoops(RowText):
         texts = [self.rows(name, k) if stage[0].op != "matmul" else []
                  for k, stage in enumerate(self.stages[name])] + [self.copies(name)]  # fmt: skip
         named = {f"{name}{k}": lines for k, lines in enumerate(texts) if lines}
-        return {name: self.kernel(name, "t", lines) for name, lines in named.items()}
+        return {n: self.kernel(n, "t", lines) for n, lines in named.items()}
 
     def loop(self, name: str) -> dict[str, str]:
         """A kernel for all steps."""

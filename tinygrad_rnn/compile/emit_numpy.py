@@ -28,8 +28,7 @@ class BoundWorkspace(Workspace):
     def run(self, name: str) -> None:
         if name not in LOOPS:
             return
-        steps = range(self.steps) if name == "forward" else range(self.steps)[::-1]
-        calls: Iterable = (call for t in steps for call in self.bind(name, t))
+        calls: Iterable = (call for t in self.times(name) for call in self.bind(name, t))
         if self.steps <= BOUND_STEPS:
             calls = self.ready[name] = self.ready.get(name) or list(calls)
         for function, arrays in calls:

@@ -205,6 +205,10 @@ class Workspace:
                 array = self.part(i)
                 self.flat[i] = array.reshape(-1, *i.shape[1:]) if i.batch == [0] else array
 
+    def times(self, loop: str) -> range:
+        """The steps in the order in which a loop goes through them."""
+        return range(self.steps) if loop == "forward" else range(self.steps)[::-1]
+
     def array(self, kind: str, of: Any) -> Any:
         """The array behind a buffer."""
         if kind in ("state", "carry"):

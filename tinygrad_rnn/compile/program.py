@@ -179,8 +179,9 @@ class Step:
         all rows (weights' gradients) are put down to the first part.
         """
         found: dict[Instr, Any] = {}
-        rows, axis = len(self.y.values[1][part]), lambda i: (slice(None),) * i.batch[0]
-        captured = lambda i: i.values[1][(*axis(i), part)] if i.batch else i.values[1]
+        rows = len(self.y.values[1][part])
+        rows_of = lambda i: (*[slice(None)] * i.batch[0], part)  # an index: along the batch
+        captured = lambda i: i.values[1][rows_of(i)] if i.batch else i.values[1]
         same = lambda i: all(close(found[a], captured(a)) for a in i.args if a.batch)
         with np.errstate(all="ignore"):
             for i in self.order():
@@ -219,7 +220,8 @@ def close(a: Any, b: Any) -> bool:
         return False
     grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
     a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
-    limit = (1e-3 if b.dtype.itemsize <= 4 else 1e-9) * np.abs(b[np.isfinite(b)]).max(initial=1e-3)
+    tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
+    limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
     return np.array_equal(a, b) or np.allclose(a, b, 0, limit, equal_nan=True)
 
 

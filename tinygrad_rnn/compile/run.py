@@ -26,6 +26,8 @@ from .program import Instr
 from .rows import sums_rows
 from .schedule import LOOPS, Program
 
+SPARE = 4  # so many unused workspaces are kept for the next calls
+
 
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
@@ -63,7 +65,7 @@ class Run(Again):
 
     def __del__(self) -> None:
         if self.space is not None:
-            self.kernel.spare = [*self.kernel.spare[-3:], self.space]  # a few, for the next calls
+            self.kernel.spare = [*self.kernel.spare[-SPARE + 1 :], self.space]
 
     def results(self) -> list[Tensor]:
         """The outputs over time and the last states, parts of one node's value."""

@@ -25,8 +25,8 @@ TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "go
 class RowText:
     """What the text of the phases is in C and in CUDA alike."""
 
-    # cuts are found by their offset; other views are arrays of their own
-    light, is_product, view = map(staticmethod, (rows.light, is_product, is_cut))
+    light, is_product = staticmethod(rows.light), staticmethod(is_product)
+    view = staticmethod(is_cut)  # found by their offset; other views are arrays of their own
     slow: Sequence[str] = ()  # operations that do not follow each other within one loop
     product: Any  # what each emitter writes for a product
 
