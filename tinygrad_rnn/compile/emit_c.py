@@ -92,10 +92,10 @@ class CLoops(RowText):
         return numbers([size * k // self.threads for k in range(self.threads + 1)])
 
     def call(self, i: Instr) -> Callable | None:
-        """What sums over the rows of all steps, by our own threads if there are several: BLAS's go
-        on spinning for a while and take the processors from the loops that come next."""
-        real = self.memory.real
-        if self.threads == 1 or any(a.dtype != real or len(a.shape) != 2 for a in i.args):
+        """What sums over the rows of all steps, in our own code: the threads of BLAS go on spinning
+        for a while and take the processors from the loops that come next, and where it does not
+        know a processor it is half as fast."""
+        if any(a.dtype != self.memory.real or len(a.shape) != 2 for a in i.args):
             return None
         if i.op == "matmul" and i.args[0].op == "transpose":
             return self.contraction

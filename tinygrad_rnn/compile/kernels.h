@@ -213,8 +213,8 @@ void pack(long K, long N, const real *W, long down, long right, real *P) {
 }
 /* C = Aᵀ[first:last] @ B over K rows of A and B: what weights' gradients are. DEEP rows of B are packed at a
    time, and HIGH columns of A copied to where their rows lie close together. */
-#define DEEP 256
-#define HIGH (ROWS * 20)
+#define DEEP 128
+#define HIGH (ROWS * 40)
 #define APART (HIGH + 8) /* not a power of two: that many rows would share few places of the cache */
 void contract(long first, long last, long *args) {
   long N = args[0], K = args[1], lda = args[3], ldb = args[5];
