@@ -103,24 +103,35 @@ def test_threads_change_no_number() -> None:
     assert np.array_equal(one, three)
 
 
+SUMS = """
+void both(long part, long next, long *args) {
+  const long parts = args[0], K = args[1], M = args[2], N = args[3], wide = args[4];
+  const real *A = (real *)args[5], *B = (real *)args[6];
+  contract(SHARE(M), N, K, A, wide, B, wide, (real *)args[7]);
+  sums(SHARE(M), K, A, wide, (real *)args[8]);
+}
+"""
+
+
 @needs_cc
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("K", "M", "N"), [(1, 1, 1), (7, 5, 3), (300, 13, 33), (513, 260, 64)])
-@pytest.mark.parametrize("threads", [2, 3])
-def test_sums_over_rows_by_our_own_threads(
-    K: int, M: int, N: int, dtype: type, threads: int
-) -> None:
-    """Aᵀ B and column sums, of columns of wider arrays too."""
-    fast = compile(layer_of("rnn", 3, 4, dtype), "c", threads=threads)
-    fast(tensor(np.zeros((1, 4, 3), dtype)))
-    (kernel,) = fast.scan.kernels.values()
-    rng = np.random.default_rng(0)
-    a, b = (rng.standard_normal((K, n + 2)).astype(dtype)[:, 1:-1] for n in (M, N))
-    tolerance = 1e-4 if dtype == np.float32 else 1e-12
-    assert kernel.loops.threads == threads
-    assert np.allclose(kernel.loops.contraction(a.T, b), a.T @ b, rtol=0, atol=tolerance * K)
-    assert np.allclose(kernel.loops.sums(a), a.sum(0), rtol=0, atol=tolerance * K)
-    assert np.allclose(kernel.loops.contraction(a.T[::-1], b), a.T[::-1] @ b, atol=tolerance * K)
+@pytest.mark.parametrize("real", ["float", "double"])
+@pytest.mark.parametrize("sizes", [(0, 2, 3), (1, 1, 1), (7, 5, 3), (300, 13, 33), (513, 260, 64)])
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_sums_over_rows(sizes: tuple[int, int, int], real: str, parts: int) -> None:
+    """Aᵀ B and column sums, of columns of a wider array, by several threads; of no rows too."""
+    defines = (f"REAL={real}", f"SINGLE={int(real == 'float')}", "ALONE=0")
+    library = native.load(Path(emit_c.__file__).with_name("kernels.h").read_text() + SUMS, defines)
+    K, M, N = sizes
+    dtype = np.float32 if real == "float" else np.float64
+    wide = np.random.default_rng(0).standard_normal((K + 1, M + N + 3)).astype(dtype)
+    a, b = wide[:K, 1 : M + 1], wide[:K, M + 2 : -1]
+    product, total = np.full((M, N), np.nan, dtype), np.full(M, np.nan, dtype)
+    given = [x.ctypes.data for x in (a, b, product, total)]
+    args = native.numbers([parts, K, M, N, wide.shape[1], *given])
+    native.shared(library.both, native.numbers(range(parts + 1)), args)
+    tolerance = {"float": 1e-6, "double": 1e-15}[real] * (K + 1)
+    assert np.allclose(product, a.T @ b, rtol=0, atol=tolerance)
+    assert np.allclose(total, a.sum(0), rtol=0, atol=tolerance)
 
 
 TEAM = """

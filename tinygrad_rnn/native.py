@@ -13,6 +13,7 @@ import ctypes
 import functools
 import hashlib
 import importlib.util
+import math
 import os
 import platform
 import shlex
@@ -28,6 +29,7 @@ import numpy as np
 
 FLAGS = ["-O3", "-std=gnu11", "-march=native", "-fopenmp-simd", "-fno-math-errno",
          "-fno-trapping-math", "-shared", "-fPIC"]  # fmt: skip
+LINE = 64  # bytes
 TIMEOUT = 120  # seconds a compiler may take
 
 
@@ -164,6 +166,14 @@ def processors() -> int:
         return int(named)
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An empty array that begins where a line of the cache does: wide loads do not cross lines."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def address(array: np.ndarray) -> int:

@@ -6,17 +6,17 @@ Rows of the batch do not depend on each other, so threads take some rows each th
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import native
-from ..native import address, numbers, processors, shared
+from ..native import address, aligned, numbers, processors, shared
 from .memory import Workspace
 from .program import Instr, Step
-from .rows import sums_rows
+from .rows import summed
 from .schedule import LOOPS
 from .text import RowText
 
@@ -33,16 +33,17 @@ class PointedWorkspace(Workspace):
         for slot, (kind, of) in enumerate(loops.buffers):
             self.slots.setdefault(of, []).append((kind, slot))
             if kind == "packed":
-                array = np.empty(loops.library.packed(*of.shape), of.dtype)
+                array = aligned((loops.library.packed(*of.shape),), of.dtype)
                 self.arrays[kind, of] = array
                 self.table[slot] = address(array)
                 if of.op == "const":
                     self.load(of, np.asarray(of.value))
-            elif kind not in ("x", "dy"):
+            elif kind not in ("x", "dy", "sum"):
                 self.table[slot] = address(self.array(kind, of))
-        rows = loops.memory.rows
-        self.args = numbers([steps, rows, ctypes.addressof(self.table)])
-        self.ends = {True: loops.cut(rows), False: loops.cut(steps * rows)}
+        rows, parts = loops.memory.rows, loops.threads
+        self.args = numbers([steps, rows, ctypes.addressof(self.table), parts])
+        cut = lambda size: numbers([size * k // parts for k in range(parts + 1)])
+        self.ends = {True: cut(rows), False: cut(steps * rows), None: cut(parts)}
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -57,9 +58,16 @@ class PointedWorkspace(Workspace):
                 self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
                 self.table[slot] = address(whole)
 
-    def run(self, name: str) -> None:
-        if name in self.loops.functions:
-            shared(self.loops.functions[name], self.ends[name in LOOPS], self.args)
+    def run(self, name: str) -> dict[Instr, Any]:
+        functions, made = self.loops.functions, {}
+        if name in functions:
+            shared(functions[name], self.ends[name in LOOPS], self.args)
+        for i in self.loops.program.sums.get(name, ()):
+            made[i] = array = np.empty(i.shape, i.dtype)
+            self.table[self.slots[i][0][1]] = address(array)
+        if made:
+            shared(functions[f"{name}_sums"], self.ends[None], self.args)
+        return made
 
 
 class CLoops(RowText):
@@ -67,19 +75,23 @@ class CLoops(RowText):
 
     name = "c"
     workspace = PointedWorkspace
+    sums = staticmethod(summed)  # ours: the threads of BLAS go on spinning and take the processors
+    # from the next loops, and where BLAS does not know a processor it is half as fast
     slow = ("sigmoid", "tanh", "exp")
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
-        made = [name for name in self.stages if self.stages[name] or name in LOOPS]
-        self.code = "\n".join(map(self.function, made))
+        rows = [name for name in self.stages if self.stages[name] or name in LOOPS]
+        texts = {name: self.function(name) for name in rows}
+        texts |= {f"{name}_sums": self.summing(name) for name in self.program.sums}
+        self.code = "\n".join(texts.values())
         single, alone = self.real == "float", self.memory.rows == 1
         defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
         self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
-        self.functions = {n: getattr(self.library, n) for n in (*made, "contract", "sums")}
+        self.functions = {name: getattr(self.library, name) for name in texts}
         for function in self.functions.values():
             function.argtypes = [size, size, pointer]
         products = [i for i in self.program.native["forward"] if i.op == "matmul"]
@@ -87,51 +99,29 @@ class CLoops(RowText):
         wanted = threads or min(processors(), self.memory.rows // 4, work // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
 
-    def cut(self, size: int) -> ctypes.Array:
-        """Where each thread's part begins, and the end."""
-        return numbers([size * k // self.threads for k in range(self.threads + 1)])
+    def summing(self, name: str) -> str:
+        """The function of a phase's sums, of which each thread makes some columns."""
+        body = []
+        for i in self.program.sums[name]:
+            places = [self.memory.where(a) for a in summed(i)]
+            read = [f"{self.pointer(place, '0')}, {place.wide}" for place in places]
+            call = "contract" if len(read) == 2 else "sums"
+            sizes = ", ".join([f"SHARE({i.shape[0]})", *map(str, i.shape[1:]), "T * B"])
+            body.append(f"{call}({sizes}, {', '.join(read)}, {self.buffer('sum', i)});")
+        lines = ["const long t = 0, parts = args[3];", *self.heads(body), *body]
+        return self.whole(f"{name}_sums", "long part, long next", lines)
 
-    def call(self, i: Instr) -> Callable | None:
-        """What sums over the rows of all steps, in our own code: the threads of BLAS go on spinning
-        for a while and take the processors from the loops that come next, and where it does not
-        know a processor it is half as fast."""
-        if any(a.dtype != self.memory.real or len(a.shape) != 2 for a in i.args):
-            return None
-        if i.op == "matmul" and i.args[0].op == "transpose":
-            return self.contraction
-        return self.sums if sums_rows(i) else None
-
-    def sums(self, a: np.ndarray) -> np.ndarray:
-        """Σ over rows, each thread some columns."""
-        if a.strides[1] != a.itemsize:
-            return a.sum(0)
-        out = np.empty(a.shape[1], a.dtype)
-        return self.parted("sums", out, len(a), address(a), a.strides[0] // a.itemsize)
-
-    def contraction(self, left: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """leftᵀᵀ @ b, each thread some rows of it."""
-        a, size = left.T, b.itemsize
-        if a.strides[1] != size or b.strides[1] != size:
-            return left @ b
-        out = np.empty((a.shape[1], b.shape[1]), b.dtype)
-        given = [v for x in (a, b) for v in (address(x), x.strides[0] // size)]
-        return self.parted("contract", out, b.shape[1], len(b), *given)
-
-    def parted(self, name: str, out: np.ndarray, *args: int) -> np.ndarray:
-        """The result of a function of which each thread makes a part."""
-        shared(self.functions[name], self.cut(len(out)), numbers([*args, address(out)]))
-        return out
+    def whole(self, name: str, share: str, lines: list[str]) -> str:
+        start = f"void {name}({share}, long *args) {{"
+        given = ["const long T = args[0], B = args[1];", "void **p = (void **)args[2];"]
+        return "\n  ".join([start, *given, *lines]) + "\n}"
 
     def function(self, name: str) -> str:
         """A loop's function goes through time; another phase's through blocks of T·B rows."""
         body = self.body(name)
         order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, "EACH_BLOCK")
-        heads = ["  " + line for line in self.heads(body)]
-        start = f"void {name}(long first, long last, long *args) {{"
-        given = "  long T = args[0], B = args[1];\n  void **p = (void **)args[2];"
-        return "\n".join(
-            [start, given, *heads, f"  {order} {{", *("    " + line for line in body), "  }", "}"]
-        )
+        lines = [*self.heads(body), f"{order} {{", *("  " + line for line in body), "}"]
+        return self.whole(name, "long first, long last", lines)
 
     def product(self, i: Instr) -> str:
         a, w = i.args

@@ -92,6 +92,7 @@ class NumPyLoops:
     workspace = BoundWorkspace
     # nothing is worth keeping inside a loop of Python calls, and outside of it all is calls
     light = is_product = staticmethod(lambda i: False)
+    sums: Any = staticmethod(lambda i: ())
     view = staticmethod(is_view)
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):

@@ -145,24 +145,35 @@ INLINE void tile(int rows, long K, const real *A, long lda, long step, const rea
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < TILE; j++) *(vec *)(C + i * ldc + j * LANES) = c[i][j];
 }
-INLINE void one_row(int panels, long K, const real *A, const real *P, real *C) {
-  vec c[8] = {0}; /* sums: of some columns, or several of each, since one alone would wait for itself */
-  const int vectors = panels * TILE, each = 8 / vectors;
-  long k = 0;
-  for (; k + each <= K; k += each)
-    for (int s = 0; s < each; s++)
+/* A long sum has four parts: going back through them at every other step changes no number, and
+   what was read last may still be in cache. */
+INLINE void one_row(int panels, long K, const real *A, const real *P, real *C, int back) {
+  const int vectors = panels * TILE, each = 8 / vectors, parts = K < 128 ? 1 : 4;
+  vec sum[4][8];
+  for (int q = 0; q < parts; q++) {
+    vec c[8] = {0}; /* of some columns, or several of each, since one alone would wait for itself */
+    const int part = back ? parts - 1 - q : q;
+    const long end = K * (part + 1) / parts;
+    long k = K * part / parts;
+    for (; k + each <= end; k += each)
+      for (int s = 0; s < each; s++)
+        for (int j = 0; j < vectors; j++)
+          c[s * vectors + j] += A[k + s] * *(const vec *)(P + (j / TILE * K + k + s) * WIDE + j % TILE * LANES);
+    for (; k < end; k++)
       for (int j = 0; j < vectors; j++)
-        c[s * vectors + j] += A[k + s] * *(const vec *)(P + (j / TILE * K + k + s) * WIDE + j % TILE * LANES);
-  for (; k < K; k++)
-    for (int j = 0; j < vectors; j++)
-      c[j] += A[k] * *(const vec *)(P + (j / TILE * K + k) * WIDE + j % TILE * LANES);
+        c[j] += A[k] * *(const vec *)(P + (j / TILE * K + k) * WIDE + j % TILE * LANES);
+    for (int j = 0; j < vectors; j++) {
+      for (int s = 1; s < each; s++) c[j] += c[s * vectors + j];
+      sum[part][j] = c[j];
+    }
+  }
   for (int j = 0; j < vectors; j++) {
-    for (int s = 1; s < each; s++) c[j] += c[s * vectors + j];
-    *(vec *)(C + j * LANES) = c[j];
+    for (int q = 1; q < parts; q++) sum[0][j] += sum[q][j];
+    *(vec *)(C + j * LANES) = sum[0][j];
   }
 }
 static void panel(long M, long K, const real *A, long lda, long step, const real *P, real *C, long ldc,
-                  int add) {
+                  int add, int back) {
   for (long left = (M + ROWS - 1) / ROWS, rows; left > 0; left--) { /* evenly: tiles of few rows are slow */
     switch (rows = (M + left - 1) / left) {
       case 6: tile(6, K, A, lda, step, P, C, ldc, add); break;
@@ -171,7 +182,7 @@ static void panel(long M, long K, const real *A, long lda, long step, const real
       case 3: tile(3, K, A, lda, step, P, C, ldc, add); break;
       case 2: tile(2, K, A, lda, step, P, C, ldc, add); break;
       case 1: /* a batch of one has its own order of adding, whatever the number of threads */
-        if (ALONE && step == 1 && !add) one_row(1, K, A, P, C);
+        if (ALONE && step == 1 && !add) one_row(1, K, A, P, C, back);
         else tile(1, K, A, lda, step, P, C, ldc, add);
     }
     M -= rows, A += rows * lda, C += rows * ldc;
@@ -183,13 +194,13 @@ static void edge(long M, long N, long K, const real *A, long lda, long step, con
   for (long m = 0; m < M; m += ROWS) {
     long rows = M - m < ROWS ? M - m : ROWS, size = N * sizeof(real);
     for (long i = 0; add && i < rows; i++) memcpy(part + i * WIDE, C + (m + i) * ldc, size);
-    panel(rows, K, A + m * lda, lda, step, P, part, WIDE, add);
+    panel(rows, K, A + m * lda, lda, step, P, part, WIDE, add, 0);
     for (long i = 0; i < rows; i++) memcpy(C + (m + i) * ldc, part + i * WIDE, size);
   }
 }
 INLINE void panels(long n, long M, long N, long K, const real *A, long lda, long step, const real *P, real *C,
-                   long ldc, int add) { /* the panel that begins at column n */
-  if (n + WIDE <= N) panel(M, K, A, lda, step, P + n * K, C + n, ldc, add);
+                   long ldc, int add, int back) { /* the panel that begins at column n */
+  if (n + WIDE <= N) panel(M, K, A, lda, step, P + n * K, C + n, ldc, add, back);
   else edge(M, N - n, K, A, lda, step, P + n * K, C + n, ldc, add);
 }
 /* Every other call goes back through the panels: what was read last may still be in cache. */
@@ -199,10 +210,10 @@ __attribute__((unused)) static void product(long M, long N, long K, const real *
   if (ALONE && M == 1 && N % columns == 0)
     for (long q = 0; q < N; q += columns) {
       long n = back ? N - columns - q : q;
-      one_row(8 / TILE, K, A, P + n * K, C + n);
+      one_row(8 / TILE, K, A, P + n * K, C + n, back);
     }
   else
-    for (long q = 0; q <= last; q++) panels((back ? last - q : q) * WIDE, M, N, K, A, lda, 1, P, C, ldc, 0);
+    for (long q = 0; q <= last; q++) panels((back ? last - q : q) * WIDE, M, N, K, A, lda, 1, P, C, ldc, 0, back);
 }
 void pack(long K, long N, const real *W, long down, long right, real *P) {
   for (long n = 0; n < N; n += WIDE)
@@ -211,33 +222,34 @@ void pack(long K, long N, const real *W, long down, long right, real *P) {
       else
         for (long j = 0; j < WIDE; j++) P[j] = n + j < N ? W[k * down + (n + j) * right] : 0;
 }
+/* The part of n that a thread has where it takes columns of a result, not rows of the batch. */
+#define SHARE(n) (n) * part / parts, (n) * next / parts
 /* C = Aᵀ[first:last] @ B over K rows of A and B: what weights' gradients are. DEEP rows of B are packed at a
    time, and HIGH columns of A copied to where their rows lie close together. */
 #define DEEP 128
 #define HIGH (ROWS * 40)
 #define APART (HIGH + 8) /* not a power of two: that many rows would share few places of the cache */
-void contract(long first, long last, long *args) {
-  long N = args[0], K = args[1], lda = args[3], ldb = args[5];
-  const real *A = (real *)args[2], *B = (real *)args[4];
+__attribute__((unused)) static void contract(long first, long last, long N, long K, const real *A, long lda,
+                                             const real *B, long ldb, real *C) {
   const long most = K < DEEP ? K : DEEP;
-  real *C = (real *)args[6], *work = malloc(most * (APART + N + WIDE) * sizeof(real)), *P = work + most * APART;
-  for (long k = 0; k < K; k += DEEP) {
-    long deep = K - k < DEEP ? K - k : DEEP;
+  real *work = malloc(most * (APART + N + WIDE) * sizeof(real)), *P = work + most * APART;
+  for (long k = 0, deep; deep = K - k < DEEP ? K - k : DEEP, !k || deep > 0; k += DEEP) {
     pack(deep, N, B + k * ldb, ldb, 1, P);
     for (long m = first; m < last; m += HIGH) {
       long M = last - m < HIGH ? last - m : HIGH;
       for (long i = 0; i < deep; i++) memcpy(work + i * APART, A + (k + i) * lda + m, M * sizeof(real));
-      for (long n = 0; n < N; n += WIDE) panels(n, M, N, deep, work, 1, APART, P, C + m * N, N, k > 0);
+      for (long n = 0; n < N; n += WIDE) panels(n, M, N, deep, work, 1, APART, P, C + m * N, N, k > 0, 0);
     }
   }
   free(work);
 }
-void sums(long first, long last, long *args) { /* C = the sums of A's columns */
-  long K = args[0], lda = args[2];
-  const real *A = (real *)args[1];
-  real *C = (real *)args[3];
-  for (long m = first; m < last; m++) C[m] = 0;
-  for (long k = 0; k < K; k++)
-    EACH(last - first) C[first + j] += A[k * lda + first + j];
+/* C = the sums of A's columns, of four rows at a time. */
+__attribute__((unused)) static void sums(long first, long last, long K, const real *A, long lda, real *C) {
+  long k = 0;
+  A += first, C += first, last -= first;
+  EACH(last) C[j] = 0;
+  for (; k + 4 <= K; k += 4, A += 4 * lda)
+    EACH(last) C[j] += (A[j] + A[j + lda]) + (A[j + 2 * lda] + A[j + 3 * lda]);
+  for (; k < K; k++, A += lda) EACH(last) C[j] += A[j];
 }
 long packed(long K, long N) { return K * ((N + WIDE - 1) / WIDE * WIDE); }

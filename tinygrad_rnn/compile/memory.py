@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..native import aligned
 from .passes import columns, is_beside
 from .program import Instr, is_view
 from .schedule import LOOPS, PHASES, Program
@@ -86,7 +87,8 @@ class Memory:
         for name in p.native:
             for unit in units[name]:
                 yield name, unit, [a for i in unit for a in i.args]
-            yield name, [], [a for i in p.calls[name] for a in i.args] + p.ends.get(name, [])
+            read = [a for i in p.calls[name] for a in i.args] + p.ends.get(name, [])
+            yield name, [], read + [a for i in p.sums.get(name, ()) for a in p.emitter.sums(i)]
         yield "", [], p.results
 
     def _used(self, units: Units) -> dict[Instr, dict[tuple[int, int], int]]:
@@ -189,10 +191,11 @@ class Workspace:
 
     def __init__(self, loops: Any, steps: int, xp: Any = np):
         self.loops, self.memory, self.steps, self.xp = loops, loops.memory, steps, xp
+        self.empty = aligned if xp is np else xp.empty
         p = loops.program
-        self.states = [xp.empty((steps + 1, *s.shape), s.dtype) for s in p.step.states]
+        self.states = [self.empty((steps + 1, *s.shape), s.dtype) for s in p.step.states]
         count = steps + 1 if p.keeps_adjoints else 2
-        self.carry = [xp.empty((count, *s.shape), s.dtype) for s in p.step.dstates]
+        self.carry = [self.empty((count, *s.shape), s.dtype) for s in p.step.dstates]
         self.arrays: dict[Any, Any] = {}
         self.ready: dict[str, Any] = {}  # what a phase does, once it is known
         read = set().union(*p.reads.values()) - p.kept
@@ -215,7 +218,7 @@ class Workspace:
             return (self.states if kind == "state" else self.carry)[of]
         if of not in self.arrays:
             shape = of.shape if kind in ("once", "fixed") else (self.steps, *of.shape)
-            self.arrays[of] = self.xp.empty(shape, of.dtype or self.memory.real)
+            self.arrays[of] = self.empty(shape, of.dtype or self.memory.real)
             if kind == "fixed":
                 self.arrays[of][...] = self.xp.asarray(of.value)
         return self.arrays[of]

@@ -38,10 +38,13 @@ def is_cut(i: Instr) -> bool:
     return i.op == "getitem" and columns(i) is not None
 
 
-def sums_rows(i: Instr) -> bool:
-    """The sum over the rows of a matrix: a bias's gradient."""
-    rows = i.op == "sum" and i.args[0].batch == [0] and len(i.args[0].shape) == 2
-    return rows and i.shape == i.args[0].shape[1:]
+def summed(i: Instr) -> list[Instr]:
+    """The matrices over whose rows `i` is a sum: of aᵀ @ b, a weight's gradient, both; a bias's
+    gradient has one."""
+    turned = i.op == "matmul" and i.args[0].op == "transpose" and len(i.shape) == 2
+    found = [i.args[0].args[0], i.args[1]] if turned else [*i.args] if i.op == "sum" else []
+    rows = [a.batch == [0] and len(a.shape) == 2 for a in found]
+    return found if all(rows) and i.shape == tuple(a.width for a in found) else []
 
 
 def light(i: Instr) -> bool:

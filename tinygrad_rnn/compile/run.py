@@ -23,7 +23,7 @@ from ..tensor import Primitive, Tensor, leaf_of, remembered, wrap
 from .call import Call
 from .emit_numpy import UFUNCS
 from .program import Instr
-from .rows import sums_rows
+from .rows import summed
 from .schedule import LOOPS, Program
 
 SPARE = 4  # so many unused workspaces are kept for the next calls
@@ -35,9 +35,7 @@ class Kernel:
     def __init__(self, loops: Any, history: list, seconds: float):
         self.loops, self.history, self.seconds = loops, history, seconds
         self.program: Program = loops.program
-        own = getattr(loops, "call", lambda i: None)
-        turn = lambda i: i.op == "transpose" and (lambda a: a.transpose(i.params["axes"]))
-        find: Any = lambda i: own(i) or (column_sums if sums_rows(i) else UFUNCS.get(i.op, turn(i)))
+        find: Any = lambda i: column_sums if len(summed(i)) == 1 else UFUNCS.get(i.op)
         self.calls = {name: [(i, find(i)) for i in called]
                       for name, called in self.program.calls.items()}  # fmt: skip
         self.spare: list[Any] = []
@@ -140,7 +138,7 @@ class Run(Again):
 
     def _phases(self, *names: str) -> None:
         for name in names:
-            self.space.run(name)
+            self.flat |= self.space.run(name) or {}
             self._calls(name)
 
     def _calls(self, name: str) -> None:

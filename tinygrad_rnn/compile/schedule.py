@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .program import Instr, Step, depends
+from .program import MOVING, Instr, Step, depends
 
 PHASES = ("static", "before", "forward", "between", "ready", "backward", "after")
 STATIC, BEFORE, FORWARD, BETWEEN, READY, BACKWARD, AFTER = range(7)
@@ -52,7 +52,8 @@ def place(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: b
 class Program:
     """A step with everything decided: what runs when, by whom, and which values are kept.
 
-    `native[phase]` is what the emitter computes, `calls[phase]` what array calls do afterwards.
+    `native[phase]` is what the emitter computes row by row, `sums[phase]` what it sums over all
+    rows, `calls[phase]` what array calls do afterwards.
     `kept` are the values that one phase makes for another: they are in memory for all steps.
     """
 
@@ -72,6 +73,7 @@ class Program:
         self.reads = {name: self._outside(name) for name in self.native}
         self.results = [i for i in (step.y, *step.dxs, *step.dparams) if i is not None]
         self.calls: dict[str, list[Instr]] = {name: [] for name in PHASES}
+        self.sums: dict[str, list[Instr]] = {}
         self.kept: set[Instr] = set()
         self._find_calls()
         outside = {a for calls in self.calls.values() for i in calls for a in i.args}
@@ -82,6 +84,10 @@ class Program:
         """True if the emitter can make code for `i` on all rows at once."""
         product = self.emitter.is_product(i) and i.args[1] not in self.varies
         return i.batch == [0] and (product or self.emitter.light(i))
+
+    def at_hand(self, i: Instr) -> bool:
+        """True if the emitter's code can read `i` of all steps and rows."""
+        return (i in self.inside or i.op in MOVING) and i.dtype == self.step.y.dtype
 
     def _native(self, name: str) -> list[Instr]:
         """A loop as a whole; of another phase the work on rows, if the emitter can do all of it."""
@@ -109,7 +115,13 @@ class Program:
             if i not in needed or not i.args:
                 continue
             called, name = i not in self.inside or i in self.views, self.phase[i]
-            if called:
+            read = {self.source(a) for a in self.emitter.sums(i)}
+            if read and all(map(self.at_hand, read)):
+                self.sums.setdefault(name, []).insert(0, i)
+                self.reads[name] |= read
+                by_code |= read
+                needed |= read
+            elif called:
                 self.calls[NEXT.get(name, name) if i in self.inside else name].insert(0, i)
                 needed.update(i.args)
             if i in self.varies and (i in by_code or not called):

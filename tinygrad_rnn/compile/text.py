@@ -26,6 +26,7 @@ class RowText:
     """What the text of the phases is in C and in CUDA alike."""
 
     light, is_product = staticmethod(rows.light), staticmethod(is_product)
+    sums: Any = staticmethod(lambda i: ())
     view = staticmethod(is_cut)  # found by their offset; other views are arrays of their own
     slow: Sequence[str] = ()  # operations that do not follow each other within one loop
     product: Any  # what each emitter writes for a product
