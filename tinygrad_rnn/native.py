@@ -146,6 +146,13 @@ def team() -> ctypes.CDLL:
     return library
 
 
+def task(library: ctypes.CDLL, name: str) -> Any:
+    """A C function `(long first, long last, long *args)`, for `shared`."""
+    function = getattr(library, name)
+    function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
+    return function
+
+
 def shared(function: Any, ends: ctypes.Array, args: ctypes.Array) -> None:
     """function(first, last, args), by as many threads as needed: each from one end to the next."""
     if len(ends) == 2:

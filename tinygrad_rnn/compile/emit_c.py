@@ -33,8 +33,8 @@ class PointedWorkspace(Workspace):
         for slot, (kind, of) in enumerate(loops.buffers):
             self.slots.setdefault(of, []).append((kind, slot))
             if kind == "packed":
-                array = aligned((loops.library.packed(*of.shape),), of.dtype)
-                self.arrays[kind, of] = array
+                size = loops.library.packed(*of.shape)
+                array = self.arrays[kind, of] = aligned((size,), of.dtype)
                 self.table[slot] = address(array)
                 if of.op == "const":
                     self.load(of, np.asarray(of.value))
@@ -42,8 +42,9 @@ class PointedWorkspace(Workspace):
                 self.table[slot] = address(self.array(kind, of))
         rows, parts = loops.memory.rows, loops.threads
         self.args = numbers([steps, rows, ctypes.addressof(self.table), parts])
-        cut = lambda size: numbers([size * k // parts for k in range(parts + 1)])
-        self.ends = {True: cut(rows), False: cut(steps * rows), None: cut(parts)}
+        size = lambda n: rows if n in LOOPS else parts if n.endswith("_sums") else steps * rows
+        self.ends = {n: numbers([size(n) * k // parts for k in range(parts + 1)])
+                     for n in loops.functions}  # fmt: skip
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -59,15 +60,13 @@ class PointedWorkspace(Workspace):
                 self.table[slot] = address(whole)
 
     def run(self, name: str) -> dict[Instr, Any]:
-        functions, made = self.loops.functions, {}
-        if name in functions:
-            shared(functions[name], self.ends[name in LOOPS], self.args)
-        for i in self.loops.program.sums.get(name, ()):
-            made[i] = array = np.empty(i.shape, i.dtype)
+        sums = {i: np.empty(i.shape, i.dtype) for i in self.loops.program.sums.get(name, ())}
+        for i, array in sums.items():
             self.table[self.slots[i][0][1]] = address(array)
-        if made:
-            shared(functions[f"{name}_sums"], self.ends[None], self.args)
-        return made
+        for one in (name, f"{name}_sums"):
+            if one in self.ends:
+                shared(self.loops.functions[one], self.ends[one], self.args)
+        return sums
 
 
 class CLoops(RowText):
@@ -82,7 +81,7 @@ class CLoops(RowText):
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
         rows = [name for name in self.stages if self.stages[name] or name in LOOPS]
-        texts = {name: self.function(name) for name in rows}
+        texts = {name: self.function(name, self.ordered(name)) for name in rows}
         texts |= {f"{name}_sums": self.summing(name) for name in self.program.sums}
         self.code = "\n".join(texts.values())
         single, alone = self.real == "float", self.memory.rows == 1
@@ -91,9 +90,7 @@ class CLoops(RowText):
         self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
-        self.functions = {name: getattr(self.library, name) for name in texts}
-        for function in self.functions.values():
-            function.argtypes = [size, size, pointer]
+        self.functions = {name: native.task(self.library, name) for name in texts}
         products = [i for i in self.program.native["forward"] if i.op == "matmul"]
         work = sum(i.value.size * i.args[1].shape[0] for i in products)  # multiplications
         wanted = threads or min(processors(), self.memory.rows // 4, work // WORTH)
@@ -101,32 +98,25 @@ class CLoops(RowText):
 
     def summing(self, name: str) -> str:
         """The function of a phase's sums, of which each thread makes some columns."""
-        body = []
+        lines = ["const long t = 0, parts = args[3];"]
         for i in self.program.sums[name]:
-            places = [self.memory.where(a) for a in summed(i)]
-            read = [f"{self.pointer(place, '0')}, {place.wide}" for place in places]
+            read = [self.matrix(a, "0") for a in summed(i)]
             call = "contract" if len(read) == 2 else "sums"
-            sizes = ", ".join([f"SHARE({i.shape[0]})", *map(str, i.shape[1:]), "T * B"])
-            body.append(f"{call}({sizes}, {', '.join(read)}, {self.buffer('sum', i)});")
-        lines = ["const long t = 0, parts = args[3];", *self.heads(body), *body]
-        return self.whole(f"{name}_sums", "long part, long next", lines)
+            sizes = [f"SHARE({i.shape[0]})", *map(str, i.shape[1:]), "T * B"]
+            lines.append(f"{call}({', '.join([*sizes, *read, self.buffer('sum', i)])});")
+        return self.function(f"{name}_sums", lines, "long part, long next")
 
-    def whole(self, name: str, share: str, lines: list[str]) -> str:
+    def function(self, name: str, lines: list[str], share: str = "long first, long last") -> str:
         start = f"void {name}({share}, long *args) {{"
         given = ["const long T = args[0], B = args[1];", "void **p = (void **)args[2];"]
-        return "\n  ".join([start, *given, *lines]) + "\n}"
-
-    def function(self, name: str) -> str:
-        """A loop's function goes through time; another phase's through blocks of T·B rows."""
-        body = self.body(name)
-        order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, "EACH_BLOCK")
-        lines = [*self.heads(body), f"{order} {{", *("  " + line for line in body), "}"]
-        return self.whole(name, "long first, long last", lines)
+        return "\n  ".join([start, *given, *self.heads(lines), *lines]) + "\n}"
 
     def product(self, i: Instr) -> str:
-        a, w = i.args
-        left, to = (self.memory.where(v) for v in (a, i))
-        sizes = f"to - from, {i.width}, {a.width}"
-        step = f"{self.pointer(left, 'from')}, {left.wide}, {self.buffer('packed', w)}, "
-        step += f"{self.pointer(to, 'from')}, {to.wide}, t & 1"
-        return f"product({sizes}, {step}); /* {self.names[i]} */"
+        read, made = (self.matrix(v, "from") for v in (i.args[0], i))
+        sizes, w = f"{i.width}, {i.args[0].width}", self.buffer("packed", i.args[1])
+        return f"product(to - from, {sizes}, {read}, {w}, {made}, t & 1); /* {self.names[i]} */"
+
+    def matrix(self, i: Instr, row: str) -> str:
+        """Where the rows of a value lie from `row` on, and how far from each other."""
+        place = self.memory.where(i)
+        return f"{self.pointer(place, row)}, {place.wide}"

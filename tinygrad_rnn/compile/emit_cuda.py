@@ -74,7 +74,8 @@ class CUDALoops(RowText):
         whole = [n for n in LOOPS if sum(i.args[1].value.nbytes for i in inside[n]) <= self.small]
         columns = [s.width for s in step.states] + [i.width for n in whole for i in inside[n]]
         self.threads = min(max(32, 1 << (max(columns) - 1).bit_length()), 512)  # per row
-        parts = [self.loop(n) if n in whole else self.steps(n) for n in self.stages]
+        loop = lambda n: {n: self.kernel(n, "T", self.ordered(n))}
+        parts = [loop(n) if n in whole else self.steps(n) for n in self.stages]
         self.kernels = {name: text for part in parts for name, text in part.items()}
         head = f"#define REAL {self.real}\n#define THREADS {self.threads}"
         text = Path(__file__).with_name("kernels.cu").read_text()
@@ -87,12 +88,6 @@ class CUDALoops(RowText):
                  for k, stage in enumerate(self.stages[name])] + [self.copies(name)]  # fmt: skip
         named = {f"{name}{k}": lines for k, lines in enumerate(texts) if lines}
         return {n: self.kernel(n, "t", lines) for n, lines in named.items()}
-
-    def loop(self, name: str) -> dict[str, str]:
-        """A kernel for all steps."""
-        order = {"forward": "EACH_STEP {", "backward": "EACH_STEP_BACK {"}[name]
-        lines = [order, *("  " + line for line in self.body(name)), "}"]
-        return {name: self.kernel(name, "T", lines)}
 
     def kernel(self, name: str, time: str, lines: list[str]) -> str:
         start = f"KERNEL {name}(long {time}, long B, void **p) {{"

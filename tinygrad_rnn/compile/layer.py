@@ -145,8 +145,7 @@ class CompiledScan:
         """What each pass did, what runs when, and what was not compiled and why."""
         from ..draw.programs import report
 
-        found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
-        lines = [report(k) for k in found[-1:]]
+        lines = [report(k) for k in self._made()[-1:]]
         return "\n".join(lines + self.notes) or "nothing was called yet"
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
@@ -156,7 +155,9 @@ class CompiledScan:
         return drawn(dict(self._latest().history), after, **options)
 
     def _latest(self) -> Kernel:
-        found = [k for k in self.kernels.values() if isinstance(k, Kernel)]
-        if not found:
+        if not self._made():
             raise RuntimeError("nothing is compiled yet: call the layer once")
-        return found[-1]
+        return self._made()[-1]
+
+    def _made(self) -> list[Kernel]:
+        return [k for k in self.kernels.values() if isinstance(k, Kernel)]

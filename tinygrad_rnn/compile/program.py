@@ -53,19 +53,15 @@ class Instr:
     `batch` lists the axes that follow the batch: [0] for rows of values, [] for a weight.
     """
 
-    __slots__ = ("args", "batch", "dtype", "gate", "op", "params", "shape", "values")
+    __slots__ = ("args", "batch", "dtype", "gate", "op", "params", "shape", "value", "values")
 
     def __init__(self, op: str, args: tuple[Instr, ...], params: dict, values: tuple[Any, Any],
                  gate: str = ""):  # fmt: skip
         self.op, self.args, self.params, self.values, self.gate = op, args, params, values, gate
-        self.shape: tuple[int, ...] = np.shape(values[0])
-        self.dtype: Any = getattr(values[0], "dtype", None)  # None: a Python number, which is weak
+        self.value, self.shape = values[0], np.shape(values[0])
+        self.dtype: Any = getattr(self.value, "dtype", None)  # None: a Python number, which is weak
         sizes = enumerate(zip(self.shape, np.shape(values[1])))
         self.batch = [k for k, (m, n) in sizes if m != n]
-
-    @property
-    def value(self) -> Any:
-        return self.values[0]
 
     @property
     def width(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .passes import columns
+from .passes import columns, is_beside
 from .program import Instr, Step, Uncompilable, consumers, depends, make
 from .schedule import Program
 
@@ -51,10 +51,8 @@ def light(i: Instr) -> bool:
     """Row-wise work that a loop over columns does while the row is in cache."""
     if len(i.shape) != 2 or i.batch != [0] or i.op == "matmul":
         return False
-    if i.op == "getitem":
-        return is_cut(i)
-    if i.op == "concatenate":
-        return i.params["axis"] in (-1, 1)
+    if i.op in ("getitem", "concatenate"):
+        return is_cut(i) or is_beside(i)
     if i.op in START:
         return i.params["axis"] in (-1, 1, (-1,), (1,)) and i.params["keepdims"]
     return i.op in FORMULA or i.op == "clamp"

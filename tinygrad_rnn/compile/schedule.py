@@ -118,9 +118,8 @@ class Program:
             read = {self.source(a) for a in self.emitter.sums(i)}
             if read and all(map(self.at_hand, read)):
                 self.sums.setdefault(name, []).insert(0, i)
-                self.reads[name] |= read
-                by_code |= read
-                needed |= read
+                for known in (self.reads[name], by_code, needed):
+                    known |= read
             elif called:
                 self.calls[NEXT.get(name, name) if i in self.inside else name].insert(0, i)
                 needed.update(i.args)

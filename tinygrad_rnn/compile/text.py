@@ -85,6 +85,11 @@ class RowText:
             lines += map(self.product, stage) if products else each_row(self.rows(name, k))
         return lines + each_row(self.copies(name))
 
+    def ordered(self, name: str) -> list[str]:
+        """A phase's body in its loop: over time, or over blocks of the rows of all steps."""
+        order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, "EACH_BLOCK")
+        return [f"{order} {{", *("  " + line for line in self.body(name)), "}"]
+
     def copies(self, name: str) -> list[str]:
         """What carries row b's state to the next step where it was not computed in its place."""
         return [self.copy(to, i) for to, i in self.memory.copies.get(name, [])]
@@ -96,11 +101,10 @@ class RowText:
 
     def heads(self, lines: list[str]) -> list[str]:
         """Declarations of the pointers that some text uses."""
-        used, found = set(re.findall(r"\w+", "\n".join(lines))), []
-        for k, ((_, of), name) in enumerate(self.buffers.items()):
-            kind = kind_of(of, "unsigned char")
-            found += [f"{kind} *{name} = ({kind} *)p[{k}];"] if name in used else []
-        return found
+        used = set(re.findall(r"\w+", "\n".join(lines)))
+        kinds = {name: kind_of(of, "unsigned char") for (_, of), name in self.buffers.items()}
+        pointers = enumerate(kinds.items())
+        return [f"{kind} *{n} = ({kind} *)p[{k}];" for k, (n, kind) in pointers if n in used]
 
 
 def each_row(lines: list[str]) -> list[str]:
