@@ -217,10 +217,15 @@ __attribute__((unused)) static void product(long M, long N, long K, const real *
 }
 void pack(long K, long N, const real *W, long down, long right, real *P) {
   for (long n = 0; n < N; n += WIDE)
-    for (long k = 0; k < K; k++, P += WIDE)
-      if (right == 1 && n + WIDE <= N) memcpy(P, W + k * down + n, sizeof(real) * WIDE);
+    for (long from = 0, to; from < K; P += (to - from) * WIDE, from = to) { /* a cache line of W at a time */
+      to = from + LANES < K ? from + LANES : K;
+      if (right == 1 && n + WIDE <= N)
+        for (long k = from; k < to; k++) memcpy(P + (k - from) * WIDE, W + k * down + n, sizeof(real) * WIDE);
       else
-        for (long j = 0; j < WIDE; j++) P[j] = n + j < N ? W[k * down + (n + j) * right] : 0;
+        for (long j = 0; j < WIDE; j++)
+          for (long k = from; k < to; k++)
+            P[(k - from) * WIDE + j] = n + j < N ? W[k * down + (n + j) * right] : 0;
+    }
 }
 /* The part of n that a thread has where it takes columns of a result, not rows of the batch. */
 #define SHARE(n) (n) * part / parts, (n) * next / parts
