@@ -43,7 +43,7 @@ def machine(device: str) -> dict[str, Any]:
     """Returns what a reader needs to judge the numbers: processors, versions, command, day."""
     versions = {name: version(name) for name in PACKAGES}
     return {
-        "command": "python tools/bench.py " + " ".join(sys.argv[1:]),
+        "command": " ".join([*chosen(), "python tools/bench.py", *sys.argv[1:]]),
         "date": date.today().isoformat(),
         "processor": processor() + (f", {gpu()}" if device == "cuda" else ""),
         "cores": os.cpu_count(),
@@ -51,6 +51,12 @@ def machine(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {n: v for n, v in versions.items() if v},
     }
+
+
+def chosen() -> list[str]:
+    """Returns what the environment says about the kernels that OpenBLAS, NumPy's, is to use."""
+    name = "OPENBLAS_CORETYPE"
+    return [f"{name}={os.environ[name]}"] if name in os.environ else []
 
 
 def version(package: str) -> str | None:
