@@ -3,6 +3,7 @@ be."""
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from typing import Any
 
@@ -405,6 +406,19 @@ def test_a_layer_changed_since_has_no_second_derivative(change: str) -> None:
         cell.candidate_activation = lambda z: z * 0.5
     with pytest.raises(RuntimeError, match="changed since"):
         grad(loss, x, create_graph=True)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_all_of_a_training_step_is_c(name: str) -> None:
+    """But for what depends on parameters alone; a weight's gradient is one product of all rows."""
+    layer = layer_of(name, 3, 4, np.float64)
+    fast = compile(layer, "c")
+    assert_same(layer, fast, inputs(5, 2, 3))
+    (kernel,) = fast.compiled.kernels.values()
+    program = kernel.program
+    assert [phase for phase, calls in program.calls.items() if calls] == ["static"]
+    assert fast.source().count("  contract(") == 2
 
 
 def test_explain_and_source_say_what_was_done() -> None:
