@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,19 +146,14 @@ def team() -> ctypes.CDLL:
     return library
 
 
-def task(library: ctypes.CDLL, name: str) -> Any:
-    """A C function `(long first, long last, long *args)`, for `shared`."""
+def shared(library: ctypes.CDLL, name: str, ends: ctypes.Array, args: ctypes.Array) -> Callable:
+    """The call of a C function `(long first, long last, long *args)` by as many threads as needed,
+    each from one end to the next."""
     function = getattr(library, name)
     function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
-    return function
-
-
-def shared(function: Any, ends: ctypes.Array, args: ctypes.Array) -> None:
-    """function(first, last, args), by as many threads as needed: each from one end to the next."""
     if len(ends) == 2:
-        function(ends[0], ends[1], args)
-    else:
-        team().together(len(ends) - 1, function, ends, args)
+        return functools.partial(function, *ends, args)
+    return functools.partial(team().together, len(ends) - 1, function, ends, args)
 
 
 def numbers(values: Sequence[int]) -> ctypes.Array:

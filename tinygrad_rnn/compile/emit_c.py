@@ -6,7 +6,7 @@ Rows of the batch do not depend on each other, so threads take some rows each th
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,17 @@ class PointedWorkspace(Workspace):
                     self.load(of, np.asarray(of.value))
             elif kind not in ("x", "dy", "sum"):
                 self.table[slot] = address(self.array(kind, of))
-        rows, parts = loops.memory.rows, loops.threads
-        self.args = numbers([steps, rows, ctypes.addressof(self.table), parts])
-        size = lambda n: rows if n in LOOPS else parts if n.endswith("_sums") else steps * rows
-        self.ends = {n: numbers([size(n) * k // parts for k in range(parts + 1)])
-                     for n in loops.functions}  # fmt: skip
+        table = ctypes.addressof(self.table)
+        self.args = numbers([steps, loops.memory.rows, table, loops.threads])
+        self.jobs = {name: [self.job(n) for n in (name, f"{name}_sums") if n in loops.texts]
+                     for name in loops.stages}  # fmt: skip
+
+    def job(self, name: str) -> Callable:
+        """The call of a function; each thread has a part of the rows, or of what sums them up."""
+        rows, parts = self.memory.rows, self.loops.threads
+        size = rows if name in LOOPS else parts if name.endswith("_sums") else self.steps * rows
+        ends = numbers([size * k // parts for k in range(parts + 1)])
+        return shared(self.loops.library, name, ends, self.args)
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -63,9 +69,8 @@ class PointedWorkspace(Workspace):
         sums = {i: np.empty(i.shape, i.dtype) for i in self.loops.program.sums.get(name, ())}
         for i, array in sums.items():
             self.table[self.slots[i][0][1]] = address(array)
-        for one in (name, f"{name}_sums"):
-            if one in self.ends:
-                shared(self.loops.functions[one], self.ends[one], self.args)
+        for job in self.jobs[name]:
+            job()
         return sums
 
 
@@ -81,16 +86,15 @@ class CLoops(RowText):
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
         rows = [name for name in self.stages if self.stages[name] or name in LOOPS]
-        texts = {name: self.function(name, self.ordered(name)) for name in rows}
-        texts |= {f"{name}_sums": self.summing(name) for name in self.program.sums}
-        self.code = "\n".join(texts.values())
+        self.texts = {name: self.function(name, self.ordered(name)) for name in rows}
+        self.texts |= {f"{name}_sums": self.summing(name) for name in self.program.sums}
+        self.code = "\n".join(self.texts.values())
         single, alone = self.real == "float", self.memory.rows == 1
         defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
         self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
-        self.functions = {name: native.task(self.library, name) for name in texts}
         products = [i for i in self.program.native["forward"] if i.op == "matmul"]
         work = sum(i.value.size * i.args[1].shape[0] for i in products)  # multiplications
         wanted = threads or min(processors(), self.memory.rows // 4, work // WORTH)

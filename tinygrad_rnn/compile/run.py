@@ -138,7 +138,7 @@ class Run(Again):
 
     def _phases(self, *names: str) -> None:
         for name in names:
-            self.flat |= self.space.run(name) or {}
+            self.flat.update(self.space.run(name) or ())
             self._calls(name)
 
     def _calls(self, name: str) -> None:
