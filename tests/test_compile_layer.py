@@ -278,6 +278,21 @@ def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
     assert not [note for note in fast.scan.notes if "unrolled" in note]
 
 
+class Square(TwoWeights):
+    """Sums along rows, which for as many rows as columns look like sums over rows."""
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        new = (x @ self.W + h @ self.U).tanh() * (x * x).sum(-1).reshape(-1, 1)
+        return new, new
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.parametrize("rows", [2, 3])
+def test_sums_along_rows_of_a_square(rows: int, backend: str) -> None:
+    layer = Recurrent(Square("square"))
+    assert_same(layer, compile(layer, backend), inputs(5, rows, 2))
+
+
 class Unusual(TwoWeights):
     """Cells that hold, or reach for, more than parameters."""
 

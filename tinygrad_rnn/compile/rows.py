@@ -44,7 +44,7 @@ def summed(i: Instr) -> list[Instr]:
     turned = i.op == "matmul" and i.args[0].op == "transpose" and len(i.shape) == 2
     found = [i.args[0].args[0], i.args[1]] if turned else [*i.args] if i.op == "sum" else []
     rows = [a.batch == [0] and len(a.shape) == 2 for a in found]
-    return found if all(rows) and i.shape == tuple(a.width for a in found) else []
+    return found if all(rows) and not i.batch and i.shape == tuple(a.width for a in found) else []
 
 
 def light(i: Instr) -> bool:
