@@ -278,18 +278,30 @@ def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
     assert not [note for note in fast.scan.notes if "unrolled" in note]
 
 
-class Square(TwoWeights):
-    """Sums along rows, which for as many rows as columns look like sums over rows."""
+class Shaped(TwoWeights):
+    """Cells that look at rows in unusual ways."""
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        new = (x @ self.W + h @ self.U).tanh() * (x * x).sum(-1).reshape(-1, 1)
+        z = x @ self.W + h @ self.U
+        new = {
+            "along": lambda: z * (x * x).sum(-1).reshape(-1, 1),  # as long as a sum over 2 rows
+            "copied": lambda: cat([z, x], -1)[:, :4].reshape(-1, 2, 2).transpose(1, 2),
+            "turned": lambda: (x.T * 2).T @ self.W * z,
+            "kept turned": lambda: (h.T * (self.W.T @ x.T)).T + z,
+            "products": lambda: z @ (h.T @ z),  # mixes rows
+            "products of x": lambda: h @ (self.W.T @ x.T) @ h + z,
+        }[self.way]()
+        new = new.reshape(-1, 4)[:, :3].tanh() if new.ndim == 3 else new.tanh()
         return new, new
 
 
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
-@pytest.mark.parametrize("rows", [2, 3])
-def test_sums_along_rows_of_a_square(rows: int, backend: str) -> None:
-    layer = Recurrent(Square("square"))
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("way", ["along", "copied", "turned", "kept turned", "products",
+                                 "products of x"])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::tinygrad_rnn.compile.NotCompiled")
+def test_unusual_uses_of_rows(way: str, rows: int, backend: str) -> None:
+    layer = Recurrent(Shaped(way))
     assert_same(layer, compile(layer, backend), inputs(5, rows, 2))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..tensor import PRIMITIVES
 from .memory import Memory, Place, Workspace
 from .passes import is_beside
-from .program import Instr, Step, is_view
+from .program import Instr, Step, is_always_view
 from .schedule import LOOPS, Program
 
 UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
@@ -93,7 +93,7 @@ class NumPyLoops:
     # nothing is worth keeping inside a loop of Python calls, and outside of it all is calls
     light = is_product = staticmethod(lambda i: False)
     sums: Any = staticmethod(lambda i: ())
-    view = staticmethod(is_view)
+    view = staticmethod(is_always_view)
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         self.program = program = Program(step, self, without)

@@ -178,7 +178,7 @@ class Step:
         rows = len(self.y.values[1][part])
         rows_of = lambda i: (*[slice(None)] * i.batch[0], part)  # an index: along the batch
         captured = lambda i: i.values[1][rows_of(i)] if i.batch else i.values[1]
-        same = lambda i: all(close(found[a], captured(a)) for a in i.args if a.batch)
+        same = lambda i: all(close(found[a], captured(a)) for a in i.args)
         with np.errstate(all="ignore"):
             for i in self.order():
                 kinds = [a.batch for a in i.args] if i.op == "matmul" else []
@@ -205,9 +205,15 @@ def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list
 
 
 def is_view(i: Instr) -> bool:
-    """True if arrays show `i` as another view of its operand and compute nothing."""
+    """True if arrays may show `i` as another view of its operand and compute nothing."""
     cut = i.op == "getitem" and is_basic(i.params["index"])
     return cut or i.op in ("transpose", "broadcast_to", "reshape")
+
+
+def is_always_view(i: Instr) -> bool:
+    """True if they do so whatever the operand's strides; of turned rows a reshape is a copy."""
+    sizes = lambda v: [n for n in np.shape(v.values[1]) if n != 1]
+    return is_view(i) and (i.op != "reshape" or sizes(i) == sizes(i.args[0]))
 
 
 def close(a: Any, b: Any) -> bool:

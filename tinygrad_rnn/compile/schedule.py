@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .program import MOVING, Instr, Step, depends
+from .program import MOVING, Instr, Step, Uncompilable, depends
 
 PHASES = ("static", "before", "forward", "between", "ready", "backward", "after")
 STATIC, BEFORE, FORWARD, BETWEEN, READY, BACKWARD, AFTER = range(7)
@@ -77,6 +77,9 @@ class Program:
         self.kept: set[Instr] = set()
         self._find_calls()
         outside = {a for calls in self.calls.values() for i in calls for a in i.args}
+        for i in self.kept:  # all steps' rows are at once one below the other, or not at all
+            if i.batch not in ([], [0]) and (i not in self.inside or i in outside):
+                raise Uncompilable(f"the loops would keep {i}, whose rows are not its first axis")
         outside |= {a for name, read in self.reads.items() if name != "backward" for a in read}
         self.keeps_adjoints = any(a.op == "dstate" for a in outside)  # else two at a time do
 
