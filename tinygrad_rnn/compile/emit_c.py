@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import native
-from ..native import address, aligned, numbers, processors, shared
+from ..native import address, aligned, load, numbers, processors, shared
 from .memory import Workspace
 from .program import Instr, Step
 from .rows import summed
@@ -40,8 +39,7 @@ class PointedWorkspace(Workspace):
                     self.load(of, np.asarray(of.value))
             elif kind not in ("x", "dy", "sum"):
                 self.table[slot] = address(self.array(kind, of))
-        table = ctypes.addressof(self.table)
-        self.args = numbers([steps, loops.memory.rows, table, loops.threads])
+        self.args = numbers([steps, self.memory.rows, ctypes.addressof(self.table), loops.threads])
         self.jobs = {name: [self.job(n) for n in (name, f"{name}_sums") if n in loops.texts]
                      for name in loops.stages}  # fmt: skip
 
@@ -79,8 +77,8 @@ class CLoops(RowText):
 
     name = "c"
     workspace = PointedWorkspace
-    sums = staticmethod(summed)  # ours: the threads of BLAS go on spinning and take the processors
-    # from the next loops, and where BLAS does not know a processor it is half as fast
+    # ours too: BLAS's threads would go on spinning and take the processors from the next loops
+    sums = staticmethod(summed)
     slow = ("sigmoid", "tanh", "exp")
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
@@ -92,7 +90,7 @@ class CLoops(RowText):
         single, alone = self.real == "float", self.memory.rows == 1
         defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
-        self.library = native.load(kernels + self.code, defines)
+        self.library = load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
         products = [i for i in self.program.native["forward"] if i.op == "matmul"]

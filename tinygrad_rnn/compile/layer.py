@@ -145,8 +145,7 @@ class CompiledScan:
         """What each pass did, what runs when, and what was not compiled and why."""
         from ..draw.programs import report
 
-        lines = [report(k) for k in self._made()[-1:]]
-        return "\n".join(lines + self.notes) or "nothing was called yet"
+        return "\n".join([*map(report, self._made()[-1:]), *self.notes]) or "nothing was called yet"
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
         """The program after a pass ("captured": before all of them), as a `Drawing`."""

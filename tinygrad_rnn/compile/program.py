@@ -151,42 +151,37 @@ class Step:
         for old in toposort(self.roots(), lambda i: new.get(i, i).args):
             i = new.get(old, old)
             args = tuple([built[a] for a in i.args])
-            same = args == i.args
-            built[old] = i if same else Instr(i.op, args, i.params, i.values, i.gate)
+            built[old] = i if args == i.args else Instr(i.op, args, i.params, i.values, i.gate)
         ends: Any = {name: [i and built[i] for i in getattr(self, name)]
                      for name in ("news", "dxs", "dolds", "dparams")}  # fmt: skip
         return replace(self, y=built[self.y], **ends)
 
     def mixes_rows(self) -> bool:
-        """True unless rows are independent: the second batch in two parts must give the rows of the
-        whole, and of each parameter's gradient the sum."""
-        parts = [self._of_rows(slice(2)), self._of_rows(slice(2, None))]
-        for i in self.roots():
-            found, add = [part[i] for part in parts], i in self.dparams
-            together = np.add if add else lambda *parts: np.concatenate(parts)
-            if i.batch != ([] if add else [0]) or not close(together(*found), i.values[1]):
+        """True unless rows are independent: nothing they are made of is a number for all of them,
+        and the second batch in two parts must give the rows of the whole, and of each parameter's
+        gradient the sum (a product of rows with rows is one by itself)."""
+        rows = [i for i in self.roots() if i not in self.dparams]
+        adds = lambda i: i.op == "matmul" and [a.batch for a in i.args] == [[1], [0]]
+        ends = rows + [a for i in self.dparams if i for a in (i.args if adds(i) else [i])]
+        shared = any(kinds and not i.batch for i, kinds in depends(toposort(rows)).items())
+        if shared or any(i.batch != [0] for i in rows):
+            return True
+        parts = [self._of_rows(part, toposort(ends)) for part in (slice(2), slice(2, None))]
+        for i in ends:
+            found = [part[i] for part in parts]
+            whole = np.concatenate(found, i.batch[0]) if i.batch else np.add(*found)
+            if not close(whole, i.values[1], 1e-4):
                 return True
         return False
 
-    def _of_rows(self, part: slice) -> dict[Instr, Any]:
-        """What all instructions give for some rows of the second batch.
-
-        Products of rows that are as captured are not made again: they are captured, and sums over
-        all rows (weights' gradients) are put down to the first part.
-        """
+    def _of_rows(self, part: slice, order: Iterable[Instr]) -> dict[Instr, Any]:
+        """What instructions give for some rows of the second batch."""
         found: dict[Instr, Any] = {}
         rows = len(self.y.values[1][part])
-        rows_of = lambda i: (*[slice(None)] * i.batch[0], part)  # an index: along the batch
-        captured = lambda i: i.values[1][rows_of(i)] if i.batch else i.values[1]
-        same = lambda i: all(close(found[a], captured(a)) for a in i.args)
         with np.errstate(all="ignore"):
-            for i in self.order():
-                kinds = [a.batch for a in i.args] if i.op == "matmul" else []
-                adds = kinds == [[1], [0]] and i in self.dparams
-                if (adds or kinds == [[0], []]) and same(i) or not i.args:
-                    found[i] = 0 * captured(i)[:1] if adds and part.start else captured(i)
-                else:
-                    found[i] = i.run([found[a] for a in i.args], rows)
+            for i in order:
+                given = i.values[1][part] if i.batch else i.values[1]
+                found[i] = i.run([found[a] for a in i.args], rows) if i.args else given
         return found
 
 
@@ -216,13 +211,14 @@ def is_always_view(i: Instr) -> bool:
     return is_view(i) and (i.op != "reshape" or sizes(i) == sizes(i.args[0]))
 
 
-def close(a: Any, b: Any) -> bool:
-    """Equal up to rounding, relative to the largest entry; of large arrays a grid is looked at."""
+def close(a: Any, b: Any, tiny: float = 1e-3) -> bool:
+    """Equal up to `tiny` of the largest entry, in double precision up to its third power; of large
+    arrays a grid is looked at."""
     if np.shape(a) != np.shape(b):
         return False
     grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
     a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
-    tiny = 1e-3 if b.dtype.itemsize <= 4 else 1e-9
+    tiny = tiny if b.dtype.itemsize <= 4 else tiny**3
     limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
     return np.array_equal(a, b) or np.allclose(a, b, 0, limit, equal_nan=True)
 

@@ -156,8 +156,7 @@ class Group:
         return [line, *self.store(i)]
 
     def store(self, i: Instr) -> list[str]:
-        stored = i in self.text.stored
-        return [f"{self.at(i)}[{column(i)}] = {self.names[i]};"] if stored else []
+        return [f"{self.at(i)}[{column(i)}] = {self.names[i]};"] if i in self.text.stored else []
 
     def at(self, i: Instr) -> str:
         """The name of a pointer to the row of `i`."""
