@@ -311,6 +311,29 @@ def test_unusual_uses_of_rows(way: str, rows: int, backend: str) -> None:
         assert not (phases and way.startswith("hardly") and phases & {"before", "after"})
 
 
+class Idle(TwoWeights):
+    """A cell with a weight that it does not use."""
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        new = (x @ self.W + h).tanh()
+        return new, new
+
+
+@pytest.mark.parametrize("backend", ["none", "numpy", "auto"])
+def test_a_weight_that_is_not_used_has_no_gradient(backend: str) -> None:
+    layer = Recurrent(Idle(""))
+    run = layer if backend == "none" else compile(layer, backend)
+    x = tensor(inputs(4, 2, 2), requires_grad=True)
+    run(x)[0].sum().backward()
+    cell = layer.cells[0][0]
+    assert x.grad is not None and cell.W.grad is not None and cell.U.grad is None
+    assert grad(run(x)[0].sum(), [cell.U, x], allow_unused=True)[0] is None
+    with pytest.raises(RuntimeError, match="input 0 was not used"):
+        grad(run(x)[0].sum(), cell.U)
+    dx = grad(run(x)[0].sum(), x, create_graph=True)[0]
+    assert grad(dx.sum(), [cell.U, x], allow_unused=True)[0] is None
+
+
 class Unusual(TwoWeights):
     """Cells that hold, or reach for, more than parameters."""
 

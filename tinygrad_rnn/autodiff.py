@@ -50,6 +50,8 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
             if parent not in live:
                 continue
             share = rules[k](g, *saved, **params) if params else rules[k](g, *saved)
+            if share is None:
+                continue
             if share.shape != parent.shape:
                 share = fitted(share, parent.shape)
             if watched:

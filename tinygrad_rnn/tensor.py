@@ -254,9 +254,9 @@ class Primitive:
     """One operation: its name, how it computes on arrays, and one gradient rule per input.
 
     A rule `(g, y, *inputs, **params)` returns the gradient of its input from the gradient `g` of
-    the result `y`. It is written with primitives, so run on arrays it computes, and run on Tensors
-    it is a graph. Inputs have one-letter names; `keeps` lists those that rules read beyond their
-    shape and dtype ("y", "ab", "all"): only these stay in memory.
+    the result `y`, None if there is none. It is written with primitives, so run on arrays it
+    computes, and run on Tensors it is a graph. Inputs have one-letter names; `keeps` lists those
+    that rules read beyond their shape and dtype ("y", "ab", "all"): only these stay in memory.
     """
 
     __slots__ = tuple("casts compute keeps_all keeps_inputs keeps_y name postpones rules".split())
