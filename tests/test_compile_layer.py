@@ -290,7 +290,7 @@ class Shaped(TwoWeights):
             "kept turned": lambda: (h.T * (self.W.T @ x.T)).T + z,
             "products": lambda: z @ (h.T @ z),  # mixes rows
             "products of x": lambda: h @ (self.W.T @ x.T) @ h + z,
-            "hardly mixed": lambda: z + 1e-10 * z.roll(1, 0),
+            "hardly mixed": lambda: z + 1e-11 * (z @ z.T) @ z,
             "hardly summed": lambda: z + 1e-14 * z.sum(),
         }[self.way]()
         new = new.reshape(-1, 4)[:, :3].tanh() if new.ndim == 3 else new.tanh()
@@ -306,9 +306,9 @@ def test_unusual_uses_of_rows(way: str, rows: int, backend: str) -> None:
     layer = Recurrent(Shaped(way))
     fast = compile(layer, backend)
     assert_same(layer, fast, inputs(5, rows, 2))
-    for kernel in fast.compiled.kernels.values():  # then nothing may be done for T·B rows at once
-        phases = getattr(kernel, "program", None) and set(kernel.program.phase.values())
-        assert not (phases and way.startswith("hardly") and phases & {"before", "after"})
+    if way.startswith("hardly"):  # then nothing may be done for T·B rows at once
+        (kernel,) = fast.compiled.kernels.values()
+        assert not {"before", "after"}.intersection(kernel.program.phase.values())
 
 
 class Idle(TwoWeights):

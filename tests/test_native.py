@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_compile_loops import assert_same, layer_of
 
-from tinygrad_rnn import native, tensor
+from tinygrad_rnn import grad, native, tensor
 from tinygrad_rnn.compile import NotCompiled, compile, emit_c
 
 pytestmark = pytest.mark.compiler
@@ -99,8 +99,14 @@ def test_the_text_is_the_same_every_time(name: str) -> None:
 def test_threads_change_no_number() -> None:
     x = np.random.default_rng(0).standard_normal((4, 13, 3)).astype(np.float32)
     layer = layer_of("lstm", 3, 4, np.float32)
-    one, three = (compile(layer, "c", threads=n)(tensor(x))[0]._array for n in (1, 3))
-    assert np.array_equal(one, three)
+    found = []
+    for threads in (1, 3):
+        fast, given = compile(layer, "c", threads=threads), tensor(x, requires_grad=True)
+        output = fast(given)[0]
+        found.append([output, *grad(output.sum(), [given, *layer.parameters()])])
+        (kernel,) = fast.scan.kernels.values()
+        assert kernel.loops.threads == threads
+    assert all(np.array_equal(one._array, three._array) for one, three in zip(*found, strict=True))
 
 
 SUMS = """
