@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..native import address, aligned, load, numbers, processors, shared
+from .. import native
+from ..native import address, aligned, numbers, processors, shared
 from .memory import Workspace
 from .program import Instr, Step
 from .rows import summed
@@ -64,7 +65,7 @@ class PointedWorkspace(Workspace):
                 self.table[slot] = address(whole)
 
     def run(self, name: str) -> dict[Instr, Any]:
-        sums = {i: np.empty(i.shape, i.dtype) for i in self.loops.program.sums.get(name, ())}
+        sums = {i: np.empty(i.shape, i.dtype) for i in self.loops.program.sums[name]}
         for i, array in sums.items():
             self.table[self.slots[i][0][1]] = address(array)
         for job in self.jobs[name]:
@@ -85,12 +86,13 @@ class CLoops(RowText):
         super().__init__(step, without)
         rows = [name for name in self.stages if self.stages[name] or name in LOOPS]
         self.texts = {name: self.function(name, self.ordered(name)) for name in rows}
-        self.texts |= {f"{name}_sums": self.summing(name) for name in self.program.sums}
+        sums = [name for name in self.stages if self.program.sums[name]]
+        self.texts |= {f"{name}_sums": self.summing(name) for name in sums}
         self.code = "\n".join(self.texts.values())
         single, alone = self.real == "float", self.memory.rows == 1
         defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
         kernels = Path(__file__).with_name("kernels.h").read_text()
-        self.library = load(kernels + self.code, defines)
+        self.library = native.load(kernels + self.code, defines)
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
         products = [i for i in self.program.native["forward"] if i.op == "matmul"]

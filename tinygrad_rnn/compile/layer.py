@@ -154,9 +154,10 @@ class CompiledScan:
         return drawn(dict(self._latest().history), after, **options)
 
     def _latest(self) -> Kernel:
-        if not self._made():
+        made = self._made()
+        if not made:
             raise RuntimeError("nothing is compiled yet: call the layer once")
-        return self._made()[-1]
+        return made[-1]
 
     def _made(self) -> list[Kernel]:
         return [k for k in self.kernels.values() if isinstance(k, Kernel)]

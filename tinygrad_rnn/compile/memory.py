@@ -88,7 +88,7 @@ class Memory:
             for unit in units[name]:
                 yield name, unit, [a for i in unit for a in i.args]
             read = [a for i in p.calls[name] for a in i.args] + p.ends.get(name, [])
-            yield name, [], read + [a for i in p.sums.get(name, ()) for a in p.emitter.sums(i)]
+            yield name, [], read + [a for i in p.sums[name] for a in p.emitter.sums(i)]
         yield "", [], p.results
 
     def _used(self, units: Units) -> dict[Instr, dict[tuple[int, int], int]]:

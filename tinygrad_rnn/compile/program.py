@@ -166,7 +166,8 @@ class Step:
         shared = any(kinds and not i.batch for i, kinds in depends(toposort(rows)).items())
         if shared or any(i.batch != [0] for i in rows):
             return True
-        parts = [self._of_rows(part, toposort(ends)) for part in (slice(2), slice(2, None))]
+        order = toposort(ends)
+        parts = [self._of_rows(part, order) for part in (slice(2), slice(2, None))]
         for i in ends:
             found = [part[i] for part in parts]
             whole = np.concatenate(found, i.batch[0]) if i.batch else np.add(*found)

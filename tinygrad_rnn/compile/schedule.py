@@ -73,7 +73,7 @@ class Program:
         self.reads = {name: self._outside(name) for name in self.native}
         self.results = [i for i in (step.y, *step.dxs, *step.dparams) if i is not None]
         self.calls: dict[str, list[Instr]] = {name: [] for name in PHASES}
-        self.sums: dict[str, list[Instr]] = {}
+        self.sums: dict[str, list[Instr]] = {name: [] for name in PHASES}
         self.kept: set[Instr] = set()
         self._find_calls()
         outside = {a for calls in self.calls.values() for i in calls for a in i.args}
@@ -120,7 +120,7 @@ class Program:
             called, name = i not in self.inside or i in self.views, self.phase[i]
             read = {self.source(a) for a in self.emitter.sums(i)}
             if read and all(map(self.at_hand, read)):
-                self.sums.setdefault(name, []).insert(0, i)
+                self.sums[name].insert(0, i)
                 for known in (self.reads[name], by_code, needed):
                     known |= read
             elif called:
