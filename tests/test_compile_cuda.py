@@ -35,6 +35,7 @@ AS_C = """
 #define __device__ static
 #define __shared__ static
 #define __launch_bounds__(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __syncthreads() pthread_barrier_wait(&barrier)
 #define MANY 8
 static pthread_barrier_t barrier;

@@ -13,7 +13,7 @@ from .backend import library
 from .native import CannotBuild
 
 LANES = 4  # so many products run side by side at the most
-SCRATCH = 8 << 20  # bytes in which cuBLAS adds up parts of a product
+SCRATCH = 32 << 20  # bytes in which cuBLAS adds up parts of a product; with less it cuts few up
 
 pointer = ctypes.c_void_p
 
@@ -82,9 +82,11 @@ class Multiplier:
         zero, one = (pointer(numbers.ctypes.data + n * out.itemsize) for n in (0, 1))
         array = lambda a: (pointer(a.data.ptr), kind, max(a.strides[0] // a.itemsize, a.shape[1]))
         sizes = (out.shape[1], *rows.shape)  # cuBLAS sees columns: outᵀ = matrixᵀ @ rowsᵀ
+        # offered all of it for a few rows, cuBLAS picks kernels that take ten times as long
+        space = SCRATCH if len(rows) >= 32 else SCRATCH // 4
         handle = pointer(cuda.get_cublas_handle())
         self.ask("SetStream_v2", handle, pointer(stream.ptr))
-        self.ask("SetWorkspace_v2", handle, pointer(scratch.data.ptr), ctypes.c_size_t(SCRATCH))
+        self.ask("SetWorkspace_v2", handle, pointer(scratch.data.ptr), ctypes.c_size_t(space))
         self.ask("GemmEx", handle, 0, 0, *sizes, one, *array(matrix), *array(rows), zero,
                  *array(out), how, cuda.cublas.CUBLAS_GEMM_DEFAULT)  # fmt: skip
 

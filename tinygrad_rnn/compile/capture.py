@@ -33,15 +33,11 @@ class Sample:
     def __init__(self, run: Callable, rows: int, wants: list[bool], seed: int):
         rng = np.random.default_rng(seed)
         random = lambda t: _random(t, rows, rng)
-        self.draws: list[Callable] = []
-        self.kinds: list[Any] = []
-        drawn: list[Tensor] = []
+        noted: list[tuple[Callable, Any, Tensor]] = []
 
         def note(draw: Callable[[], Tensor], kind: Any) -> Tensor:
-            self.draws.append(draw)
-            self.kinds.append(kind)
-            drawn.append(draw())
-            return drawn[-1]
+            noted.append((draw, kind, draw()))
+            return noted[-1][-1]
 
         xs, states, held, step = run(rows, random)
         given = zip([*xs, *states, *held], wants)
@@ -52,8 +48,9 @@ class Sample:
             _assert_states(news, states)
             upstream = [random(t) for t in (y, *news)]
             live = [(end, g) for end, g in zip((y, *news), upstream) if end.requires_grad]
-            ends, gs = [end for end, _ in live], [g for _, g in live]
-            found = grad(ends, asked, gs, create_graph=True, allow_unused=True)
+            found = grad([end for end, _ in live], asked, [g for _, g in live],
+                         create_graph=True, allow_unused=True)  # fmt: skip
+        self.draws, self.kinds, drawn = ([one[k] for one in noted] for k in range(3))
         grads = {id(t): g for t, g in zip(asked, found)}
         sent_to = lambda tensors: [grads.get(id(t)) for t in tensors]
         self.leaves = {"param": held, "x": [*xs, *drawn], "state": states,
@@ -84,12 +81,8 @@ def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     for p, q in zip(first.nodes, second.nodes):
         if p not in known:
             known[p] = known[q] = _read(p, q, known, leaves["x"][0])
-
-    def result(a: Tensor | None, b: Tensor | None) -> Instr | None:
-        if a is None or b is None:
-            return None
-        return known.get(leaf_of(a)) or _constant(a._array, b._array)
-
+    find = lambda a, b: known.get(leaf_of(a)) or _constant(a._array, b._array)
+    result = lambda a, b: None if a is None or b is None else find(a, b)
     results: Any = {k: [*map(result, ts, second.results[k])] for k, ts in first.results.items()}
     (y,), (dy,) = results.pop("y"), leaves.pop("dy")
     lists = {f"{kind}s": found for kind, found in leaves.items()} | results

@@ -30,11 +30,11 @@ class RecordedWorkspace(Workspace):
         pointers = [loops.device.address(self.array(kind, of)) for kind, of in loops.buffers]
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
         self.multiply = loops.device.multiplier()
+        work = [name for name, stages in loops.stages.items() if stages or name in LOOPS]
+        self.ready = {name: loops.device.repeated(partial(self.issue, name)) for name in work}
 
     def run(self, name: str) -> None:
-        if name not in self.ready:
-            self.ready[name] = self.loops.device.repeated(partial(self.issue, name))
-        if self.loops.stages[name] or name in LOOPS:
+        if name in self.ready:
             self.ready[name]()
 
     def issue(self, name: str) -> None:
@@ -66,13 +66,17 @@ class CUDALoops(RowText):
     name = "cuda"
     workspace = RecordedWorkspace
     device_for: Callable = Device
-    small = 3 << 16  # bytes of weights that each block may read in every step
+    small, much = 3 << 18, 3 << 25  # a loop is one kernel up to so many bytes of weights per stage
+    # of products that a block reads in every step, and all blocks do: where it was the faster way
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         super().__init__(step, without)
-        inside = {n: [i for i in self.program.native[n] if i.op == "matmul"] for n in LOOPS}
-        whole = [n for n in LOOPS if sum(i.args[1].value.nbytes for i in inside[n]) <= self.small]
-        columns = [s.width for s in step.states] + [i.width for n in whole for i in inside[n]]
+        limit = min(self.small, self.much // self.memory.rows)
+        inside = {n: [s for s in self.stages[n] if s[0].op == "matmul"] for n in LOOPS}
+        weights = lambda n: sum(i.args[1].value.nbytes for stage in inside[n] for i in stage)
+        whole = [n for n in LOOPS if weights(n) <= limit * len(inside[n])]
+        products = [i.width for n in whole for stage in inside[n] for i in stage]
+        columns = [s.width for s in step.states] + products
         self.threads = min(max(32, 1 << (max(columns) - 1).bit_length()), 512)  # per row
         loop = lambda n: {n: self.kernel(n, "T", self.ordered(n))}
         parts = [loop(n) if n in whole else self.steps(n) for n in self.stages]
@@ -96,4 +100,5 @@ class CUDALoops(RowText):
     def product(self, i: Instr) -> str:
         row, out = (self.pointer(self.memory.where(v)) for v in (i.args[0], i))
         matrix = self.buffer("fixed", i.args[1])
-        return f"product({i.args[0].width}, {i.width}, {row}, {matrix}, {out});"
+        some = 1 if i.width % 4 else 4
+        return f"product_of_{some}({i.args[0].width}, {i.width}, {row}, {matrix}, {out});"

@@ -27,7 +27,7 @@ typedef REAL real;
 #define GATHER_sum(v) v = row_sum(v)
 #define GATHER_amax(v) v = row_amax(v)
 #define SYNC __syncthreads();
-__shared__ real parts[THREADS];
+__shared__ real parts[4 * THREADS];
 #define OVER_THREADS(NAME, COMBINE)                                  \
   __device__ real NAME(real v) { /* of all threads of a row, in pairs */ \
     parts[threadIdx.x] = v;                                          \
@@ -44,26 +44,39 @@ __shared__ real parts[THREADS];
   }
 OVER_THREADS(row_sum, a + b)
 OVER_THREADS(row_amax, (b > a || b != b ? b : a))
-/* out[N] = a[K] @ W[K, N]. Where there are more threads than columns, teams of them share the sums. */
-__device__ void product(int K, int N, const real *a, const real *W, real *out) {
-  const int teams = THREADS / N, team = threadIdx.x / N, j = threadIdx.x % N;
-  if (teams < 2)
-    for (int n = threadIdx.x; n < N; n += THREADS) {
-      real v = 0;
-#pragma unroll 16
-      for (int k = 0; k < K; k++) v += a[k] * W[k * N + n];
-      out[n] = v;
-    }
-  else {
-    real v = 0;
-    if (team < teams) {
-#pragma unroll 16
-      for (int k = team; k < K; k += teams) v += a[k] * W[k * N + j];
-    }
-    parts[threadIdx.x] = v;
-    __syncthreads();
-    for (int q = 1; team == 0 && q < teams; q++) v += parts[q * N + j];
-    if (team == 0) out[j] = v;
+/* out[N] = a[K] @ W[K, N]. A thread computes SOME columns side by side, and asks for AHEAD of their
+   weights before it needs the first: that is what takes time. Where there are more threads than
+   such columns, teams of them share the sums. */
+#define AHEAD (64 / sizeof(real)) /* as many as there are registers for */
+#define PRODUCT(NAME, SOME)                                                                   \
+  typedef struct __align__(SOME % 4 ? sizeof(real) : 16) { real at[SOME]; } NAME##_columns;   \
+  __device__ void NAME(int K, int N, const real *a, const real *__restrict__ W, real *out) {  \
+    const int each = N / SOME;                                                                \
+    int teams = 1;                                                                            \
+    while (2 * teams * each <= THREADS) teams *= 2; /* so they have equally much to do */     \
+    const int team = teams > 1 ? threadIdx.x / each : 0;                                      \
+    real *to = teams > 1 ? parts + team * N : out;                                            \
+    for (int c = threadIdx.x - team * each; team < teams && c < each; c += THREADS) {         \
+      NAME##_columns v = {0}, w[AHEAD];                                                       \
+      for (int k = team; k < K; k += AHEAD * teams) {                                         \
+        real b[AHEAD];                                                                        \
+        UNROLLED(n, AHEAD) if (k + n * teams < K) {                                           \
+          w[n] = ((const NAME##_columns *)(W + (long)(k + n * teams) * N))[c];                \
+          b[n] = a[k + n * teams];                                                            \
+        }                                                                                     \
+        UNROLLED(n, AHEAD) if (k + n * teams < K)                                             \
+          UNROLLED(s, SOME) v.at[s] += b[n] * w[n].at[s];                                     \
+      }                                                                                       \
+      UNROLLED(s, SOME) to[c * SOME + s] = v.at[s];                                           \
+    }                                                                                         \
+    __syncthreads();                                                                          \
+    for (int n = threadIdx.x; teams > 1 && n < N; n += THREADS) {                             \
+      real v = 0;                                                                             \
+      for (int t = 0; t < teams; t++) v += parts[t * N + n];                                  \
+      out[n] = v;                                                                             \
+    }                                                                                         \
+    __syncthreads(); /* everybody reads it, and nobody reads parts any more */                \
   }
-  __syncthreads(); /* everybody reads it, and nobody reads parts any more */
-}
+#define UNROLLED(n, N) _Pragma("unroll") for (int n = 0; n < N; n++)
+PRODUCT(product_of_1, 1)
+PRODUCT(product_of_4, 4)

@@ -146,18 +146,15 @@ class Memory:
         passing = place.when in ("goes", "now") and i in self.program.kept
         if i in self.place or passing:
             return
-        self._settle(i, place)
+        self.place[i] = place
+        if place.kind in ("kept", "once"):
+            lives = self.lives.setdefault(place.of, [])
+            lives += [(place.at + a, place.at + b, last) for (a, b), last in self.used[i].items()]
         at = place.at
         for part in i.args:
             if self.whole.get(part) is i:
                 self._put(part, place._replace(at=at))
             at += part.width
-
-    def _settle(self, i: Instr, place: Place) -> None:
-        self.place[i] = place
-        if place.kind in ("kept", "once"):
-            lives = self.lives.setdefault(place.of, [])
-            lives += [(place.at + a, place.at + b, last) for (a, b), last in self.used[i].items()]
 
     def _free(self, own: Place, unit: list[Instr], time: int) -> Place | None:
         """Columns of another buffer of that kind for all parts of a value. Those that this unit

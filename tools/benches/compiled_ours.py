@@ -67,20 +67,21 @@ for _backend, _pass in product(("C", "NumPy"), [*PASSES, "fuse", "plan"]):
     _enter(partial(our_training, backend=_backend.lower(), without=(_pass,)))
 
 
-def one_way(problem: Problem, device: str, small: int) -> tuple[Step, Read]:
-    """Returns our CUDA step with the limit for loops in one kernel set for it."""
+def one_way(problem: Problem, device: str, limit: int) -> tuple[Step, Read]:
+    """Returns our CUDA step with the limits for loops in one kernel set for it."""
     from tinygrad_rnn.compile.emit_cuda import CUDALoops
 
     step, read = our_training(problem, device, "cuda")
-    usual, CUDALoops.small = CUDALoops.small, small
+    usual = CUDALoops.small, CUDALoops.much
+    CUDALoops.small = CUDALoops.much = limit
     step()  # compiles
-    CUDALoops.small = usual
+    CUDALoops.small, CUDALoops.much = usual
     return step, read
 
 
-for _name, _small in (("CUDA step by step", -1), ("CUDA in one kernel", 1 << 40)):
+for _name, _limit in (("CUDA step by step", -1), ("CUDA in one kernel", 1 << 40)):
     _enter = contestant("compiled", _name, "tinygrad_rnn.compile", ALL, ("cuda",), slow=True)
-    _enter(partial(one_way, small=_small))
+    _enter(partial(one_way, limit=_limit))
 
 
 def our_layer(problem: Problem, device: str) -> Any:
