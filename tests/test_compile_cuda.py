@@ -145,6 +145,22 @@ def test_runs_leave_each_other_alone(
     assert_same(plain, fast, rng.standard_normal((4, 3, 3)))
 
 
+@needs_cc
+@pytest.mark.parametrize("limit", ["small", "much"])
+def test_a_loop_is_one_kernel_if_its_rows_read_little(
+    limit: str, emulation: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step has two stages of products, h U and c P, then c' Q; either limit is for one."""
+    plain = layer_of("lstm peephole full", 3, 4, np.float64).to(device="strict")
+    weights = (4 * 16 + 4 * 8 + 4 * 4) * 8 // 2
+    for enough, found in ((weights, True), (weights - 1, False)):
+        rows = 5 if limit == "much" else 1
+        monkeypatch.setattr(emit_cuda.CUDALoops, limit, enough * rows)
+        fast = compile(plain, "emulated")
+        fast(tensor(np.zeros((2, 5, 3)), device="strict", requires_grad=True))
+        assert ("in one kernel" in fast.explain()) == found
+
+
 def trained(layer: Any, run: Any, x: Tensor) -> list:
     y = run(x)[0]
     return [y, *grad((y**2).sum(), [x, *layer.parameters()])]

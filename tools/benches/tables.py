@@ -110,7 +110,8 @@ def races(rows: list[dict], suite: str) -> str:
             ("growth of peak memory in one step, MB", "peak_mb", 1),
         ):
             if any(field in row for row in here):
-                note = f"{threads} thread(s), {title} (× {reference})"
+                ratios = f" (× {reference})" if took_part(here, reference) else ""
+                note = f"{threads} thread(s), {title}{ratios}"
                 parts += [note, matrix(here, field, digits, reference), ""]
     return "\n".join(parts + [absent(rows)])
 
