@@ -366,7 +366,7 @@ class Unusual(TwoWeights):
         ("bound", ""),
         ("computed", ""),
         ("far", "does not hold"),
-        ("rows", "fails for another number of rows"),
+        ("rows", "fails on random values of 2 or 5 rows"),
     ],
 )
 def test_cells_that_hold_more_than_parameters(way: str, why: str) -> None:

@@ -54,14 +54,14 @@ def enclosing(inner: scope | None) -> list[scope]:
 class Mode:
     """What a primitive does besides computing: record for gradients, trace, look for NaN.
 
-    `draw` stands in for random draws, `read` hears how a Tensor's values leave for Python.
+    `draw` stands in for random draws, `hear` is told what Python does with a Tensor's values.
     """
 
-    __slots__ = ("anomaly", "draw", "grad", "nodes", "plain", "read")
+    __slots__ = ("anomaly", "draw", "grad", "hear", "nodes", "plain")
 
     def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False,
-                 draw: Callable | None = None, read: Callable | None = None):  # fmt: skip
-        self.grad, self.nodes, self.anomaly, self.draw, self.read = grad, nodes, anomaly, draw, read
+                 draw: Callable | None = None, hear: Callable | None = None):  # fmt: skip
+        self.grad, self.nodes, self.anomaly, self.draw, self.hear = grad, nodes, anomaly, draw, hear
         self.plain = nodes is None and not anomaly
 
 
@@ -80,12 +80,20 @@ class mode(ContextDecorator):
     def __enter__(self) -> Mode:
         now = MODE.get()
         new = Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
-                      "draw": now.draw, "read": now.read, **self.changes})  # fmt: skip
+                      "draw": now.draw, "hear": now.hear, **self.changes})  # fmt: skip
         self.token = MODE.set(new)
         return new
 
     def __exit__(self, *error: object) -> None:
         MODE.reset(self.token)
+
+
+def tell(deed: str) -> None:
+    """Every way by which Python reads a Tensor's values, or changes them, comes through here: what
+    is made of them then is not to be seen in a graph."""
+    hear = MODE.get().hear
+    if hear is not None:
+        hear(deed)
 
 
 def no_grad() -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import as_array, is_array
-from .context import is_grad_enabled
+from .context import is_grad_enabled, tell
 from .ops import argsort as _argsort
 from .ops import broadcast_to as _broadcast_to
 from .ops import getitem, put, where
@@ -53,7 +53,7 @@ def _index_part(x: Tensor, k: Any) -> Any:
     if isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)):
         return int(k)
     if isinstance(k, Tensor):
-        array = k._array
+        array = k._array if k.ndim else k._read("index")
     elif is_array(k):
         array = as_array(k)  # a copy: the graph must not see it change
     else:
@@ -110,6 +110,7 @@ def _last_stays(x: Tensor, index: tuple) -> bool:
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
     """`x[key] = values` outside any graph: x gets a new array, saved ones stay as they are."""
+    tell("changes a Tensor (x[key] = values)")
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
         raise RuntimeError(
             "x[key] = values would spoil the graph of a tensor that requires "

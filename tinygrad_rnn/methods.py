@@ -13,7 +13,7 @@ import numpy as np
 
 from . import functions, indexing, ops, products, reductions, shapes
 from .backend import is_array
-from .context import is_grad_enabled
+from .context import is_grad_enabled, tell
 from .tensor import Tensor
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
@@ -63,6 +63,8 @@ def in_place(function: Callable, name: str) -> Callable:
     """`a ∘= b`: a new Tensor while gradients are recorded, else a new array for the same one."""
 
     def apply(a: Tensor, b: Any) -> Any:
+        if a.is_leaf:
+            tell(f"changes a Tensor ({name})")
         recorded = is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
         if recorded and a.requires_grad and a.is_leaf:
             raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backend import Array, as_array, is_array, library_of
-from .context import MODE, SCOPE, Mode, enclosing, scope
+from .context import MODE, SCOPE, Mode, enclosing, scope, tell
 from .dtypes import WEAK_SCALARS, unwidened
 from .errors import explained, line_of_user, watch
 from .outward import Hook, Outward
@@ -156,6 +156,7 @@ class Tensor(Outward):
             raise ValueError(f"data: shape {new.shape} cannot replace shape {self.shape}")
         if not self.is_leaf:
             raise RuntimeError("data: only a leaf can be given new data; this one was computed")
+        tell("changes a Tensor (data)")
         self._array = new
 
     # Gradients: where they are kept and whether they flow

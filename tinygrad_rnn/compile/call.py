@@ -11,13 +11,13 @@ import numpy as np
 from ..backend import move
 from ..context import is_grad_enabled
 from ..nn.cell import each, parts_of
-from ..nn.module import Held, Module, kind_of
+from ..nn.held import Held, kind_of, on_processor
 from ..nn.scan import scan
 from ..ops import where
 from ..random import undone
 from ..tensor import Tensor, wrap
 from .capture import capture
-from .program import Step
+from .program import Step, Uncompilable
 
 
 class Call:
@@ -48,26 +48,24 @@ class Call:
         """The cell's step in the form that is captured: flat lists in and out, padding frozen."""
         state = tuple(states) if self.nested else states[0]
         y, new = self.cell.step(xs[0], state)
+        if not self.held.still():
+            raise Uncompilable("the step changes what the cell holds")
         if self.mask is not None:
             new = each(lambda n, old: where(xs[1], n, old), new, state)
             y = where(xs[1], y, 0)
         return y, list(parts_of(new))
 
     def captured(self) -> Step:
-        """The program of a step, captured on a copy of the cell: no hook hears of it, Tensors that
-        were computed are leaves of the step like all others, and arrays are NumPy's."""
-        here = lambda t: wrap(move(t._array, "cpu"), None)
-        copied = lambda v: isinstance(getattr(v, "__self__", v), (Module, list, tuple, dict))
-        others = {id(v): here(v) if isinstance(v, Tensor) else v
-                  for v in self.held.all if not copied(v)}  # fmt: skip
+        """The program of a step, captured on a copy of the cell."""
 
         def run(rows: int, random: Callable) -> tuple:
             twin = copy.copy(self)
-            twin.cell = copy.deepcopy(self.cell, dict(others))
-            xs = [random(here(t)[0]) for t in self.inputs]
-            states = [random(here(t)) for t in self.states]
+            twin.cell = self.held.copied()
+            xs = [random(on_processor(t)[0]) for t in self.inputs]
+            states = [random(on_processor(t)) for t in self.states]
             twin.cell.begin(rows, twin.cell.like(xs[0]))
-            return xs, states, Held(twin.cell).tensors, twin.step
+            twin.held = Held(twin.cell)
+            return xs, states, twin.held.tensors, twin.step
 
         with undone() as set_back:
             step = capture(run, self.inputs[0].shape[1], self.wants)

@@ -43,9 +43,9 @@ class Sample:
         given = zip([*xs, *states, *held], wants)
         asked = [t.requires_grad_() for t, wanted in given if wanted and t.dtype.kind == "f"]
         self.nodes = Trace()
-        with mode(grad=True, nodes=self.nodes, draw=note, read=_refuse):
+        with mode(grad=True, nodes=self.nodes, draw=note, hear=_refuse):
             y, news = step(xs, states)
-            _assert_states(news, states)
+            _assert_shapes(y, news, states)
             upstream = [random(t) for t in (y, *news)]
             live = [(end, g) for end, g in zip((y, *news), upstream) if end.requires_grad]
             found = grad([end for end, _ in live], asked, [g for _, g in live],
@@ -62,18 +62,17 @@ class Sample:
 def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
     """The program of a step; `wants` says for each input, state and held Tensor, in this order,
     whether its gradient is asked for."""
-    first = Sample(run, rows, wants, 0)
     few = next(n for n in count(4) if math.gcd(n, rows) == 1)
     try:
-        second = Sample(run, few, wants, 1)
+        first, second = (Sample(run, n, wants, k) for k, n in enumerate((rows, few)))
     except Exception as error:
-        raise Uncompilable(f"the step fails for another number of rows: {error}") from error
+        reason = f"the step fails on random values of {rows} or {few} rows: {error}"
+        raise Uncompilable(error if isinstance(error, Uncompilable) else reason) from error
     if len(first.nodes) != len(second.nodes) or first.kinds != second.kinds:
         raise Uncompilable(DEPENDS)
     known: dict[Node, Instr] = {}
-    leaves: dict[str, list[Instr]] = {}
+    leaves: dict[str, list[Instr]] = {kind: [] for kind in first.leaves}
     for kind, tensors in first.leaves.items():
-        leaves[kind] = []
         for number, (a, b) in enumerate(zip(tensors, second.leaves[kind], strict=True)):
             leaf = Instr(kind, (), {"number": number}, (a._array, b._array))
             leaves[kind].append(leaf)
@@ -109,9 +108,9 @@ def _read(a: Node, b: Node, known: dict[Node, Instr], x: Instr) -> Instr:
     """The instruction that two runs' nodes are; what was made outside becomes a constant."""
     if a.op is not b.op:
         raise Uncompilable(DEPENDS)
-    if a is b and a.needs:
-        raise Uncompilable("the step uses a Tensor with gradients that the cell does not hold")
-    if a is b or a.op is None:
+    if a is b:
+        raise Uncompilable("the step uses a Tensor that the cell does not hold")
+    if a.op is None:
         return _constant(a.value, b.value)
     args = [_operand(p, q, v, w, known)
             for p, q, v, w in zip(a.parents, b.parents, a.inputs, b.inputs)]  # fmt: skip
@@ -167,12 +166,14 @@ def _random(t: Tensor, rows: int, rng: np.random.Generator) -> Tensor:
     return tensor((4 * rng.random(shape, np.float32) - 2).astype(t.dtype))
 
 
-def _assert_states(news: list[Tensor], states: list[Tensor]) -> None:
+def _assert_shapes(y: Tensor, news: list[Tensor], states: list[Tensor]) -> None:
+    if not y.ndim:
+        raise Uncompilable("the output of a step is a single number")
     for k, (new, old) in enumerate(zip(news, states, strict=True)):
         if new.shape != old.shape or new.dtype != old.dtype:
             before, after = f"{old.shape} {old.dtype}", f"{new.shape} {new.dtype}"
             raise Uncompilable(f"state {k} is {before} before a step and {after} after it")
 
 
-def _refuse(way: str) -> NoReturn:
-    raise Uncompilable(f"the step reads a Tensor's values in Python ({way})")
+def _refuse(deed: str) -> NoReturn:
+    raise Uncompilable(f"the step {deed}")

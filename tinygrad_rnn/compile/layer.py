@@ -14,7 +14,7 @@ from typing import Any
 
 from ..native import CannotBuild
 from ..nn.cell import Cell
-from ..nn.module import Held
+from ..nn.held import Held
 from ..nn.recurrent import Recurrent
 from ..nn.scan import in_pieces, scan
 from ..random import undone
@@ -114,7 +114,7 @@ class CompiledScan:
         except Uncompilable as reason:
             self.note(f"{type(call.cell).__name__} runs unrolled, not compiled: {reason}")
             return reason
-        return Kernel(loops, history, time.perf_counter() - began)
+        return Kernel(loops, history, time.perf_counter() - began, call.held)
 
     def _emitted(self, step: Step, device: str) -> Any:
         """The loops by the emitter wanted, or by NumPy where there can be none in C."""

@@ -17,7 +17,7 @@ import numpy as np
 from ..backend import library_of
 from ..calculus import Again, unpacked
 from ..context import MODE
-from ..nn.module import Held
+from ..nn.held import Held
 from ..postponed import Piece
 from ..tensor import Primitive, Tensor, leaf_of, remembered, wrap
 from .call import Call
@@ -32,8 +32,9 @@ SPARE = 4  # so many unused workspaces are kept for the next calls
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
 
-    def __init__(self, loops: Any, history: list, seconds: float):
+    def __init__(self, loops: Any, history: list, seconds: float, held: Held):
         self.loops, self.history, self.seconds = loops, history, seconds
+        self.held = held  # what its key names by where it lies has to stay there
         self.program: Program = loops.program
         adds = lambda i: len(summed(i)) == 1 and i.dtype.kind == "f"
         find: Any = lambda i: column_sums if adds(i) else UFUNCS.get(i.op)

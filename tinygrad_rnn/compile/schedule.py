@@ -60,8 +60,8 @@ class Program:
     def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
         self.step, self.order, self.without = step, step.order(), frozenset(without)
         self.emitter = emitter
-        olds = [i for i in step.dolds if i is not None]
-        self.ends = {"forward": step.news, "backward": olds}  # what one step hands to the next
+        # what one step hands to the next
+        self.ends = {"forward": step.news, "backward": [i for i in step.dolds if i is not None]}
         mixes, kinds = step.mixes_rows(), depends(self.order)
         hoist, defer = (not mixes and name not in without for name in ("hoist", "defer"))
         self.phase = place(step, emitter.light, hoist, defer)

@@ -9,17 +9,12 @@ way, so a PyTorch dictionary fits as it is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
-from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backend import host
 from ..tensor import Tensor
-
-PLAIN = (int, float, str, bool, type(None))
-KINDS: dict[tuple, int] = {}  # numbers for what modules hold: they are compared at every call
 
 
 class LoadResult(NamedTuple):
@@ -152,46 +147,6 @@ class Module:
         from .summary import summary
 
         return summary(self)
-
-
-class Held:
-    """What a module holds, found by walking its attributes: every Tensor once (drawn masks and
-    frozen parameters too), its options, and other objects (functions, …) by identity. With equal
-    `key`s it is the same but for the numbers in the Tensors."""
-
-    def __init__(self, module: Module):
-        self.module = module  # held on to, so that a key made of identities stays true
-        options: list[Any] = []
-        tensors: dict[int, Tensor] = {}
-        self.inside: list[Any] = [module]  # grows while we walk
-        for thing in self.inside:
-            for value in values_in(thing):
-                if isinstance(value, Tensor):
-                    tensors[id(value)] = value
-                elif isinstance(value, (Module, list, tuple, dict)):
-                    self.inside.append(value)
-                else:
-                    options.append(value if isinstance(value, PLAIN) else id(value))
-        self.tensors = list(tensors.values())
-        self.views = [values_in(thing) for thing in self.inside]  # they show what changes
-        self.all = list(chain.from_iterable(self.views))
-        key = (id(module), *options, *[kind_of(t) for t in self.tensors])
-        self.key = KINDS.setdefault(key, len(KINDS))
-
-    def still(self) -> bool:
-        """True if the module holds the very same things now."""
-        now = list(chain.from_iterable(self.views))
-        return len(now) == len(self.all) and all(map(is_, now, self.all))
-
-
-def values_in(thing: Any) -> Any:
-    inside = vars(thing) if isinstance(thing, Module) else thing
-    return inside.values() if isinstance(inside, dict) else inside
-
-
-def kind_of(t: Tensor) -> tuple:
-    array = t._array
-    return type(array), array.dtype.char, array.shape
 
 
 def replace(tensor: Tensor, array: Any) -> None:

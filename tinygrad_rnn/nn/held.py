@@ -1,0 +1,101 @@
+"""What a module holds, all of it: how the compiler knows whether a kernel still fits a cell."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from copy import deepcopy
+from itertools import chain
+from operator import is_
+from typing import Any
+
+import numpy as np
+
+from ..backend import host, is_array, move
+from ..tensor import Tensor, wrap
+from .module import Module
+
+PLAIN = (int, float, str, bool, type(None), np.generic)
+CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+KINDS: dict[tuple, int] = {}  # numbers for what modules hold: they are compared at every call
+
+
+class Held:
+    """What a module holds, found by walking its attributes: every Tensor once (drawn masks and
+    frozen parameters too), its options by value, and other objects (functions, …) by identity. With
+    equal `key`s it is the same but for the numbers in the Tensors, as long as one of them lives."""
+
+    def __init__(self, module: Module):
+        self.module = module
+        self.tensors: list[Tensor] = []
+        self.inside: list[Any] = [module]  # grows while we walk
+        known = {id(module): 0}  # what was met, by number: a Tensor may be held in two places
+        told: list[Any] = []
+        for thing in self.inside:
+            told.append(outline(thing))
+            for value in values_in(thing):
+                if not is_walked(value):
+                    told.append(option(value))
+                    continue
+                if id(value) not in known:
+                    (self.tensors if isinstance(value, Tensor) else self.inside).append(value)
+                told.append(("held", known.setdefault(id(value), len(known))))
+        self.views = [values_in(thing) for thing in self.inside]  # they show what changes
+        self.all = list(chain.from_iterable(self.views))
+        self.arrays = [(value, option(value)) for value in self.all if is_array(value)]
+        key = (id(module), *told, *map(kind_of, self.tensors))
+        self.key = KINDS.setdefault(key, len(KINDS))
+
+    def still(self) -> bool:
+        """True if the module holds the very same things now, and no array of them has changed."""
+        now = list(chain.from_iterable(self.views))
+        same = len(now) == len(self.all) and all(map(is_, now, self.all))
+        return same and all(option(array) == then for array, then in self.arrays)
+
+    def copied(self) -> Module:
+        """A copy of the module on the processor. No hook hears of it, Tensors that were computed
+        are leaves of it like all others; functions and generators are the very same."""
+        apart = {id(v): on_processor(v) if isinstance(v, Tensor) else v for v in self.all
+                 if isinstance(v, Tensor) or not is_walked(getattr(v, "__self__", v))}  # fmt: skip
+        apart |= {id(array): host(array).copy() for array, _ in self.arrays}
+        return deepcopy(self.module, apart)
+
+
+def on_processor(t: Tensor) -> Tensor:
+    return wrap(move(t._array, "cpu"), None)
+
+
+def is_walked(value: Any) -> bool:
+    return isinstance(value, (Tensor, Module, *CONTAINERS)) or is_record(value)
+
+
+def is_record(value: Any) -> bool:
+    """True for an object that holds options and nothing else, such as a SimpleNamespace."""
+    fields = getattr(value, "__dict__", None)
+    if not fields or type(value).__module__ == "builtins":  # functions, classes, modules
+        return False
+    simple = (*PLAIN, *CONTAINERS, Tensor)
+    return all(isinstance(field, simple) or is_array(field) for field in fields.values())
+
+
+def values_in(thing: Any) -> Iterable:
+    inside = thing if isinstance(thing, CONTAINERS) else vars(thing)
+    return inside.values() if isinstance(inside, dict) else inside
+
+
+def outline(thing: Any) -> Any:
+    """The names in a module, a record or a dictionary; what another container is."""
+    names = thing if isinstance(thing, CONTAINERS) else vars(thing)
+    return type(thing), tuple(names) if isinstance(names, dict) else len(names)
+
+
+def option(value: Any) -> Any:
+    """What tells an option from another: its value if it is plain or an array, else which it is."""
+    if is_array(value):
+        return value.dtype.str, value.shape, host(value).tobytes()
+    return (type(value), repr(value)) if isinstance(value, PLAIN) else id(value)
+
+
+def kind_of(t: Tensor) -> tuple:
+    array = t._array
+    return type(array), array.dtype.char, array.shape
