@@ -102,8 +102,8 @@ class CompiledScan:
         found = self.kernels.get(key)
         if found is None:
             found = self.kernels[key] = self._compiled(call)
-            if len(self.kernels) > KEPT_KERNELS:
-                del self.kernels[next(iter(self.kernels))]
+            for oldest in list(self.kernels)[:-KEPT_KERNELS]:
+                self.kernels.pop(oldest, None)
         return found
 
     def _compiled(self, call: Call) -> Kernel | Uncompilable:

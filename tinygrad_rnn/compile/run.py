@@ -18,6 +18,7 @@ from ..backend import library_of
 from ..calculus import Again, unpacked
 from ..context import MODE
 from ..nn.held import Held
+from ..pool import Pool
 from ..postponed import Piece
 from ..tensor import Primitive, Tensor, leaf_of, remembered, wrap
 from .call import Call
@@ -33,18 +34,18 @@ class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
 
     def __init__(self, loops: Any, history: list, seconds: float, held: Held):
-        self.loops, self.history, self.seconds = loops, history, seconds
-        self.held = held  # what its key names by where it lies has to stay there
+        # `held`, since what a key names by where it lies has to stay there
+        self.loops, self.history, self.seconds, self.held = loops, history, seconds, held
         self.program: Program = loops.program
         adds = lambda i: len(summed(i)) == 1 and i.dtype.kind == "f"
         find: Any = lambda i: column_sums if adds(i) else UFUNCS.get(i.op)
         self.calls = {name: [(i, find(i)) for i in called]
                       for name, called in self.program.calls.items()}  # fmt: skip
-        self.spare: list[Any] = []
+        self.spare: Pool = Pool(SPARE)
 
     def workspace(self, steps: int) -> Any:
-        fitting = [k for k, space in enumerate(self.spare) if space.steps == steps]
-        return self.spare.pop(fitting[0]) if fitting else self.loops.workspace(self.loops, steps)
+        found = self.spare.take(lambda space: space.steps == steps)
+        return found or self.loops.workspace(self.loops, steps)
 
 
 class Run(Again):
@@ -65,7 +66,7 @@ class Run(Again):
 
     def __del__(self) -> None:
         if self.space is not None:
-            self.kernel.spare = [*self.kernel.spare[-SPARE + 1 :], self.space]
+            self.kernel.spare.give(self.space)
 
     def results(self) -> list[Tensor]:
         """The outputs over time and the last states, parts of one node's value."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from copy import deepcopy
-from itertools import chain
+from itertools import chain, count
 from operator import is_
 from typing import Any
 
@@ -18,6 +18,7 @@ from .module import Module
 PLAIN = (int, float, str, bool, type(None), np.generic)
 CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 KINDS: dict[tuple, int] = {}  # numbers for what modules hold: they are compared at every call
+NUMBERS = count()  # each is given once, whichever threads ask
 
 
 class Held:
@@ -44,7 +45,7 @@ class Held:
         self.all = list(chain.from_iterable(self.views))
         self.arrays = [(value, option(value)) for value in self.all if is_array(value)]
         key = (id(module), *told, *map(kind_of, self.tensors))
-        self.key = KINDS.setdefault(key, len(KINDS))
+        self.key = KINDS.setdefault(key, next(NUMBERS))
 
     def still(self) -> bool:
         """True if the module holds the very same things now, and no array of them has changed."""
