@@ -3,6 +3,8 @@ be."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
 import warnings
 from typing import Any
@@ -496,3 +498,17 @@ def test_wrong_arguments_are_refused() -> None:
         compile(layer_of("rnn", 2, 3, np.float64), "fortran")
     with pytest.raises(ValueError, match="no pass"):
         compile(layer_of("rnn", 2, 3, np.float64), without=["magic"])
+
+
+@pytest.mark.parametrize("how", ["copied", "copied deeply", "pickled"])
+@pytest.mark.parametrize("options", [{}, {"checkpoint_every": 2}])
+def test_a_compiled_layer_is_copied_compiled(how: str, options: dict) -> None:
+    ways: dict[str, Any] = {"copied": copy.copy, "copied deeply": copy.deepcopy}
+    ways["pickled"] = lambda fast: pickle.loads(pickle.dumps(fast))
+    layer, x = layer_of("lstm", 3, 4, np.float64), tensor(inputs(5, 2, 3))
+    fast = ways[how](compile(layer, "numpy", **options))
+    same = lambda: np.allclose(fast(x)[0]._array, layer(x)[0]._array, atol=1e-12)
+    assert same() and isinstance(fast, LSTM) and "compiled in" in fast.explain()
+    for p in layer.parameters():
+        p.data = p.data * 0.5
+    assert same() == (how == "copied")  # then it has the very same parameters

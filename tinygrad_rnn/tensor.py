@@ -11,6 +11,7 @@ Tensor binds a new array to it, so what the graph saved stays what it was.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -308,6 +309,7 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
         return run(op, inputs, params)
 
     apply.__name__ = apply.__qualname__ = name
+    apply.__module__ = sys._getframe(1).f_globals["__name__"]  # there it is found to be pickled
     apply.op = op  # type: ignore[attr-defined]
     return apply
 

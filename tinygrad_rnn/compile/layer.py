@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ..native import CannotBuild
@@ -45,14 +46,15 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
         raise TypeError(f"compile takes a recurrent layer or a cell, not {type(layer).__name__}")
     if backend != "auto" and backend not in EMITTERS:
         raise ValueError(f"backend must be auto, {', '.join(EMITTERS)}; got {backend!r}")
-    unknown = set(without) - {*PASSES, "fuse", "plan"}
-    if unknown:
+    if unknown := set(without) - {*PASSES, "fuse", "plan"}:
         raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
     scan = CompiledScan(backend, without, threads)
-    own: dict[str, Any] = {"scan": scan, "compiled": scan, "source": scan.source,
-                           "explain": scan.explain, "drawing": scan.drawing}  # fmt: skip
-    if checkpoint_every:
-        own["scan"] = staticmethod(in_pieces(scan, checkpoint_every))
+    again = partial(compile, backend=backend, without=without, threads=threads,
+                    checkpoint_every=checkpoint_every)  # fmt: skip
+    loop = staticmethod(in_pieces(scan, checkpoint_every)) if checkpoint_every else scan
+    own: dict[str, Any] = {"scan": loop, "compiled": scan, "source": scan.source,
+                           "explain": scan.explain, "drawing": scan.drawing,
+                           "__reduce__": lambda self: (again, (layer,))}  # fmt: skip
     fast: Any = object.__new__(type(type(layer).__name__, (type(layer),), own))
     fast.__dict__ = vars(layer)  # parameters, training, a kept state: all of it
     return fast

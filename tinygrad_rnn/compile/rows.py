@@ -110,9 +110,8 @@ def literal(value: Any) -> str:
     """A number in C, exact."""
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
-    number = float(value)
-    special = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
-    return special.get(str(number)) or f"(real){number!r}"
+    text = repr(float(value))
+    return {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, f"(real){text}")
 
 
 def stages(instrs: list[Instr]) -> list[list[Instr]]:

@@ -39,8 +39,7 @@ class Kernel:
         self.program: Program = loops.program
         adds = lambda i: len(summed(i)) == 1 and i.dtype.kind == "f"
         find: Any = lambda i: column_sums if adds(i) else UFUNCS.get(i.op)
-        self.calls = {name: [(i, find(i)) for i in called]
-                      for name, called in self.program.calls.items()}  # fmt: skip
+        self.calls = {n: [(i, find(i)) for i in all_] for n, all_ in self.program.calls.items()}
         self.spare: Pool = Pool(SPARE)
 
     def workspace(self, steps: int) -> Any:
