@@ -512,3 +512,13 @@ def test_a_compiled_layer_is_copied_compiled(how: str, options: dict) -> None:
     for p in layer.parameters():
         p.data = p.data * 0.5
     assert same() == (how == "copied")  # then it has the very same parameters
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_a_batch_without_rows(backend: str) -> None:
+    layer = layer_of("lstm", 3, 4, np.float64)
+    fast, x = compile(layer, backend), tensor(inputs(5, 0, 3), requires_grad=True)
+    y, (h, _) = fast(x)
+    assert y.shape == (5, 0, 4) and h.shape == (1, 0, 4)
+    dx, dw = grad(y.sum(), [x, layer.weight_hh_l0])
+    assert dx.shape == x.shape and not dw._array.any()

@@ -75,7 +75,7 @@ class CompiledScan:
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
                  run: Any = None) -> tuple[Any, Any]:  # fmt: skip
-        if run is not None or not isinstance(xs, Tensor) or not len(xs):
+        if run is not None or not isinstance(xs, Tensor) or 0 in xs.shape[:2]:
             return scan(cell, xs, state, mask, reverse, run)
         turned = lambda a: a[::-1] if reverse and a is not None else a
         with undone() as set_back:
