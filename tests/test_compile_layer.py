@@ -522,3 +522,20 @@ def test_a_batch_without_rows(backend: str) -> None:
     assert y.shape == (5, 0, 4) and h.shape == (1, 0, 4)
     dx, dw = grad(y.sum(), [x, layer.weight_hh_l0])
     assert dx.shape == x.shape and not dw._array.any()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_capture_warns_of_nothing_that_the_data_do_not_do(backend: str) -> None:
+    """It runs the step on random numbers, of which some have no logarithm and no root."""
+
+    class Roots(TwoWeights):
+        def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+            new = x.log() @ self.W + h.sqrt()
+            return new, new.exp()
+
+    layer = Recurrent(Roots("roots"))
+    fast, x = compile(layer, backend), np.abs(inputs(4, 3, 2)) + 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.allclose(fast(tensor(x))[0]._array, layer(tensor(x))[0]._array)
+    assert fast.scan.notes == []

@@ -14,9 +14,26 @@ typedef REAL real;
 #define LOG1P log1p
 #define SIN sin
 #define COS cos
+#define TAN tan
+#define ASIN asin
+#define ACOS acos
+#define ATAN atan
+#define SINH sinh
+#define COSH cosh
 #define ERF erf
-#define POW pow
+#define FLOOR floor
+#define CEIL ceil
+#define TRUNC trunc
+#define ATAN2 atan2
+#define HYPOT hypot
+#define FMOD fmod
 #define ABS fabs
+#define POWER pow
+#define REMAINDER remainder_of
+__device__ real remainder_of(real a, real b) { /* has the sign of b */
+  const real r = fmod(a, b);
+  return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
+}
 #define KERNEL extern "C" __global__ __launch_bounds__(THREADS) void
 #define EACH_ROW for (bool more = true; more; more = false, __syncthreads()) /* the block's one row */
 #define EACH_STEP for (long t = 0; t < T; t++)

@@ -6,26 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 #if SINGLE
-#define SQRT sqrtf
-#define LOG logf
-#define EXPM1 expm1f
-#define LOG1P log1pf
-#define SIN sinf
-#define COS cosf
-#define ERF erff
-#define POW powf
-#define ABS fabsf
+#define REAL_(name) name##f
 #else
-#define SQRT sqrt
-#define LOG log
-#define EXPM1 expm1
-#define LOG1P log1p
-#define SIN sin
-#define COS cos
-#define ERF erf
-#define POW pow
-#define ABS fabs
+#define REAL_(name) name
 #endif
+#define SQRT REAL_(sqrt)
+#define LOG REAL_(log)
+#define EXPM1 REAL_(expm1)
+#define LOG1P REAL_(log1p)
+#define SIN REAL_(sin)
+#define COS REAL_(cos)
+#define TAN REAL_(tan)
+#define ASIN REAL_(asin)
+#define ACOS REAL_(acos)
+#define ATAN REAL_(atan)
+#define SINH REAL_(sinh)
+#define COSH REAL_(cosh)
+#define ERF REAL_(erf)
+#define FLOOR REAL_(floor)
+#define CEIL REAL_(ceil)
+#define TRUNC REAL_(trunc)
+#define ATAN2 REAL_(atan2)
+#define HYPOT REAL_(hypot)
+#define FMOD REAL_(fmod)
+#define ABS REAL_(fabs)
+#define POWER REAL_(pow)
+#define REMAINDER remainder_of
 typedef REAL real;
 
 /* What the loops of the phases are: over time, over blocks of T·B rows, over rows and over columns. */
@@ -118,6 +124,10 @@ INLINE real within(real x, real edge) { /* in whole numbers: a choice between re
 INLINE real exp_of(real x) { /* halved and doubled: 2^128 itself is no number, half of it is */
   real q, s = split_exp(x < -EDGE ? -EDGE : x > LIMIT ? LIMIT : x, BIAS - 1, &q), y = (s * q + s) * 2;
   return x > LIMIT ? INFINITY : x < -EDGE ? 0 : y;
+}
+INLINE real remainder_of(real a, real b) { /* has the sign of b */
+  const real r = FMOD(a, b);
+  return r == 0 ? REAL_(copysign)(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
 }
 INLINE real sigmoid_of(real x) {
   real q, s = split_exp(within(-x, EDGE), BIAS, &q);
