@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +19,7 @@ from tinygrad_rnn import Tensor, enable_grad, grad, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.nn import Cell, Recurrent
 from tinygrad_rnn.nn.held import Held
+from tinygrad_rnn.tensor import PRIMITIVES, primitive
 
 OUTSIDE = tensor(np.array(2.0))
 
@@ -209,3 +210,22 @@ def test_an_output_without_axes_runs_unrolled() -> None:
         found = fast(x)[0]
     assert found.shape == (3,) and np.allclose(found._array, layer(x)[0]._array)
     assert np.allclose(*[grad(y.sum(), x)[0]._array for y in (found, layer(x)[0])])
+
+
+@pytest.fixture
+def declared() -> Iterator[None]:
+    before = dict(PRIMITIVES)
+    yield
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_a_primitive_declared_twice(backend: str, declared: None) -> None:
+    """A notebook's cell ran again with another definition; what was made before has the first."""
+    first = primitive("bent", lambda a: a * 2, lambda g, y, a: g * 2)
+    layer = Recurrent(Habit(lambda c, x, h: first(x)))
+    x = tensor(inputs(3, 2, 3))
+    primitive("bent", lambda a: a * 0, lambda g, y, a: g * 0)
+    whole, found = layer(x)[0], compile(layer, backend)(x)[0]
+    np.testing.assert_allclose(found._array, whole._array, rtol=1e-12)

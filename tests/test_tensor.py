@@ -284,17 +284,31 @@ def test_a_trace_survives_an_exception():
 
 
 # Extending
-def test_a_primitive_in_five_lines():
+@pytest.fixture
+def primitives():
+    """What a test declares is gone after it."""
     before = dict(PRIMITIVES)
+    yield PRIMITIVES
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
+
+
+def test_a_primitive_in_five_lines(primitives):
     cube = primitive("cube", lambda a: a**3, lambda g, y, a: 3 * g * a * a, keeps="a")
-    try:
-        x = tensor(np.array([1.0, 2.0]), requires_grad=True)
-        cube(x).sum().backward()
-        assert x.grad.tolist() == [3, 12] and cube(np.array(2.0)) == 8
-        assert tg.gradcheck(cube, x) and tg.gradgradcheck(cube, x)
-    finally:
-        PRIMITIVES.clear()
-        PRIMITIVES.update(before)
+    x = tensor(np.array([1.0, 2.0]), requires_grad=True)
+    cube(x).sum().backward()
+    assert x.grad.tolist() == [3, 12] and cube(np.array(2.0)) == 8
+    assert tg.gradcheck(cube, x) and tg.gradgradcheck(cube, x)
+
+
+def test_a_primitive_declared_again_leaves_the_first_what_it_was(primitives):
+    double = primitive("scaled", lambda a: a * 2, lambda g, y, a: g * 2)
+    triple = primitive("scaled", lambda a: a * 3, lambda g, y, a: g * 3)
+    assert primitives["scaled"] is triple.op
+    assert primitives[double.op.name] is double.op and double(np.ones(1)) == 2
+    with pytest.raises(ValueError, match="'tanh' is one of the engine's own"):
+        primitive("tanh", np.sin, lambda g, y, a: g)
+    assert primitives["tanh"] is ops.tanh.op
 
 
 def test_a_primitive_on_arrays_records_nothing(library):

@@ -290,6 +290,21 @@ class ForEach:
 
 
 PRIMITIVES: dict[str, Primitive] = {}
+OWN: set[str] = set()  # names of the engine's own
+
+
+def enter(op: Primitive, home: str) -> None:
+    """Makes a primitive known by its name, which a compiled program calls it by."""
+    name, own = op.name, home.partition(".")[0] == __package__
+    if name in OWN and not own:
+        raise ValueError(f"primitive: {name!r} is one of the engine's own; choose another name")
+    if own:
+        OWN.add(name)
+    older = PRIMITIVES.get(name)
+    if older is not None:  # what was made with it, before a notebook ran again, stays what it was
+        older.name = f"{name} {len(PRIMITIVES)}"
+        PRIMITIVES[older.name] = older
+    PRIMITIVES[name] = op
 
 
 def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
@@ -301,15 +316,15 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
     the inputs to one dtype first; `each` is the rule of an operation with any number of inputs;
     `postpones` names the kind of postponed gradient that the rules take as it is.
     """
-    op = PRIMITIVES[name] = Primitive(name, compute, rules, keeps, postpones, casts)
-    if each is not None:
-        op.rules = ForEach(each)
+    home = sys._getframe(1).f_globals["__name__"]
+    op = Primitive(name, compute, ForEach(each) if each else rules, keeps, postpones, casts)
+    enter(op, home)
 
     def apply(*inputs: Any, **params: Any) -> Any:
         return run(op, inputs, params)
 
     apply.__name__ = apply.__qualname__ = name
-    apply.__module__ = sys._getframe(1).f_globals["__name__"]  # there it is found to be pickled
+    apply.__module__ = home  # there it is found to be pickled
     apply.op = op  # type: ignore[attr-defined]
     return apply
 
