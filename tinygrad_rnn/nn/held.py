@@ -16,7 +16,7 @@ from ..tensor import Tensor, wrap
 from .module import Module
 
 PLAIN = (int, float, str, bool, type(None), np.generic)
-CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+CONTAINERS = (list, tuple, dict, deque)
 KINDS: dict[tuple, int] = {}  # numbers for what modules hold: they are compared at every call
 NUMBERS = count()  # each is given once, whichever threads ask
 
@@ -43,27 +43,32 @@ class Held:
                 told.append(("held", known.setdefault(id(value), len(known))))
         self.views = [values_in(thing) for thing in self.inside]  # they show what changes
         self.all = list(chain.from_iterable(self.views))
-        self.arrays = [(value, option(value)) for value in self.all if is_array(value)]
+        self.loose = [(value, option(value)) for value in self.all if is_loose(value)]
         key = (id(module), *told, *map(kind_of, self.tensors))
         self.key = KINDS.setdefault(key, next(NUMBERS))
 
     def still(self) -> bool:
-        """True if the module holds the very same things now, and no array of them has changed."""
+        """True if the module holds the very same things now, and none changed in its place."""
         now = list(chain.from_iterable(self.views))
         same = len(now) == len(self.all) and all(map(is_, now, self.all))
-        return same and all(option(array) == then for array, then in self.arrays)
+        return same and all(option(value) == then for value, then in self.loose)
 
     def copied(self) -> Module:
         """A copy of the module on the processor. No hook hears of it, Tensors that were computed
         are leaves of it like all others; functions and generators are the very same."""
         apart = {id(v): on_processor(v) if isinstance(v, Tensor) else v for v in self.all
                  if isinstance(v, Tensor) or not is_walked(getattr(v, "__self__", v))}  # fmt: skip
-        apart |= {id(array): host(array).copy() for array, _ in self.arrays}
+        apart |= {id(v): host(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
         return deepcopy(self.module, apart)
 
 
 def on_processor(t: Tensor) -> Tensor:
     return wrap(move(t._array, "cpu"), None)
+
+
+def is_loose(value: Any) -> bool:
+    """True for what can change in its place, and counts as one option."""
+    return is_array(value) or isinstance(value, set)
 
 
 def is_walked(value: Any) -> bool:
@@ -75,7 +80,7 @@ def is_record(value: Any) -> bool:
     fields = getattr(value, "__dict__", None)
     if not fields or type(value).__module__ == "builtins":  # functions, classes, modules
         return False
-    simple = (*PLAIN, *CONTAINERS, Tensor)
+    simple = (*PLAIN, *CONTAINERS, Tensor, set, frozenset)
     return all(isinstance(field, simple) or is_array(field) for field in fields.values())
 
 
@@ -91,9 +96,12 @@ def outline(thing: Any) -> Any:
 
 
 def option(value: Any) -> Any:
-    """What tells an option from another: its value if it is plain or an array, else which it is."""
+    """What tells an option from another: its value if it is plain, an array or a set, else which
+    it is."""
     if is_array(value):
         return value.dtype.str, value.shape, host(value).tobytes()
+    if isinstance(value, (set, frozenset)):  # these have no order
+        return type(value), tuple(sorted(map(repr, value)))
     return (type(value), repr(value)) if isinstance(value, PLAIN) else id(value)
 
 
