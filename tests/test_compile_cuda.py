@@ -20,7 +20,7 @@ import strict_array
 from test_compile_loops import DEVICES, assert_same, layer_of, needs_cc, random_case
 
 from tinygrad_rnn import Tensor, grad, native, tensor
-from tinygrad_rnn.compile import NotCompiled, compile, emit_cuda, layer
+from tinygrad_rnn.compile import NotCompiled, call, compile, emit_cuda, layer
 
 pytestmark = pytest.mark.compiler
 BACKENDS = pytest.mark.parametrize("backend", [pytest.param("emulated", marks=needs_cc), gpu.CUDA])
@@ -257,3 +257,33 @@ def test_arrays_on_the_cpu_are_not_for_cuda() -> None:
     fast = compile(layer_of("rnn", 3, 4, np.float32), "cuda")
     with pytest.warns(NotCompiled, match="the arrays are on 'cpu'"):
         fast(tensor(np.zeros((2, 2, 3), np.float32)))
+
+
+def test_streams_have_workspaces_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that another stream still works with must not be written to."""
+    fast = compile(layer_of("rnn", 3, 4, np.float64), "numpy")
+    for stream in (7, 8, 7):
+        monkeypatch.setattr(call, "queue_of", lambda array, stream=stream: (0, stream))
+        fast(tensor(np.zeros((2, 2, 3))))
+    first, second = fast.scan.kernels.values()
+    assert not set(map(id, first.spare.things)) & set(map(id, second.spare.things))
+
+
+@pytest.mark.parametrize("backend", [gpu.CUDA])
+def test_work_on_two_streams(backend: str) -> None:
+    import cupy
+
+    layer = layer_of("lstm", 64, 64, np.float64).to(device=backend)
+    fast = compile(layer, backend)
+    xs = [tensor(np.random.default_rng(k).standard_normal((50, 8, 64)), device=backend)
+          for k in range(2)]  # fmt: skip
+    whole = [layer(x)[0].detach().cpu().numpy() for x in xs]
+    streams = [cupy.cuda.Stream(non_blocking=True) for _ in xs]
+    for _ in range(5):
+        found = []
+        for x, stream in zip(xs, streams, strict=True):
+            with stream:
+                found.append(fast(x)[0])
+        for y, stream, wanted in zip(found, streams, whole, strict=True):
+            with stream:
+                np.testing.assert_allclose(y.detach().cpu().numpy(), wanted, rtol=1e-9, atol=1e-12)

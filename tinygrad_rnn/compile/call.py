@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import move
+from ..backend import move, queue_of
 from ..context import is_grad_enabled
 from ..nn.cell import each, parts_of
 from ..nn.held import Held, kind_of, on_processor
@@ -39,10 +39,11 @@ class Call:
             self.wants[first : first + len(self.states)] = [True] * len(self.states)
 
     def key(self) -> Any:
-        """Equal keys can use the same kernel, for any number of steps."""
+        """Equal keys can use the same kernel, for any number of steps. Its workspaces go from call
+        to call without waiting for the device, so a GPU's streams have kernels of their own."""
         kind, dtype, shape = kind_of(self.inputs[0])
-        states = map(kind_of, self.states)
-        return (self.held.key, self.mask is None, kind, dtype, shape[1:], *states, *self.wants)
+        more = [queue_of(self.inputs[0]._array), *map(kind_of, self.states)]
+        return (self.held.key, self.mask is None, kind, dtype, shape[1:], *more, *self.wants)
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
         """The cell's step in the form that is captured: flat lists in and out, padding frozen."""
