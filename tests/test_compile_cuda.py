@@ -6,9 +6,11 @@ No GPU is needed: the emulation runs block after block, with eight threads that 
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 import shutil
 import subprocess
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,8 +91,8 @@ class Emulated:
 
         return multiply
 
-    def repeated(self, issue: Callable) -> Callable:
-        return issue
+    def repeated(self) -> Callable:
+        return lambda issue: issue()
 
 
 class EmulatedLoops(emit_cuda.CUDALoops):
@@ -287,3 +289,25 @@ def test_work_on_two_streams(backend: str) -> None:
         for y, stream, wanted in zip(found, streams, whole, strict=True):
             with stream:
                 np.testing.assert_allclose(y.detach().cpu().numpy(), wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "backend", ["numpy", *(pytest.param(b, marks=needs_cc) for b in ("c", "emulated")), gpu.CUDA]
+)
+def test_memory_goes_with_the_layer(backend: str, emulation: None) -> None:
+    """No workspace waits for the garbage collector: on a GPU that comes too late."""
+    device = DEVICES.get(backend, "cpu")
+    layer = layer_of("lstm normalised", 3, 4, np.float64).to(device=device)
+    fast = compile(layer, backend)
+    for T in (2, 2, 2, 3):
+        x = tensor(np.zeros((T, 2, 3)), device=device, requires_grad=True)
+        grad(fast(x)[0].sum(), x)
+    (kernel,) = fast.scan.kernels.values()
+    spaces = [weakref.ref(space) for space in kernel.spare.things]
+    assert len(spaces) == 2
+    gc.disable()
+    try:
+        kernel.spare.things.clear()
+        assert [space() for space in spaces] == [None, None]
+    finally:
+        gc.enable()

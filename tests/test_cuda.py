@@ -69,9 +69,9 @@ def test_work_is_recorded_after_it_was_issued_once() -> None:
             return SimpleNamespace(launch=lambda stream: happened.append("launch"))
 
     cuda = SimpleNamespace(Stream=lambda non_blocking: Capturing(), get_current_stream=lambda: None)
-    run = Repeated(cuda, lambda: happened.append("issue"))
-    run()
+    run, issue = Repeated(cuda), lambda: happened.append("issue")
+    run(issue)
     assert happened == ["issue"]
-    run()
-    run()
+    run(issue)
+    run(issue)
     assert happened[1:] == ["enter", "begin", "issue", "exit", "launch", "launch"]

@@ -35,9 +35,9 @@ class Device:
         """What computes products; of one run at a time."""
         return Multiplier(self.xp, self.cublas)
 
-    def repeated(self, issue: Callable[[], None]) -> Repeated:
-        """A function that does what `issue` does, in one launch from the second call on."""
-        return Repeated(self.xp.cuda, issue)
+    def repeated(self) -> Repeated:
+        """What does some work, the same at every call, in one launch from the second call on."""
+        return Repeated(self.xp.cuda)
 
 
 class Multiplier:
@@ -101,21 +101,21 @@ class Repeated:
     """Work on a device: the first call issues it and so loads all it needs, the second records it
     as a graph."""
 
-    def __init__(self, cuda: Any, issue: Callable[[], None]):
-        self.cuda, self.issue, self.loaded = cuda, issue, False
+    def __init__(self, cuda: Any):
+        self.cuda, self.loaded = cuda, False
         self.graph: Any = None
 
-    def __call__(self) -> None:
+    def __call__(self, issue: Callable[[], None]) -> None:
         if self.loaded:
-            self.graph = self.graph or self.recorded()
+            self.graph = self.graph or self.recorded(issue)
             self.graph.launch(self.cuda.get_current_stream())
         else:
-            self.issue()
+            issue()
             self.loaded = True
 
-    def recorded(self) -> Any:
+    def recorded(self, issue: Callable[[], None]) -> Any:
         stream = self.cuda.Stream(non_blocking=True)
         with stream:
             stream.begin_capture()
-            self.issue()
+            issue()
             return stream.end_capture()

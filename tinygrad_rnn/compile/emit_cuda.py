@@ -31,11 +31,11 @@ class RecordedWorkspace(Workspace):
         self.table = self.xp.asarray(pointers, dtype=np.uint64)
         self.multiply = loops.device.multiplier()
         work = [name for name, stages in loops.stages.items() if stages or name in LOOPS]
-        self.ready = {name: loops.device.repeated(partial(self.issue, name)) for name in work}
+        self.ready = {name: loops.device.repeated() for name in work}
 
     def run(self, name: str) -> None:
         if name in self.ready:
-            self.ready[name]()
+            self.ready[name](partial(self.issue, name))
 
     def issue(self, name: str) -> None:
         if name in self.loops.kernels:

@@ -72,7 +72,7 @@ class BoundWorkspace(Workspace):
                     (np.multiply, (out, half, out)), (np.add, (out, half, out))]  # fmt: skip
         function = np.maximum if i.op == "relu" else UFUNCS.get(i.op)
         if function is None:
-            return [(self._general, (i, args, out))]
+            return [(general, (i, args, self.memory.rows, out))]
         args = [*args, 0] if i.op == "relu" else args
         other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
         # a 0-d array costs a third less per call than a Python number
@@ -81,8 +81,9 @@ class BoundWorkspace(Workspace):
             return [(partial(function, out=out), tuple(arrays))]
         return [(function, (*arrays, out))]
 
-    def _general(self, i: Instr, args: list, out: Any) -> None:
-        out[...] = i.run(args, self.memory.rows)
+
+def general(i: Instr, args: list, rows: int, out: Any) -> None:
+    out[...] = i.run(args, rows)
 
 
 class NumPyLoops:
