@@ -71,14 +71,6 @@ def library_of(array: Array) -> Library:
     return found
 
 
-def queue_of(array: Array) -> Any:
-    """Where work on an array waits for its turn: a GPU and its stream, None where nothing waits."""
-    here = library_of(array)
-    return (
-        (array.device.id, here.xp.cuda.get_current_stream().ptr) if here.device == "cuda" else None
-    )
-
-
 def is_array(value: object) -> bool:
     """True for an array of any known library (Python and NumPy scalars are not arrays)."""
     kind = type(value)

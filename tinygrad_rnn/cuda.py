@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from .backend import library
+from .backend import library, library_of
 from .native import CannotBuild
 
 LANES = 4  # so many products run side by side at the most
 SCRATCH = 32 << 20  # bytes in which cuBLAS adds up parts of a product; with less it cuts few up
 
 pointer = ctypes.c_void_p
+
+
+def queue_of(array: Any) -> Any:
+    """Where work on an array waits for its turn: a GPU and its stream, None where nothing waits."""
+    here = library_of(array)
+    if here.device != "cuda":
+        return None
+    return array.device.id, here.xp.cuda.get_current_stream().ptr
 
 
 class Device:

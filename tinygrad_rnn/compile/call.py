@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import move, queue_of
+from ..backend import move
 from ..context import is_grad_enabled
+from ..cuda import queue_of
 from ..nn.cell import each, parts_of
 from ..nn.held import Held, kind_of, on_processor
 from ..nn.scan import scan

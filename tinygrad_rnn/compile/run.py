@@ -27,8 +27,6 @@ from .program import Instr
 from .rows import summed
 from .schedule import LOOPS, Program
 
-SPARE = 4  # so many unused workspaces are kept for the next calls
-
 
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
@@ -40,7 +38,7 @@ class Kernel:
         adds = lambda i: len(summed(i)) == 1 and i.dtype.kind == "f"
         find: Any = lambda i: column_sums if adds(i) else UFUNCS.get(i.op)
         self.calls = {n: [(i, find(i)) for i in all_] for n, all_ in self.program.calls.items()}
-        self.spare: Pool = Pool(SPARE)
+        self.spare: Pool = Pool(4)  # workspaces for the next calls
 
     def workspace(self, steps: int) -> Any:
         found = self.spare.take(lambda space: space.steps == steps)
