@@ -43,6 +43,8 @@ class Habit(Cell):
         self.options = SimpleNamespace(scale=1.0, weight=tensor(np.array(1.0)))
         self.set, self.deque, self.dict = {1}, deque([1.0]), {"few": 1.0}
         self.lists: tuple[list, list] = ([1.0], [])
+        self.empty, self.outer = SimpleNamespace(), SimpleNamespace(inner=SimpleNamespace(scale=1))
+        self.mixed = [[1.0], tensor(np.array(2.0))]
         self.act: Callable = Slope(1.0)
         weights = [tensor(inputs(3, 3, seed=s), requires_grad=True) for s in (0, 1)]
         self.U, self.V = weights
@@ -148,6 +150,11 @@ def tie(cell: Habit, k: int) -> None:
     cell.tied[2] = cell.tied[k % 2]
 
 
+def rename(cell: Habit, k: int) -> None:
+    old, new = ("few", "many")[:: 1 if k % 2 else -1]
+    cell.dict[new] = cell.dict.pop(old, 1.0)
+
+
 CHANGES: dict[str, tuple[Callable, Callable]] = {
     "an option": (lambda c, x, h: x * c.count, lambda c, k: vars(c).update(count=k)),
     "an option of a record": (lambda c, x, h: x * c.options.scale,
@@ -160,6 +167,13 @@ CHANGES: dict[str, tuple[Callable, Callable]] = {
     "a deque": (lambda c, x, h: x * c.deque[0], lambda c, k: c.deque.appendleft(k + 0.5)),
     "a name": (lambda c, x, h: x * (1 + ("many" in c.dict)),
                lambda c, k: vars(c).update(dict={("few", "many")[k % 2]: 1.0})),
+    "a name in its place": (lambda c, x, h: x * (1 + ("many" in c.dict)), rename),
+    "a record in a record": (lambda c, x, h: x * c.outer.inner.scale,
+                             lambda c, k: vars(c.outer.inner).update(scale=k)),
+    "a record that was empty": (lambda c, x, h: x * len(vars(c.empty)),
+                                lambda c, k: setattr(c.empty, f"field{k}", k)),
+    "an order": (lambda c, x, h: x * (1 + isinstance(c.mixed[0], list)),
+                 lambda c, k: c.mixed.reverse()),
     "a number": (lambda c, x, h: x * c.number, lambda c, k: vars(c).update(number=np.float32(k))),
     "an array": (lambda c, x, h: x * c.array, lambda c, k: c.array.fill(k)),
     "which list": (lambda c, x, h: x * len(c.lists[0]),

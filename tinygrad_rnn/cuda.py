@@ -20,10 +20,9 @@ pointer = ctypes.c_void_p
 
 def queue_of(array: Any) -> Any:
     """Where work on an array waits for its turn: a GPU and its stream, None where nothing waits."""
-    here = library_of(array)
-    if here.device != "cuda":
+    if type(array) is np.ndarray or library_of(array).device != "cuda":
         return None
-    return array.device.id, here.xp.cuda.get_current_stream().ptr
+    return array.device.id, library("cuda").xp.cuda.get_current_stream().ptr
 
 
 class Device:

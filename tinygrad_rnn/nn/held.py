@@ -34,14 +34,16 @@ class Held:
         told: list[Any] = []
         for thing in self.inside:
             told.append(outline(thing))
-            for value in values_in(thing):
+            for value in views_of(thing)[0]:
                 if not is_walked(value):
                     told.append(option(value))
                     continue
                 if id(value) not in known:
                     (self.tensors if isinstance(value, Tensor) else self.inside).append(value)
-                told.append(("held", known.setdefault(id(value), len(known))))
-        self.views = [values_in(thing) for thing in self.inside]  # they show what changes
+                told.append((type(value), known.setdefault(id(value), len(known))))
+        held = [value for thing in self.inside for value in views_of(thing)[0]]
+        others = [value for value in held if has_fields(value) and not is_walked(value)]
+        self.views = [view for thing in (*self.inside, *others) for view in views_of(thing)]
         self.all = list(chain.from_iterable(self.views))
         self.loose = [(value, option(value)) for value in self.all if is_loose(value)]
         key = (id(module), *told, *map(kind_of, self.tensors))
@@ -58,7 +60,8 @@ class Held:
         are leaves of it like all others; functions and generators are the very same."""
         apart = {id(v): on_processor(v) if isinstance(v, Tensor) else v for v in self.all
                  if isinstance(v, Tensor) or not is_walked(getattr(v, "__self__", v))}  # fmt: skip
-        apart |= {id(v): host(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
+        apart |= {id(v): host(v).copy() for v in self.all if is_array(v)}
+        apart |= {id(v): set(v) for v in self.all if isinstance(v, set)}
         return deepcopy(self.module, apart)
 
 
@@ -75,18 +78,29 @@ def is_walked(value: Any) -> bool:
     return isinstance(value, (Tensor, Module, *CONTAINERS)) or is_record(value)
 
 
-def is_record(value: Any) -> bool:
-    """True for an object that holds options and nothing else, such as a SimpleNamespace."""
-    fields = getattr(value, "__dict__", None)
-    if not fields or type(value).__module__ == "builtins":  # functions, classes, modules
+def has_fields(value: Any) -> bool:
+    """True for objects of classes, but no functions, classes or modules."""
+    return hasattr(value, "__dict__") and type(value).__module__ != "builtins"
+
+
+def is_record(value: Any, around: tuple = ()) -> bool:
+    """True for an object that holds options and such objects, as a SimpleNamespace does, and
+    nothing else. One that holds nothing is no record: it may be there to be told from others."""
+    if not has_fields(value) or not vars(value):
         return False
-    simple = (*PLAIN, *CONTAINERS, Tensor, set, frozenset)
-    return all(isinstance(field, simple) or is_array(field) for field in fields.values())
+    if any(value is outer for outer in around):
+        return True
+    simple = (*PLAIN, *CONTAINERS, Tensor, Module, set, frozenset)
+    empty = lambda v: has_fields(v) and not vars(v)
+    fits = lambda v: isinstance(v, simple) or is_array(v) or empty(v)
+    return all(fits(v) or is_record(v, (*around, value)) for v in vars(value).values())
 
 
-def values_in(thing: Any) -> Iterable:
+def views_of(thing: Any) -> tuple[Iterable, ...]:
+    """Of a module, a record or a container the values, and the names if it has any; they show what
+    changes."""
     inside = thing if isinstance(thing, CONTAINERS) else vars(thing)
-    return inside.values() if isinstance(inside, dict) else inside
+    return (inside.values(), inside.keys()) if isinstance(inside, dict) else (inside,)
 
 
 def outline(thing: Any) -> Any:
