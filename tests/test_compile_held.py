@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from test_compile_layer import inputs
 
-from tinygrad_rnn import Tensor, enable_grad, grad, no_grad, tensor
+from tinygrad_rnn import Tensor, enable_grad, grad, is_grad_enabled, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.nn import Cell, Recurrent
 from tinygrad_rnn.nn.held import Held
@@ -114,6 +114,7 @@ IN_STEPS = {
     "a total": (summed, "changes a Tensor"),
     "an array": (summed_array, "changes what the cell holds"),
     "the last input": (remembered, "changes what the cell holds"),
+    "a print": (lambda c, x, h: x * len(repr(h)), "reads"),
     "a place held": (lambda c, x, h: x[:, c.place].unsqueeze(1), "reads"),
     "a Tensor from outside": (lambda c, x, h: x * OUTSIDE, "does not hold"),
 }
@@ -243,3 +244,14 @@ def test_a_primitive_declared_twice(backend: str, declared: None) -> None:
     primitive("bent", lambda a: a * 0, lambda g, y, a: g * 0)
     whole, found = layer(x)[0], compile(layer, backend)(x)[0]
     np.testing.assert_allclose(found._array, whole._array, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_a_step_may_ask_whether_gradients_are_recorded(backend: str) -> None:
+    layer = Recurrent(Habit(lambda c, x, h: x * (2 if is_grad_enabled() else 3)))
+    fast, x = compile(layer, backend), tensor(inputs(3, 2, 3))
+    for recorded in (enable_grad, no_grad, enable_grad):
+        with recorded():
+            whole, found = layer(x)[0], fast(x)[0]
+        np.testing.assert_allclose(found._array, whole._array, rtol=1e-12)
+    assert fast.scan.notes == []

@@ -101,7 +101,7 @@ class Outward:
         return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
 
     def __repr__(self) -> str:
-        numbers = np.array2string(library_of(self._array).to_numpy(self._array), 88, 4,
+        numbers = np.array2string(library_of(self._array).to_numpy(self._read("repr")), 88, 4,
                                   separator=", ", prefix="tensor(")  # fmt: skip
         tail = (
             ""

@@ -25,7 +25,7 @@ class Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
     def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any):
-        self.held, self.mask, self.state, grads = held, mask, state, is_grad_enabled()
+        self.held, self.mask, self.state, self.grads = held, mask, state, is_grad_enabled()
         self.cell: Any = held.module
         self.nested = isinstance(state, tuple)
         self.states = parts_of(state)
@@ -34,7 +34,7 @@ class Call:
             real = xs.xp.ascontiguousarray(xs.xp.asarray(mask))
             self.inputs.append(wrap(real[..., None], None))
         self.tensors = [*self.inputs, *self.states, *held.tensors]
-        self.wants = [grads and t.requires_grad for t in self.tensors]
+        self.wants = [self.grads and t.requires_grad for t in self.tensors]
         if any(self.wants):  # later steps need the states' gradients even if the first's are not
             first = len(self.inputs)
             self.wants[first : first + len(self.states)] = [True] * len(self.states)
@@ -43,7 +43,7 @@ class Call:
         """Equal keys can use the same kernel, for any number of steps. Its workspaces go from call
         to call without waiting for the device, so a GPU's streams have kernels of their own."""
         kind, dtype, shape = kind_of(self.inputs[0])
-        more = [queue_of(self.inputs[0]._array), *map(kind_of, self.states)]
+        more = [self.grads, queue_of(self.inputs[0]._array), *map(kind_of, self.states)]
         return (self.held.key, self.mask is None, kind, dtype, shape[1:], *more, *self.wants)
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
