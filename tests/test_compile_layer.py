@@ -535,7 +535,7 @@ def test_capture_warns_of_nothing_that_the_data_do_not_do(backend: str) -> None:
 
     layer = Recurrent(Roots("roots"))
     fast, x = compile(layer, backend), np.abs(inputs(4, 3, 2)) + 0.5
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), detect_anomaly():
         warnings.simplefilter("error")
         assert np.allclose(fast(tensor(x))[0]._array, layer(tensor(x))[0]._array)
     assert fast.scan.notes == []
