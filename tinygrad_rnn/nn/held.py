@@ -41,18 +41,18 @@ class Held:
                 if id(value) not in known:
                     (self.tensors if isinstance(value, Tensor) else self.inside).append(value)
                 told.append((type(value), known.setdefault(id(value), len(known))))
-        held = [value for thing in self.inside for value in views_of(thing)[0]]
-        others = [value for value in held if has_fields(value) and not is_walked(value)]
-        self.views = [view for thing in (*self.inside, *others) for view in views_of(thing)]
-        self.all = list(chain.from_iterable(self.views))
+        self.all = [value for thing in self.inside for value in views_of(thing)[0]]
         self.loose = [(value, option(value)) for value in self.all if is_loose(value)]
+        others = [value for value in self.all if has_fields(value) and not is_walked(value)]
+        self.views = [view for thing in (*self.inside, *others) for view in views_of(thing)]
+        self.seen = list(chain.from_iterable(self.views))
         key = (id(module), *told, *map(kind_of, self.tensors))
         self.key = KINDS.setdefault(key, next(NUMBERS))
 
     def still(self) -> bool:
         """True if the module holds the very same things now, and none changed in its place."""
         now = list(chain.from_iterable(self.views))
-        same = len(now) == len(self.all) and all(map(is_, now, self.all))
+        same = len(now) == len(self.seen) and all(map(is_, now, self.seen))
         return same and all(option(value) == then for value, then in self.loose)
 
     def copied(self) -> Module:
@@ -60,8 +60,7 @@ class Held:
         are leaves of it like all others; functions and generators are the very same."""
         apart = {id(v): on_processor(v) if isinstance(v, Tensor) else v for v in self.all
                  if isinstance(v, Tensor) or not is_walked(getattr(v, "__self__", v))}  # fmt: skip
-        apart |= {id(v): host(v).copy() for v in self.all if is_array(v)}
-        apart |= {id(v): set(v) for v in self.all if isinstance(v, set)}
+        apart |= {id(v): host(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
         return deepcopy(self.module, apart)
 
 
