@@ -217,11 +217,17 @@ def test_uses_of_a_layer(use: str, backend: str, emulation: None) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("backend", [gpu.CUDA])
-@pytest.mark.parametrize("hidden", [96, 200, 600])
+EMULATED = [pytest.param("emulated", hidden, marks=needs_cc) for hidden in (1, 7, 21, 40)]
+ON_DEVICE = [pytest.param(*gpu.CUDA.values, n, marks=gpu.CUDA.marks) for n in (96, 200, 600)]
+
+
+@pytest.mark.parametrize(("backend", "hidden"), EMULATED + ON_DEVICE)
 @pytest.mark.parametrize("name", ["lstm", "gru of the notes", "lstm normalised"])
-def test_more_columns_than_threads_and_fewer(name: str, hidden: int, backend: str) -> None:
-    """Blocks have up to 512 threads, and as few as the columns of a state need."""
+def test_more_columns_than_threads_and_fewer(
+    name: str, backend: str, hidden: int, emulation: None
+) -> None:
+    """Blocks have up to 512 threads (eight, where they are emulated), and as few as the columns of
+    a state need; a thread computes four columns of a product, or one where they do not fit."""
     x = np.random.default_rng(0).standard_normal((7, 5, 33))
     plain = layer_of(name, 33, hidden, np.float64)
     fast = compile(plain, backend)
