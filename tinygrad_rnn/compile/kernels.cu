@@ -8,28 +8,6 @@ typedef REAL real;
 #define sigmoid_of(x) (1 / (1 + exp(-(x))))
 #define tanh_of tanh
 #define exp_of exp
-#define SQRT sqrt
-#define LOG log
-#define EXPM1 expm1
-#define LOG1P log1p
-#define SIN sin
-#define COS cos
-#define TAN tan
-#define ASIN asin
-#define ACOS acos
-#define ATAN atan
-#define SINH sinh
-#define COSH cosh
-#define ERF erf
-#define FLOOR floor
-#define CEIL ceil
-#define TRUNC trunc
-#define ATAN2 atan2
-#define HYPOT hypot
-#define FMOD fmod
-#define ABS fabs
-#define POWER pow
-#define REMAINDER remainder_of
 __device__ real remainder_of(real a, real b) { /* has the sign of b */
   const real r = fmod(a, b);
   return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
@@ -64,6 +42,7 @@ OVER_THREADS(row_amax, (b > a || b != b ? b : a))
 /* out[N] = a[K] @ W[K, N]. A thread computes SOME columns side by side, and asks for AHEAD of their
    weights before it needs the first: that is what takes time. Where there are more threads than
    such columns, teams of them share the sums. */
+#define UNROLLED(n, N) _Pragma("unroll") for (int n = 0; n < N; n++)
 #define AHEAD (64 / sizeof(real)) /* as many as there are registers for */
 #define PRODUCT(NAME, SOME)                                                                   \
   typedef struct __align__(SOME % 4 ? sizeof(real) : 16) { real at[SOME]; } NAME##_columns;   \
@@ -94,6 +73,5 @@ OVER_THREADS(row_amax, (b > a || b != b ? b : a))
     }                                                                                         \
     __syncthreads(); /* everybody reads it, and nobody reads parts any more */                \
   }
-#define UNROLLED(n, N) _Pragma("unroll") for (int n = 0; n < N; n++)
 PRODUCT(product_of_1, 1)
 PRODUCT(product_of_4, 4)

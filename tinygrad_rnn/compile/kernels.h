@@ -1,37 +1,10 @@
 /* What every generated program uses: exp and friends that vectorise, and a small matrix product.
    REAL is float or double, given on the command line. No branch, no table, no errno: each function is
    inlined into loops that the compiler turns into vector code. NaN stays NaN. */
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if SINGLE
-#define REAL_(name) name##f
-#else
-#define REAL_(name) name
-#endif
-#define SQRT REAL_(sqrt)
-#define LOG REAL_(log)
-#define EXPM1 REAL_(expm1)
-#define LOG1P REAL_(log1p)
-#define SIN REAL_(sin)
-#define COS REAL_(cos)
-#define TAN REAL_(tan)
-#define ASIN REAL_(asin)
-#define ACOS REAL_(acos)
-#define ATAN REAL_(atan)
-#define SINH REAL_(sinh)
-#define COSH REAL_(cosh)
-#define ERF REAL_(erf)
-#define FLOOR REAL_(floor)
-#define CEIL REAL_(ceil)
-#define TRUNC REAL_(trunc)
-#define ATAN2 REAL_(atan2)
-#define HYPOT REAL_(hypot)
-#define FMOD REAL_(fmod)
-#define ABS REAL_(fabs)
-#define POWER REAL_(pow)
-#define REMAINDER remainder_of
+#include <tgmath.h> /* of float what is asked of float */
 typedef REAL real;
 
 /* What the loops of the phases are: over time, over blocks of T·B rows, over rows and over columns. */
@@ -126,8 +99,8 @@ INLINE real exp_of(real x) { /* halved and doubled: 2^128 itself is no number, h
   return x > LIMIT ? INFINITY : x < -EDGE ? 0 : y;
 }
 INLINE real remainder_of(real a, real b) { /* has the sign of b */
-  const real r = FMOD(a, b);
-  return r == 0 ? REAL_(copysign)(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
+  const real r = fmod(a, b);
+  return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
 }
 INLINE real sigmoid_of(real x) {
   real q, s = split_exp(within(-x, EDGE), BIAS, &q);

@@ -15,19 +15,19 @@ from .passes import columns, is_beside
 from .program import Instr, Step, Uncompilable, consumers, depends, make
 from .schedule import Program
 
-FUNCTIONS = "sqrt log expm1 log1p sin cos tan asin acos atan sinh cosh erf abs floor ceil trunc"
+FUNCTIONS = "sqrt log expm1 log1p sin cos tan asin acos atan sinh cosh erf floor ceil trunc"
 # fmt: off
-FORMULA = {name: f"{name.upper()}({{0}})" for name in FUNCTIONS.split()} | {
+FORMULA = {name: name + "({0})" for name in FUNCTIONS.split()} | {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}",
-    "power": "POWER({0}, {1})", "atan2": "ATAN2({0}, {1})", "hypot": "HYPOT({0}, {1})",
-    "fmod": "FMOD({0}, {1})", "remainder": "REMAINDER({0}, {1})", "sigmoid": "sigmoid_of({0})",
-    "tanh": "tanh_of({0})", "exp": "exp_of({0})", "relu": "{0} < 0 ? 0 : {0}", "astype": "{0}",
-    "sign": "({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0)",
+    "power": "pow({0}, {1})", "atan2": "atan2({0}, {1})", "hypot": "hypot({0}, {1})",
+    "fmod": "fmod({0}, {1})", "remainder": "remainder_of({0}, {1})", "sigmoid": "sigmoid_of({0})",
+    "tanh": "tanh_of({0})", "exp": "exp_of({0})", "relu": "{0} < 0 ? 0 : {0}", "abs": "fabs({0})",
+    "sign": "({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0)", "clone": "{0}", "astype": "{0}",
     "maximum": "{0} > {1} || {0} != {0} ? {0} : {1}",
     "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}", "where": "{0} ? {1} : {2}",
     "equal": "{0} == {1}", "not_equal": "{0} != {1}", "less": "{0} < {1}", "broadcast_to": "{0}",
     "less_equal": "{0} <= {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}",
-    "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}", "clone": "{0}",
+    "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
 }
 # fmt: on
 START = {"sum": "0", "amax": "-INFINITY"}
