@@ -16,6 +16,7 @@ import strict_array  # noqa: E402
 
 import tinygrad_rnn  # noqa: E402
 from tinygrad_rnn import backend  # noqa: E402
+from tinygrad_rnn.tensor import PRIMITIVES, Primitive  # noqa: E402
 
 
 def _strict_erf(a: strict_array.StrictArray) -> strict_array.StrictArray:
@@ -72,3 +73,12 @@ def _default_dtype_is_put_back() -> Iterator[None]:
     before = backend.get_default_dtype()
     yield
     backend.set_default_dtype(before)
+
+
+@pytest.fixture
+def primitives() -> Iterator[dict[str, Primitive]]:
+    """The table of primitives; what a test declares is gone after it."""
+    before = dict(PRIMITIVES)
+    yield PRIMITIVES
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)

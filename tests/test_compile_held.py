@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +19,7 @@ from tinygrad_rnn import Tensor, enable_grad, grad, is_grad_enabled, no_grad, te
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.nn import Cell, Recurrent
 from tinygrad_rnn.nn.held import Held
-from tinygrad_rnn.tensor import PRIMITIVES, primitive
+from tinygrad_rnn.tensor import primitive
 
 OUTSIDE = tensor(np.array(2.0))
 
@@ -227,16 +227,8 @@ def test_an_output_without_axes_runs_unrolled() -> None:
     assert np.allclose(*[grad(y.sum(), x)[0]._array for y in (found, layer(x)[0])])
 
 
-@pytest.fixture
-def declared() -> Iterator[None]:
-    before = dict(PRIMITIVES)
-    yield
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
-
-
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
-def test_a_primitive_declared_twice(backend: str, declared: None) -> None:
+def test_a_primitive_declared_twice(backend: str, primitives: dict) -> None:
     """A notebook's cell ran again with another definition; what was made before has the first."""
     first = primitive("bent", lambda a: a * 2, lambda g, y, a: g * 2)
     layer = Recurrent(Habit(lambda c, x, h: first(x)))

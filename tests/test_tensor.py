@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import Tensor, ops, scope, tensor
-from tinygrad_rnn.tensor import PRIMITIVES, Node, primitive, toposort
+from tinygrad_rnn.tensor import Node, primitive, toposort
 
 
 # Making
@@ -284,15 +284,6 @@ def test_a_trace_survives_an_exception():
 
 
 # Extending
-@pytest.fixture
-def primitives():
-    """What a test declares is gone after it."""
-    before = dict(PRIMITIVES)
-    yield PRIMITIVES
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
-
-
 def test_a_primitive_in_five_lines(primitives):
     cube = primitive("cube", lambda a: a**3, lambda g, y, a: 3 * g * a * a, keeps="a")
     x = tensor(np.array([1.0, 2.0]), requires_grad=True)

@@ -88,12 +88,12 @@ class mode(ContextDecorator):
         MODE.reset(self.token)
 
 
-def tell(deed: str) -> None:
+def tell(deed: str, way: str) -> None:
     """Every way by which Python reads a Tensor's values, or changes them, comes through here: what
     is made of them then is not to be seen in a graph."""
     hear = MODE.get().hear
     if hear is not None:
-        hear(deed)
+        hear(f"{deed} ({way})")
 
 
 def no_grad() -> Any:

@@ -110,7 +110,7 @@ def _last_stays(x: Tensor, index: tuple) -> bool:
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
     """`x[key] = values` outside any graph: x gets a new array, saved ones stay as they are."""
-    tell("changes a Tensor (x[key] = values)")
+    tell("changes a Tensor", "x[key] = values")
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
         raise RuntimeError(
             "x[key] = values would spoil the graph of a tensor that requires "

@@ -64,7 +64,7 @@ def in_place(function: Callable, name: str) -> Callable:
 
     def apply(a: Tensor, b: Any) -> Any:
         if a.is_leaf:
-            tell(f"changes a Tensor ({name})")
+            tell("changes a Tensor", name)
         recorded = is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
         if recorded and a.requires_grad and a.is_leaf:
             raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place "

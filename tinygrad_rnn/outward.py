@@ -29,7 +29,7 @@ class Outward:
         def __getitem__(self, key: Any) -> Tensor: ...
 
     def _read(self, way: str) -> Array:
-        tell(f"reads a Tensor's values in Python ({way})")
+        tell("reads a Tensor's values in Python", way)
         return self._array
 
     def numpy(self) -> np.ndarray:

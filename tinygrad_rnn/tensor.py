@@ -157,7 +157,7 @@ class Tensor(Outward):
             raise ValueError(f"data: shape {new.shape} cannot replace shape {self.shape}")
         if not self.is_leaf:
             raise RuntimeError("data: only a leaf can be given new data; this one was computed")
-        tell("changes a Tensor (data)")
+        tell("changes a Tensor", "data")
         self._array = new
 
     # Gradients: where they are kept and whether they flow

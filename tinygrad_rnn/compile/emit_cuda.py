@@ -3,7 +3,7 @@
 The stages, their text and the memory plan are those of the C loops. The first run of a phase issues
 its kernels one by one, the second records them as a CUDA graph, later ones launch the graph. With
 small weights a loop is a single kernel: rows need nothing of each other, so a block takes a row
-through all steps and multiplies by itself, with weights that its processor keeps in cache.
+through all steps and multiplies by itself, with weights that stay in a cache.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from copy import deepcopy
 from itertools import chain, count
 from operator import is_
@@ -30,20 +29,21 @@ class Held:
         self.module = module
         self.tensors: list[Tensor] = []
         self.inside: list[Any] = [module]  # grows while we walk
+        self.options: list[tuple[Any, Any]] = []
         known = {id(module): 0}  # what was met, by number: a Tensor may be held in two places
         told: list[Any] = []
         for thing in self.inside:
             told.append(outline(thing))
             for value in views_of(thing)[0]:
-                if not is_walked(value):
+                if is_walked(value):
+                    if id(value) not in known:
+                        (self.tensors if isinstance(value, Tensor) else self.inside).append(value)
+                    told.append((type(value), known.setdefault(id(value), len(known))))
+                else:
                     told.append(option(value))
-                    continue
-                if id(value) not in known:
-                    (self.tensors if isinstance(value, Tensor) else self.inside).append(value)
-                told.append((type(value), known.setdefault(id(value), len(known))))
-        self.all = [value for thing in self.inside for value in views_of(thing)[0]]
-        self.loose = [(value, option(value)) for value in self.all if is_loose(value)]
-        others = [value for value in self.all if has_fields(value) and not is_walked(value)]
+                    self.options.append((value, told[-1]))
+        self.loose = [(value, then) for value, then in self.options if is_loose(value)]
+        others = [value for value, _ in self.options if has_fields(value)]
         self.views = [view for thing in (*self.inside, *others) for view in views_of(thing)]
         self.seen = list(chain.from_iterable(self.views))
         key = (id(module), *told, *map(kind_of, self.tensors))
@@ -58,8 +58,8 @@ class Held:
     def copied(self) -> Module:
         """A copy of the module on the processor. No hook hears of it, Tensors that were computed
         are leaves of it like all others; functions and generators are the very same."""
-        apart = {id(v): on_processor(v) if isinstance(v, Tensor) else v for v in self.all
-                 if isinstance(v, Tensor) or not is_walked(getattr(v, "__self__", v))}  # fmt: skip
+        apart: dict[int, Any] = {id(t): on_processor(t) for t in self.tensors}
+        apart |= {id(v): v for v, _ in self.options if not is_walked(getattr(v, "__self__", v))}
         apart |= {id(v): host(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
         return deepcopy(self.module, apart)
 
@@ -95,17 +95,17 @@ def is_record(value: Any, around: tuple = ()) -> bool:
     return all(fits(v) or is_record(v, (*around, value)) for v in vars(value).values())
 
 
-def views_of(thing: Any) -> tuple[Iterable, ...]:
+def views_of(thing: Any) -> tuple[Any, ...]:
     """Of a module, a record or a container the values, and the names if it has any; they show what
     changes."""
     inside = thing if isinstance(thing, CONTAINERS) else vars(thing)
     return (inside.values(), inside.keys()) if isinstance(inside, dict) else (inside,)
 
 
-def outline(thing: Any) -> Any:
-    """The names in a module, a record or a dictionary; what another container is."""
-    names = thing if isinstance(thing, CONTAINERS) else vars(thing)
-    return type(thing), tuple(names) if isinstance(names, dict) else len(names)
+def outline(thing: Any) -> tuple:
+    """What a module, a record or a container is, how many values it has, and their names."""
+    values, *names = views_of(thing)
+    return type(thing), len(values), *map(tuple, names)
 
 
 def option(value: Any) -> Any:
