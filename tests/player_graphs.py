@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_rnn.draw import book
-from tinygrad_rnn.draw.capture import convert, run
+from tinygrad_rnn.draw.capture.capture import convert, run
 from tinygrad_rnn.draw.graph import Graph
-from tinygrad_rnn.tensor import Node, leaf_of
+from tinygrad_rnn.engine.tensor import Node, leaf_of
 
 
 @dataclass(frozen=True)

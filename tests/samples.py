@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import ops
-from tinygrad_rnn.ops import transfer
+from tinygrad_rnn.engine import ops
+from tinygrad_rnn.engine.ops import transfer
 
 Array = np.ndarray
 

@@ -1,89 +1,22 @@
-"""tinygrad_rnn: reverse-mode autodiff from scratch, recurrent networks as graphs of primitives."""
+"""tinygrad_rnn: reverse-mode autodiff from scratch, recurrent networks as graphs of primitives.
 
-from . import linalg, methods
-from .autodiff import Flow, grad
-from .backend import get_default_dtype, set_default_dtype
-from .calculus import checkpoint, detect_anomaly, hessian, hvp, jacobian, jvp, vjp
-from .check import GradcheckError, gradcheck, gradgradcheck
-from .context import enable_grad, is_grad_enabled, no_grad, scope, trace
-from .creation import (
-    arange,
-    eye,
-    from_dlpack,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    zeros,
-    zeros_like,
-)  # fmt: skip
-from .functions import (
-    clamp,
-    clip,
-    elu,
-    exp2,
-    float_power,
-    gelu,
-    glu,
-    hardsigmoid,
-    hardtanh,
-    leaky_relu,
-    lerp,
-    log2,
-    log10,
-    logsigmoid,
-    mish,
-    pow,
-    reciprocal,
-    relu6,
-    round,
-    rsqrt,
-    silu,
-    softplus,
-    softsign,
-    square,
-    tanhshrink,
-)  # fmt: skip
-from .indexing import (
-    argsort,
-    gather,
-    index_put,
-    index_select,
-    masked_fill,
-    masked_select,
-    scatter,
-    scatter_add,
-    select,
-    sort,
-    take_along_dim,
-    topk,
-)  # fmt: skip
-from .losses import (
-    avg_pool2d,
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    conv1d,
-    conv2d,
-    cosine_similarity,
-    cross_entropy,
-    dropout,
-    embedding,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    layer_norm,
-    linear,
-    max_pool2d,
-    mse_loss,
-    nll_loss,
-    normalize,
-    smooth_l1_loss,
-)  # fmt: skip
-from .ops import (
-    absolute as abs,
-)  # fmt: skip
-from .ops import (
+The engine and its functions are here at once; `nn`, `optim`, `init`, `linalg`, `draw`, `compile`
+and `microscope` load when they are first touched.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
+from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .engine.arrays import get_default_dtype, set_default_dtype
+from .engine.backward import Flow, grad
+from .engine.context import enable_grad, is_grad_enabled, no_grad, scope, trace
+from .engine.conversion import get_array_module
+from .engine.ops import absolute as abs
+from .engine.ops import (
     acos,
     add,
     asin,
@@ -136,20 +69,82 @@ from .ops import (
     where,
     xlogy,
 )
-from .outward import get_array_module
-from .products import (
-    addmm,
-    bmm,
-    dot,
-    einsum,
-    inner,
-    mm,
-    mv,
-    outer,
-    tensordot,
-)  # fmt: skip
-from .random import Generator
-from .reductions import (
+from .engine.tensor import Node, Tensor, primitive, tensor, toposort
+from .functions import methods
+from .functions.checkpoint import checkpoint
+from .functions.creation import (
+    arange,
+    eye,
+    from_dlpack,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from .functions.elementwise import (
+    clamp,
+    clip,
+    elu,
+    exp2,
+    float_power,
+    gelu,
+    glu,
+    hardsigmoid,
+    hardtanh,
+    leaky_relu,
+    lerp,
+    log2,
+    log10,
+    logsigmoid,
+    mish,
+    pow,
+    reciprocal,
+    relu6,
+    round,
+    rsqrt,
+    silu,
+    softplus,
+    softsign,
+    square,
+    tanhshrink,
+)
+from .functions.indexing import (
+    argsort,
+    gather,
+    index_put,
+    index_select,
+    masked_fill,
+    masked_select,
+    scatter,
+    scatter_add,
+    select,
+    sort,
+    take_along_dim,
+    topk,
+)
+from .functions.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_similarity,
+    cross_entropy,
+    dropout,
+    embedding,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    layer_norm,
+    linear,
+    mse_loss,
+    nll_loss,
+    normalize,
+    smooth_l1_loss,
+)
+from .functions.products import addmm, bmm, dot, einsum, inner, mm, mv, outer, tensordot
+from .functions.random import Generator
+from .functions.reductions import (
     all,
     amax,
     amin,
@@ -176,8 +171,8 @@ from .reductions import (
     var,
     var_mean,
     vector_norm,
-)  # fmt: skip
-from .shapes import (
+)
+from .functions.shapes import (
     broadcast_to,
     cat,
     chunk,
@@ -212,5 +207,20 @@ from .shapes import (
     unsqueeze,
     view,
     vstack,
-)  # fmt: skip
-from .tensor import Node, Tensor, primitive, tensor, toposort
+)
+from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
+
+FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile")}
+FLOORS["microscope"] = ".analysis.microscope"
+
+
+def __getattr__(name: str) -> Any:
+    """Load a floor when it is first touched: `tinygrad_rnn.nn`."""
+    if name not in FLOORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = import_module(FLOORS[name], __name__)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FLOORS})

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from .backend import get_default_dtype
-from .random import Generator
-from .tensor import Tensor
+from .engine.arrays import get_default_dtype
+from .engine.tensor import Tensor
+from .functions.random import Generator
 
 Rule = Callable[..., Any]
 Shape = tuple[int, ...]

@@ -15,8 +15,9 @@ import numpy as np
 
 from tinygrad_rnn import nn, tensor
 from tinygrad_rnn.compile import compile
+from tinygrad_rnn.compile.listing import counts
 from tinygrad_rnn.draw import draw
-from tinygrad_rnn.draw.programs import counts, program_graph
+from tinygrad_rnn.draw.capture.programs import program_graph
 
 
 def main(folder: Path) -> None:

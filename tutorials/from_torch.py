@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_rnn import nn, tensor
+from tinygrad_rnn import nn
+from tinygrad_rnn.engine import tensor
 
 OPTIONS: dict[str, list[Any]] = {
     "num_layers": [1, 2],

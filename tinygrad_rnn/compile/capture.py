@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..autodiff import grad
-from ..backend import is_array
-from ..context import Trace, mode
-from ..tensor import Node, Tensor, leaf_of, tensor
+from ..engine.arrays import is_array
+from ..engine.backward import grad
+from ..engine.context import Trace, mode
+from ..engine.tensor import Node, Tensor, leaf_of, tensor
 from .program import Index, Instr, Rows, Step, Uncompilable, const
 
 DEPENDS = "the step's operations depend on the values it is given"

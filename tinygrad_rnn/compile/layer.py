@@ -13,20 +13,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from ..native import CannotBuild
+from ..engine.tensor import Tensor
+from ..functions.random import undone
 from ..nn.cell import Cell
-from ..nn.held import Held
 from ..nn.recurrent import Recurrent
 from ..nn.scan import in_pieces, scan
-from ..random import undone
-from ..tensor import Tensor
-from .call import Call
-from .emit_c import CLoops
-from .emit_cuda import CUDALoops
-from .emit_numpy import NumPyLoops
+from .codegen.emit_c import CLoops
+from .codegen.emit_cuda import CUDALoops
+from .codegen.emit_numpy import NumPyLoops
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
-from .run import Kernel, Run
+from .runtime.c_build import CannotBuild
+from .runtime.call import Call
+from .runtime.fingerprint import Held
+from .runtime.run import Kernel, Run
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, CUDALoops)}
@@ -145,13 +145,13 @@ class CompiledScan:
 
     def explain(self) -> str:
         """What each pass did, what runs when, and what was not compiled and why."""
-        from ..draw.programs import report
+        from .listing import report
 
         return "\n".join([*map(report, self._made()[-1:]), *self.notes]) or "nothing was called yet"
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
         """The program after a pass ("captured": before all of them), as a `Drawing`."""
-        from ..draw.programs import drawn
+        from ..draw.capture.programs import drawn
 
         return drawn(dict(self._latest().history), after, **options)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..native import address
-from ..postponed import is_basic
+from ..engine.accumulate import is_basic
+from .phases import PHASES, place
 from .program import Instr, Step, const, consumers, depends, make
-from .schedule import PHASES, place
+from .runtime.c_build import address
 
 
 def share(step: Step) -> Step:

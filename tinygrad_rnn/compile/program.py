@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..postponed import is_basic
-from ..tensor import PRIMITIVES
+from ..engine.accumulate import is_basic
+from ..engine.tensor import PRIMITIVES
 
 MOVING = ("x", "state", "dy", "dstate")  # leaves with other values at every step
 

@@ -6,9 +6,9 @@ PDF, DOT, Mermaid, TikZ, JSON or text. `Graph` is the intermediate form, also as
 
 from __future__ import annotations
 
+from .capture.programs import compiled_graphs
 from .drawing import Drawing, draw
 from .errors import DrawError
 from .graph import Graph, GraphError, GraphNode
-from .programs import compiled_graphs
 
 __all__ = ["DrawError", "Drawing", "Graph", "GraphError", "GraphNode", "compiled_graphs", "draw"]

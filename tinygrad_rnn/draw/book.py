@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..context import scope
-from ..ops import sigmoid, tanh
-from ..reductions import log_softmax
-from ..shapes import cat
-from ..tensor import Tensor, tensor
+from ..engine.context import scope
+from ..engine.ops import sigmoid, tanh
+from ..engine.tensor import Tensor, tensor
+from ..functions.reductions import log_softmax
+from ..functions.shapes import cat
 
 
 @dataclass(slots=True)

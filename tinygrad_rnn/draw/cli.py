@@ -13,15 +13,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import architectures, book
+from . import book
 from .book import Sizes
+from .capture.sources import MOST_STEPS, near, of_cell, of_source
 from .drawing import FORMATS, Drawing, format_of
 from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
-from .fold import LEVELS
-from .legend import finish
+from .layout import architectures
+from .layout.legend import finish
 from .palette import PALETTES, THEMES
-from .raster import save_bytes
-from .sources import MOST_STEPS, near, of_cell, of_source
+from .render.raster import save_bytes
+from .transform.fold import LEVELS
 from .views import VIEWS, Settings, in_ascii
 
 PROGRAM = "draw_graph"

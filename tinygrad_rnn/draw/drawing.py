@@ -14,16 +14,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..engine.tensor import Node, Tensor
 from ..nn import Cell, Recurrent
-from ..tensor import Node, Tensor
-from . import dot, labels, raster, texts
-from .capture import FREED, Run, check_result, convert, graph_of, named, run
+from . import labels
+from .capture.capture import FREED, Run, check_result, convert, graph_of, named, run
+from .capture.failed_run import failure
+from .capture.programs import compiled_graphs, is_compiled
 from .errors import NO_RENDERER, TOO_LARGE, USER_CODE, DrawError
-from .failing import failure
 from .graph import Graph
-from .programs import compiled_graphs, is_compiled
+from .layout import dot
+from .render import raster, texts
+from .render.svg import svg
 from .scene import Scene
-from .svg import svg
 from .views import Settings, prepared, scene_of, view_of
 
 FORMATS = ("svg", "html", "png", "pdf", "dot", "mermaid", "tikz", "json", "txt")
@@ -63,7 +65,7 @@ class Drawing:
     @property
     def html(self) -> str:
         """Return the player: one page that needs no network."""
-        from .player import PlayerError, model, player
+        from .player.page import PlayerError, model, player
 
         try:
             return player([model(graph) for graph in self.graphs], self.settings.title)
@@ -75,7 +77,7 @@ class Drawing:
         """Return DOT for `dot`, without positions."""
         graph = prepared(self.graph, self.settings)
         if view_of(graph, self.settings) == "gate":
-            from .fold import to_gates
+            from .transform.fold import to_gates
 
             graph = to_gates(graph)
         chips = self.settings.params != "once"
@@ -96,7 +98,7 @@ class Drawing:
     @property
     def mermaid(self) -> str:
         """Return a Mermaid flow chart; of cells where all nodes would be too many for it."""
-        from .fold import to_cells
+        from .transform.fold import to_cells
 
         graph = prepared(self.graph, self.settings)
         if sum(1 for _ in graph.edges()) > texts.MERMAID_EDGES:
@@ -247,7 +249,7 @@ def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, Exception | None]:
     if is_compiled(x):
         return list(compiled_graphs(x).values())[-1], None
     if isinstance(x, (Cell, Recurrent)):
-        from .sources import layer_graph
+        from .capture.sources import layer_graph
 
         return layer_graph(x, type(x).__name__)
     if callable(x) and not isinstance(x, Tensor):

@@ -11,19 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import fold as folding
-from .backward import backward_graph
-from .choose import chosen
-from .diff import diff_view
 from .errors import TOO_LARGE, DrawError
 from .graph import Graph, GraphNode
-from .grid import cell_view
 from .labels import ascii_only
-from .legend import finish
-from .rolled import rolled_view
+from .layout.cell_grid import cell_view
+from .layout.legend import finish
+from .layout.strips import flow_view, params_view
+from .layout.unrolled import Options, unrolled
 from .scene import Scene
-from .stamp import Options, unrolled
-from .strips import flow_view, params_view
+from .transform import fold as folding
+from .transform.backward import backward_graph
+from .transform.diff import diff_view
+from .transform.rolled import rolled_view
+from .transform.select import chosen
 
 VIEWS = ("arch", "rolled", "cell", "gate", "op", "flow", "params", "backward", "diff", "table")
 OP_LIMIT, GATE_LIMIT = 300, 3_000

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import get_default_dtype
+from ..engine.arrays import get_default_dtype
+from ..engine.tensor import Tensor, tensor, wrap
+from ..functions.random import Generator
 from ..init import generator_from, uniform
-from ..random import Generator
-from ..tensor import Tensor, tensor, wrap
 from .module import Module
 
 State = Any  # a Tensor or a tuple of Tensors

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..losses import linear
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
+from ..functions.losses import linear
 from .gates import Gated, activation
 from .layers import LayerNorm
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import host
-from ..ops import relu, sigmoid, tanh
+from ..engine.arrays import host
+from ..engine.ops import relu, sigmoid, tanh
 from .cells import GRUCell, LSTMCell, RNNCell
 from .gates import Gated
 from .recurrent import GRU, LSTM, RNN, Recurrent

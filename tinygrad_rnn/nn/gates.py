@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import init as initial
-from ..context import scope
-from ..functions import elu, gelu, leaky_relu, silu, softplus, softsign
-from ..losses import dropout, linear
-from ..ops import getitem, relu, sigmoid, tanh
-from ..random import Generator
-from ..shapes import cat
-from ..tensor import Tensor
+from ..engine.context import scope
+from ..engine.ops import getitem, relu, sigmoid, tanh
+from ..engine.tensor import Tensor
+from ..functions.elementwise import elu, gelu, leaky_relu, silu, softplus, softsign
+from ..functions.losses import dropout, linear
+from ..functions.random import Generator
+from ..functions.shapes import cat
 from .cell import Cell
 from .layers import LayerNorm
 

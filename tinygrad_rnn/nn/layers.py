@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from .. import init as initial
-from .. import losses as functions
-from ..backend import get_default_dtype
-from ..ops import equal, where
-from ..random import Generator
-from ..tensor import Tensor, tensor
+from ..engine.arrays import get_default_dtype
+from ..engine.ops import equal, where
+from ..engine.tensor import Tensor, tensor
+from ..functions import losses as functions
+from ..functions import windows
+from ..functions.random import Generator
 from .module import Module
 
 Seed = int | Generator | None
@@ -143,7 +144,7 @@ class Conv1d(_Conv):
     axes = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return functions.conv1d(x, self.weight, self.bias, self.stride, self.padding)
+        return windows.conv1d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 class Conv2d(_Conv):
@@ -152,7 +153,7 @@ class Conv2d(_Conv):
     axes = 2
 
     def forward(self, x: Tensor) -> Tensor:
-        return functions.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        return windows.conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 class Sequential(Module):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import host
-from ..shapes import cat, stack
-from ..tensor import Tensor, tensor
+from ..engine.arrays import host
+from ..engine.tensor import Tensor, tensor
+from ..functions.shapes import cat, stack
 
 
 def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool) -> Any:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import host
-from ..tensor import Tensor
+from ..engine.arrays import host
+from ..engine.tensor import Tensor
 
 
 class LoadResult(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..context import scope
-from ..random import Generator
-from ..reductions import softmax
-from ..tensor import Tensor
+from ..engine.context import scope
+from ..engine.tensor import Tensor
+from ..functions.random import Generator
+from ..functions.reductions import softmax
 from .cell import State
 from .gates import activation
 from .layers import Linear

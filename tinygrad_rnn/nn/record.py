@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..shapes import stack
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
+from ..functions.shapes import stack
 from .cell import Cell, State, parts_of
 
 

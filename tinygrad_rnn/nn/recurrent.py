@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
-from ..context import scope
+from ..engine.context import scope
+from ..engine.ops import reshape
+from ..engine.tensor import Tensor, tensor
+from ..functions.losses import dropout
+from ..functions.random import Generator
+from ..functions.shapes import cat, stack
 from ..init import generator_from
-from ..losses import dropout
-from ..ops import reshape
-from ..random import Generator
-from ..shapes import cat, stack
-from ..tensor import Tensor, tensor
 from .cell import Cell, State, check_input, check_kind, each, parts_of
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
 from .gates import Gated, rate

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..autodiff import grad
-from ..tensor import Tensor, wrap
+from ..engine.backward import grad
+from ..engine.tensor import Tensor, wrap
 from .cell import State, each, parts_of
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import move
-from ..context import no_grad
+from ..engine.arrays import move
+from ..engine.context import no_grad
+from ..engine.tensor import Tensor, tensor
+from ..functions.random import Generator
+from ..functions.shapes import cat, stack
 from ..init import generator_from, normal, uniform
-from ..random import Generator
-from ..shapes import cat, stack
-from ..tensor import Tensor, tensor
 from .cell import Cell, State, each, parts_of
 from .cells import RNNCell
 from .layers import Linear

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..calculus import checkpoint
-from ..context import scope
-from ..ops import where
-from ..shapes import cat, stack, unbind
-from ..tensor import Tensor
+from ..engine.context import scope
+from ..engine.ops import where
+from ..engine.tensor import Tensor
+from ..functions.checkpoint import checkpoint
+from ..functions.shapes import cat, stack, unbind
 from .cell import Cell, State, each, parts_of
 from .record import Run
 

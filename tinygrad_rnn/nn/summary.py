@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import host
+from ..engine.arrays import host
 from .gates import Gated
 from .module import Module
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.tensor import Tensor
+from ..functions.random import Generator
 from ..init import generator_from
-from ..random import Generator
-from ..tensor import Tensor
 from .cell import Cell, State, parts_of
 from .gates import rate
 

@@ -69,7 +69,7 @@ for _backend, _pass in product(("C", "NumPy"), [*PASSES, "fuse", "plan"]):
 
 def one_way(problem: Problem, device: str, limit: int) -> tuple[Step, Read]:
     """Returns our CUDA step with the limits for loops in one kernel set for it."""
-    from tinygrad_rnn.compile.emit_cuda import CUDALoops
+    from tinygrad_rnn.compile.codegen.emit_cuda import CUDALoops
 
     step, read = our_training(problem, device, "cuda")
     usual = CUDALoops.small, CUDALoops.much

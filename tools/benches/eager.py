@@ -34,7 +34,7 @@ def torch_loop(problem: Problem, device: str) -> tuple[Step, Read]:
     return step, lambda g: dict(zip(p, (a.cpu().numpy() for a in g), strict=True))
 
 
-@contestant("eager", "tinygrad_rnn", "tinygrad_rnn.autodiff", EAGER, CPU_AND_GPU)
+@contestant("eager", "tinygrad_rnn", "tinygrad_rnn.engine.backward", EAGER, CPU_AND_GPU)
 def ours(problem: Problem, device: str) -> tuple[Step, Read]:
     import tinygrad_rnn as tg
 

@@ -27,7 +27,7 @@ from benches.problems import Problem, unroll
 from benches.stopwatch import resident, say
 
 TOOLS = Path(__file__).resolve().parents[1]
-LIBRARIES = {"tinygrad_rnn": "tinygrad_rnn.autodiff", "torch": "torch"}
+LIBRARIES = {"tinygrad_rnn": "tinygrad_rnn.engine.backward", "torch": "torch"}
 ONE_LOAD = (
     "import sys, json; sys.path[:0] = {paths!r}; from benches import reliability as r; "
     "print(json.dumps(r.LOADS[{load!r}](r.library({name!r}), {scale})))"

@@ -1,0 +1,1 @@
+"""Looking at gradients: derivatives of functions, checks against differences, what a run shows."""

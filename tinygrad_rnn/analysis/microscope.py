@@ -1,0 +1,288 @@
+"""What back-propagation through time did: where the gradient went, and how fast it died.
+
+`bptt(loss, model)` runs one backward pass and keeps what flowed along every edge: ‖∂L/∂h_t‖ and
+‖∂L/∂c_t‖ for every step, and each parameter's contribution per step, the summands of
+∂L/∂W = Σ_t ∂⁺L_t/∂W. `lags(cell, x)` multiplies the Jacobians of single steps and shows
+‖∂s_t/∂s_k‖ with its bound c^(t−k), for any cell. `state_leaks(model)` warns of a hidden state that
+drags the graphs of earlier batches along. matplotlib is imported by the plots alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import host
+from ..engine.backward import grad
+from ..engine.errors import line_of_user
+from ..engine.tensor import Node, Tensor, tensor
+from ..nn.cell import Cell, State, parts_of
+from ..nn.module import Module
+from ..nn.recurrent import Recurrent
+
+Where = tuple[Any, Any]  # (layer, dir), as the loop over time labels nodes
+
+
+class Report:
+    """What one backward pass did, step by step.
+
+    `states[name, layer, dir]` is {t: ∂L/∂state_t}, `steps[parameter]` {t: its contribution at t}
+    (None for uses outside the loop), both as NumPy arrays.
+    """
+
+    def __init__(self, states: dict, steps: dict[str, dict], totals: dict[str, np.ndarray]):
+        self.states, self.steps, self.totals = states, steps, totals
+
+    def gradient(self, name: str = "h", layer: int = 0, dir: str = "fwd") -> np.ndarray:
+        """∂L/∂state_t stacked over time, (T, B, H); 0 where nothing arrived."""
+        found = self.states.get((name, layer, dir))
+        if not found:
+            known = ", ".join(map(str, self.states)) or "none"
+            raise KeyError(f"no gradient of state {(name, layer, dir)}; found: {known}")
+        empty = np.zeros_like(next(iter(found.values())))
+        return np.stack([found.get(t, empty) for t in range(max(found) + 1)])
+
+    def norms(self, name: str = "h", layer: int = 0, dir: str = "fwd") -> np.ndarray:
+        """‖∂L/∂state_t‖ for every t."""
+        return np.linalg.norm(_flat(self.gradient(name, layer, dir)), axis=1)
+
+    def per_step(self, parameter: str) -> np.ndarray:
+        """The parameter's contributions (T, *shape): with `outside` they sum to its gradient."""
+        found = {t: g for t, g in self._steps(parameter).items() if t is not None}
+        empty = np.zeros_like(self.totals[parameter])
+        return np.stack([found.get(t, empty) for t in range(max(found, default=-1) + 1)] or [empty])
+
+    def outside(self, parameter: str) -> np.ndarray:
+        """What uses of the parameter outside the loop over time contributed."""
+        return self._steps(parameter).get(None, np.zeros_like(self.totals[parameter]))
+
+    def step_norms(self, parameter: str) -> np.ndarray:
+        """‖contribution of step t‖ for every t."""
+        return np.linalg.norm(_flat(self.per_step(parameter)), axis=1)
+
+    def cosines(self, parameter: str) -> np.ndarray:
+        """Cosine of each step's contribution with the whole gradient; 0 where one of them is 0."""
+        steps, total = _flat(self.per_step(parameter)), self.totals[parameter].ravel()
+        sizes = np.linalg.norm(steps, axis=1) * np.linalg.norm(total)
+        return np.divide(steps @ total, sizes, out=np.zeros(len(steps)), where=sizes > 0)
+
+    def _steps(self, parameter: str) -> dict:
+        if parameter not in self.steps:
+            raise KeyError(f"no parameter {parameter!r} in this pass; it has {list(self.steps)}")
+        return self.steps[parameter]
+
+    def plot_states(self, axes: Any = None) -> Any:
+        """‖∂L/∂state_t‖ over t, one line per state and layer, on a logarithmic axis."""
+        axes = _axes(axes, "t", "‖∂L/∂state‖")
+        for key in sorted(self.states, key=str):
+            values = self.norms(*key)
+            axes.semilogy(
+                range(len(values)), np.maximum(values, np.finfo(float).tiny), label=str(key)
+            )
+        axes.legend()
+        return axes
+
+    def plot_steps(self, parameter: str, axes: Any = None) -> Any:
+        """The size of each step's contribution, one bar per step."""
+        axes = _axes(axes, "t", f"‖contribution to {parameter}‖")
+        values = self.step_norms(parameter)
+        axes.bar(range(len(values)), values)
+        return axes
+
+
+def bptt(loss: Tensor, model: Module) -> Report:
+    """Run loss.backward() and report, by step, what reached each state and each parameter.
+
+    Gradients are added to `.grad` as always, and the graph stays usable.
+    """
+    flow = loss.backward(record="full")
+    names = {id(p.node): name for name, p in model.named_parameters()}
+    labels = {node: node.labels for node in flow.order}
+    states: dict[tuple, dict] = {}
+    steps: dict[str, dict] = {}
+    totals: dict[str, np.ndarray] = {}
+    for node in flow.order:
+        where = labels[node]
+        if node.op is None and id(node) in names:
+            totals[names[id(node)]] = host(flow.nodes[node])
+        elif node.op is not None and node.name and "step" in where:
+            key = (node.name, where.get("layer"), where.get("dir"))
+            states.setdefault(key, {})[where["step"]] = host(flow.nodes[node])
+        for parent, share in zip(node.parents, flow.edges[node]):
+            if share is not None and parent.op is None and id(parent) in names:
+                found = steps.setdefault(names[id(parent)], {})
+                step = where.get("step")
+                found[step] = found.get(step, 0) + host(share)
+    return Report(states, steps, totals)
+
+
+def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:
+    """The matrix G[s, t] = ‖∂L_s/∂h_t‖; states as the loop made them (traced.run().…)."""
+    rows = [grad(loss, list(states), retain_graph=True, allow_unused=True) for loss in losses]
+    size = lambda g: 0.0 if g is None else float(np.linalg.norm(host(g._array)))
+    return np.array([[size(g) for g in row] for row in rows])
+
+
+def heat_map(matrix: np.ndarray, axes: Any = None) -> Any:
+    """log₁₀ of a matrix of norms (of `loss_lags`, say); zeros stay blank."""
+    axes = _axes(axes, "t", "s") if axes is None else axes
+    logs = np.log10(matrix, out=np.full(matrix.shape, np.nan), where=matrix > 0)
+    axes.imshow(logs, cmap="cividis")
+    return axes
+
+
+# The product of Jacobians
+class Lags:
+    """`matrix[t, k]` = ‖∂s_t/∂s_k‖₂ for k ≤ t (0 above), s_0 being the first state.
+
+    `bound[t, k]` = c^(t−k), c the largest norm of one step's Jacobian; no entry can exceed it.
+    """
+
+    def __init__(self, jacobians: np.ndarray):
+        self.jacobians = jacobians
+        self.c = float(max((np.linalg.norm(j, 2) for j in jacobians), default=0.0))
+        size = len(jacobians) + 1
+        t, k = np.mgrid[:size, :size]
+        self.bound = np.where(t >= k, self.c ** np.maximum(t - k, 0), 0.0)
+        self.matrix = np.zeros((size, size))
+        for k in range(size):
+            product = np.eye(jacobians.shape[1])
+            for t in range(k, size):
+                self.matrix[t, k] = np.linalg.norm(product, 2)
+                product = jacobians[t] @ product if t + 1 < size else product
+
+    def product(self, t: int, k: int) -> np.ndarray:
+        """∂s_t/∂s_k = J_t J_{t−1} … J_{k+1}."""
+        result = np.eye(self.jacobians.shape[1])
+        for j in self.jacobians[k:t]:
+            result = j @ result
+        return result
+
+    def by_lag(self) -> np.ndarray:
+        """The mean over t of ‖∂s_t/∂s_{t−lag}‖, for every lag from 0."""
+        return np.array([np.diagonal(self.matrix, -lag).mean() for lag in range(len(self.matrix))])
+
+    def plot(self, axes: Any = None) -> Any:
+        """Norm against lag with the line c^lag, on a logarithmic axis."""
+        axes = _axes(axes, "t − k", "‖∂s_t/∂s_k‖")
+        values = np.maximum(self.by_lag(), np.finfo(float).tiny)
+        axes.semilogy(values, label="measured")
+        axes.semilogy(self.bound[:, 0], "--", label=f"bound {self.c:.3g}^(t−k)")
+        axes.legend()
+        return axes
+
+    def plot_matrix(self, axes: Any = None) -> Any:
+        """The triangle log₁₀ ‖∂s_t/∂s_k‖ as a heat map."""
+        return heat_map(self.matrix, _axes(axes, "k", "t"))
+
+
+def lags(cell: Cell, x: Tensor, state: State | None = None) -> Lags:
+    """The Jacobians of every step of one sequence x (T, I), and their products.
+
+    A state of several parts, (h, c), is taken as one vector, so that every path counts.
+    """
+    if x.ndim != (2 if x.dtype.kind == "f" else 1):
+        raise ValueError(f"lags needs one sequence, (T, I) or (T,) whole numbers, got {x.shape}")
+    xs = [x[t : t + 1] for t in range(x.shape[0])]
+    like = cell.like(x)
+    state = cell.start(1, like) if state is None else state
+    found = []
+    for step in xs:
+        jacobian, state = step_jacobian(cell, step, state)
+        found.append(jacobian)
+    width = sum(p.shape[-1] for p in parts_of(state))
+    return Lags(np.array(found) if found else np.zeros((0, width, width)))
+
+
+def step_jacobian(cell: Cell, x: Tensor, state: State) -> tuple[np.ndarray, State]:
+    """(∂s'/∂s, s') of one step with a batch of one: one backward pass with a copy per row."""
+    parts = [p.detach() for p in parts_of(state)]
+    width = sum(p.shape[-1] for p in parts)
+    copies = [_repeated(p, width).requires_grad_() for p in parts]
+    after = cell.step(
+        _repeated(x, width), tuple(copies) if isinstance(state, tuple) else copies[0]
+    )[1]
+    eye, edges = np.eye(width), np.cumsum([0, *(p.shape[-1] for p in parts)])
+    seeds = [tensor(eye[:, a:b], p.dtype, p.device) for a, b, p in zip(edges, edges[1:], parts)]
+    rows = grad(list(parts_of(after)), copies, seeds, allow_unused=True)
+    blocks = [np.zeros(c.shape) if g is None else host(g._array) for g, c in zip(rows, copies)]
+    first = [p[:1].detach() for p in parts_of(after)]
+    return np.concatenate(blocks, 1), tuple(first) if isinstance(state, tuple) else first[0]
+
+
+def _repeated(x: Tensor, rows: int) -> Tensor:
+    return tensor(x.xp.broadcast_to(x._array, (rows, *x.shape[1:])), device=x.device)
+
+
+# States that drag old graphs along
+class StateLeakWarning(UserWarning):
+    """A hidden state still holds the graphs of earlier batches."""
+
+
+@contextmanager
+def state_leaks(model: Module, limit: int = 3) -> Iterator[None]:
+    """Within the block, warn when a layer is given a state whose graph is `limit` batches deep.
+
+    Such a loop grows in memory and time with every batch, or fails in its second backward.
+    """
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1 batch, got {limit}")
+    depths: dict[int, int] = {}  # creation number of a state's node → batches behind it
+    warned: set[str] = set()
+
+    def observe(layer: Recurrent, given: State | None, made: State) -> None:
+        depth = max(_depth(p.node, depths) for p in parts_of(given)) if given is not None else 0
+        for part in parts_of(made):
+            if part.node is not None and part.node.needs:
+                depths[part.node.index] = depth + 1
+        place = line_of_user()
+        if depth >= limit and place not in warned:
+            warned.add(place)
+            name = layer.cells[0][0].state_names[0]
+            message = f"{name} at {place} is {depth} batches deep; call {name}.detach()"
+            warnings.warn(message, StateLeakWarning, stacklevel=2)
+
+    layers = [m for m in model.modules() if isinstance(m, Recurrent)]
+    for layer in layers:
+        layer._observers.append(observe)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._observers.remove(observe)
+
+
+def _depth(node: Node | None, depths: dict[int, int], reach: int = 1000) -> int:
+    """The largest known depth among the ancestors of a state, a few steps away."""
+    stack, seen, best = [node], set(), 0
+    while stack and reach:
+        one = stack.pop()
+        if one is None or one in seen or not one.needs:
+            continue
+        seen.add(one)
+        reach -= 1
+        if one.index in depths:
+            best = max(best, depths[one.index])
+        else:
+            stack.extend(one.parents)
+    return best
+
+
+def _flat(stacked: np.ndarray) -> np.ndarray:
+    return stacked.reshape(len(stacked), -1).astype(np.float64)
+
+
+def _axes(axes: Any, x: str, y: str) -> Any:
+    if axes is None:
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError('plots need matplotlib: pip install "tinygrad_rnn[train]"') from error
+        axes = plt.figure().add_subplot()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    return axes

@@ -1,0 +1,157 @@
+"""Row-wise work: what a loop over the columns of a row computes, and the order it comes in.
+
+The native emitters (C, CUDA) see a phase as stages: products with weights, and between them row
+stages, in which each row goes through a few loops over its columns with all values in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..passes import columns, is_beside
+from ..phases import Program
+from ..program import Instr, Step, Uncompilable, consumers, depends, make
+
+FUNCTIONS = "sqrt log expm1 log1p sin cos tan asin acos atan sinh cosh erf floor ceil trunc"
+# fmt: off
+FORMULA = {name: name + "({0})" for name in FUNCTIONS.split()} | {
+    "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}",
+    "power": "pow({0}, {1})", "atan2": "atan2({0}, {1})", "hypot": "hypot({0}, {1})",
+    "fmod": "fmod({0}, {1})", "remainder": "remainder_of({0}, {1})", "sigmoid": "sigmoid_of({0})",
+    "tanh": "tanh_of({0})", "exp": "exp_of({0})", "relu": "{0} < 0 ? 0 : {0}", "abs": "fabs({0})",
+    "sign": "({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0)", "clone": "{0}", "astype": "{0}",
+    "maximum": "{0} > {1} || {0} != {0} ? {0} : {1}",
+    "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}", "where": "{0} ? {1} : {2}",
+    "equal": "{0} == {1}", "not_equal": "{0} != {1}", "less": "{0} < {1}", "broadcast_to": "{0}",
+    "less_equal": "{0} <= {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}",
+    "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
+}
+# fmt: on
+START = {"sum": "0", "amax": "-INFINITY"}
+ADDED = {"sum": "{0} += {1};", "amax": "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"}
+
+
+def is_cut(i: Instr) -> bool:
+    return i.op == "getitem" and columns(i) is not None
+
+
+def summed(i: Instr) -> list[Instr]:
+    """The matrices over whose rows `i` is a sum: of aᵀ @ b, a weight's gradient, both; a bias's
+    gradient has one."""
+    turned = i.op == "matmul" and i.args[0].op == "transpose" and len(i.shape) == 2
+    found = [i.args[0].args[0], i.args[1]] if turned else [*i.args] if i.op == "sum" else []
+    rows = [a.batch == [0] and len(a.shape) == 2 for a in found]
+    return found if all(rows) and not i.batch and i.shape == tuple(a.width for a in found) else []
+
+
+def light(i: Instr) -> bool:
+    """Row-wise work that a loop over columns does while the row is in cache."""
+    if len(i.shape) != 2 or i.batch != [0] or i.op == "matmul":
+        return False
+    if i.op in ("getitem", "concatenate"):
+        return is_cut(i) or is_beside(i)
+    if i.op in START:
+        return i.params["axis"] in (-1, 1, (-1,), (1,)) and i.params["keepdims"]
+    return i.op in FORMULA or i.op == "clamp"
+
+
+def prepare(step: Step) -> Step:
+    """Nothing is kept only to be sliced: f(a)[:, c] becomes f(a[:, c])."""
+    while True:
+        readers = consumers(step.order())
+        kinds = depends(readers)
+        sliced = {i for i, by in readers.items() if kinds[i] and by and all(map(is_cut, by))}
+        new = {i: one for i in readers if is_cut(i) and i.args[0] in sliced and (one := _sunk(i))}
+        if not new:
+            return step
+        step = step.rewritten(new)
+
+
+def _sunk(i: Instr) -> Instr | None:
+    """f(a, b)[:, c] = f(a[:, c], b[:, c])."""
+    source, cut = i.args[0], columns(i)
+    if cut is None or source.op not in FORMULA or source.op in ("broadcast_to", "astype"):
+        return None
+    wide, index = source.width, (Ellipsis, slice(*cut))
+    parts = [make("getitem", a, index=index) if a.width == wide > 1 else a for a in source.args]
+    return make(source.op, *parts, gate=i.gate)
+
+
+def check(program: Program, real: np.dtype) -> None:
+    """Refuses what is not row-wise, by name."""
+    if real not in (np.float32, np.float64):
+        raise Uncompilable(f"native loops compute in float32 or float64, not {real}")
+    for name, made in program.native.items():
+        for i in made:
+            if not program.able(i):
+                raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
+            values = [v for v in (i, *i.args) if v.shape or v.op != "const"]  # no plain numbers
+            odd = [v.dtype for v in values if v.dtype not in (real, np.bool_, None)]
+            if odd:
+                raise Uncompilable(f"native loops have no {odd[0]} (in {i.op})")
+
+
+def formula(i: Instr, values: list[str]) -> str:
+    if i.op == "power" and values[1] == literal(2):
+        return f"{values[0]} * {values[0]}"
+    if i.op == "clamp":
+        text = values[0]
+        for bound, beyond in ((i.params["low"], "<"), (i.params["high"], ">")):
+            to = None if bound is None else literal(bound)
+            text = f"({text} {beyond} {to} ? {to} : {text})" if to else text
+        return text
+    return FORMULA[i.op].format(*values)
+
+
+def literal(value: Any) -> str:
+    """A number in C, exact."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    text = repr(float(value))
+    return {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, f"(real){text}")
+
+
+def stages(instrs: list[Instr]) -> list[list[Instr]]:
+    """A phase's work as alternating lists of products and of row-wise instructions."""
+    level: dict[Instr, int] = {}  # products run at even levels, after all they read
+    for i in instrs:
+        before = max((level[a] for a in i.args if a in level), default=-1)
+        level[i] = before + 2 - before % 2 if i.op == "matmul" else max(before | 1, 1)
+        level[i] = before if is_cut(i) else level[i]
+    last = max(level.values(), default=-1)
+    found = [[i for i in instrs if level[i] == k and not is_cut(i)] for k in range(last + 1)]
+    return [stage for stage in found if stage]
+
+
+def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[list[Instr]]:
+    """A row stage as loops over columns: equal widths together, as far as the order allows.
+
+    This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
+    What is `slow` does not wait for another slow one in the same loop, so that columns overlap.
+    """
+    if "fuse" in program.without or stage[0].op == "matmul":
+        return [[i] for i in stage]
+    todo, found = list(stage), []
+    while todo:
+        first, waiting = todo[0], set(todo)
+        group: list[Instr] = []
+        late: set[Instr] = set()
+        for i in todo:
+            waits = not late.isdisjoint(i.args)
+            ready = all(program.source(a) not in waiting or a in group and a.op not in START
+                        for a in i.args)  # fmt: skip
+            alone = group and "concatenate" in (i.op, first.op)
+            if ready and wide(i) == wide(first) and not alone and not (waits and i.op in slow):
+                group.append(i)
+                late |= {i} if waits or i.op in slow else set()
+        todo = [i for i in todo if i not in group]
+        found.append(group)
+    return found
+
+
+def wide(i: Instr) -> int:
+    """How many columns the loop has that computes `i`."""
+    return i.args[0].width if i.op in START else i.width

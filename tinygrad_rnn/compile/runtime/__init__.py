@@ -1,0 +1,1 @@
+"""Running what was emitted: building C, launching CUDA, workspaces, the node on the tape."""

@@ -1,0 +1,90 @@
+"""One call of a compiled loop: what it is about, and when it needs a new kernel."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.arrays import move
+from ...engine.context import is_grad_enabled
+from ...engine.ops import where
+from ...engine.tensor import Tensor, wrap
+from ...functions.random import undone
+from ...nn.cell import each, parts_of
+from ...nn.scan import scan
+from ..capture import capture
+from ..program import Step, Uncompilable
+from .cuda import queue_of
+from .fingerprint import Held, kind_of, on_processor
+
+
+class Call:
+    """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
+
+    def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any):
+        self.held, self.mask, self.state, self.grads = held, mask, state, is_grad_enabled()
+        self.cell: Any = held.module
+        self.nested = isinstance(state, tuple)
+        self.states = parts_of(state)
+        self.inputs = [xs]
+        if mask is not None:
+            real = xs.xp.ascontiguousarray(xs.xp.asarray(mask))
+            self.inputs.append(wrap(real[..., None], None))
+        self.tensors = [*self.inputs, *self.states, *held.tensors]
+        self.wants = [self.grads and t.requires_grad for t in self.tensors]
+        if any(self.wants):  # later steps need the states' gradients even if the first's are not
+            first = len(self.inputs)
+            self.wants[first : first + len(self.states)] = [True] * len(self.states)
+
+    def key(self) -> Any:
+        """Equal keys can use the same kernel, for any number of steps. Its workspaces go from call
+        to call without waiting for the device, so a GPU's streams have kernels of their own."""
+        kind, dtype, shape = kind_of(self.inputs[0])
+        more = [self.grads, queue_of(self.inputs[0]._array), *map(kind_of, self.states)]
+        return (self.held.key, self.mask is None, kind, dtype, shape[1:], *more, *self.wants)
+
+    def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
+        """The cell's step in the form that is captured: flat lists in and out, padding frozen."""
+        state = tuple(states) if self.nested else states[0]
+        y, new = self.cell.step(xs[0], state)
+        if not self.held.still():
+            raise Uncompilable("the step changes what the cell holds")
+        if self.mask is not None:
+            new = each(lambda n, old: where(xs[1], n, old), new, state)
+            y = where(xs[1], y, 0)
+        return y, list(parts_of(new))
+
+    def captured(self) -> Step:
+        """The program of a step, captured on a copy of the cell."""
+
+        def run(rows: int, random: Callable) -> tuple:
+            twin = copy.copy(self)
+            twin.cell = self.held.copied()
+            xs = [random(on_processor(t)[0]) for t in self.inputs]
+            states = [random(on_processor(t)) for t in self.states]
+            twin.cell.begin(rows, twin.cell.like(xs[0]))
+            twin.held = Held(twin.cell)
+            return xs, states, twin.held.tensors, twin.step
+
+        with undone() as set_back:
+            step = capture(run, self.inputs[0].shape[1], self.wants)
+            set_back()
+        return step
+
+    def arrays(self, step: Step) -> list[Any]:
+        """What a run of the step is given: all inputs over time, and what it draws, which it does
+        on the processor, where it was captured."""
+        given, steps = [t._array for t in self.inputs], len(self.inputs[0])
+        for i in step.xs[len(given) : len(step.xs) - len(step.draws)]:  # the same at every step
+            mask = self.held.tensors[i.params["held"]]._array
+            given.append(np.broadcast_to(mask, (steps, *mask.shape)))
+        rows = [[draw()._array for draw in step.draws] for _ in range(steps if step.draws else 0)]
+        return given + [move(np.stack(column), self.inputs[0].device) for column in zip(*rows)]
+
+    def unrolled(self) -> tuple[Tensor, ...]:
+        """The outputs and last states from the plain loop."""
+        outputs, last = scan(self.cell, self.inputs[0], self.state, self.mask)
+        return (*outputs, *parts_of(last))

@@ -1,0 +1,265 @@
+"""A computation of the engine as a `Graph`: nodes, values, and what backward carried.
+
+The function is run once within `trace()`, so that operations without gradient are seen too, and
+a function that raises half-way still leaves the operations before the error. Names of local
+variables become names of nodes, so that a user's drawing speaks the user's language.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...engine.backward import Flow
+from ...engine.context import trace
+from ...engine.tensor import Node, Tensor, leaf_of, toposort
+from ..errors import DrawError
+from ..graph import Graph, GraphNode
+from ..layout.legend import NOT_RUN
+from .names import name_nodes
+from .statistics import flat, measured, size, statistics
+from .steps import assign_steps
+
+FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
+NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
+
+
+@dataclass(slots=True)
+class Run:
+    """What happened when a function ran: its nodes, its result, what it raised."""
+
+    nodes: list[Node] = field(default_factory=list)
+    result: Any = None
+    error: Exception | None = None
+    names: dict[Node, str] = field(default_factory=dict)
+
+
+def run(function: Callable[[], Any]) -> Run:
+    """Return what a function computed; an exception is kept, not raised."""
+    made = Run()
+    with trace() as nodes, _locals_of(function, made.names):
+        try:
+            made.result = function()
+        except Exception as error:  # the drawing of what came before is the point
+            made.error = error
+    made.nodes = nodes
+    return made
+
+
+@contextmanager
+def _locals_of(function: Callable, names: dict[Node, str]) -> Iterator[None]:
+    """Note the names that the function's own variables have when it returns or raises."""
+    code = getattr(function, "__code__", None)
+
+    def watch(frame: Any, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            names.update(named(frame.f_locals))
+
+    if code is None or sys.getprofile() is not None:  # never in the way of a profiler
+        yield
+        return
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+def named(variables: dict[str, Any]) -> dict[Node, str]:
+    """Return node → variable name for the Tensors among some variables, also inside modules."""
+    found: dict[Node, str] = {}
+    for name, value in variables.items():
+        if isinstance(value, Tensor) and value.node is not None:
+            found[value.node] = name
+        elif hasattr(value, "named_parameters") and not isinstance(value, type):
+            for inner, parameter in value.named_parameters():
+                found[leaf_of(parameter)] = inner
+    return found
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """Return the Tensors in a result: itself, or those in tuples, lists and dictionaries."""
+    found, stack = [], [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, list | tuple):
+            stack.extend(reversed(item))
+        elif isinstance(item, dict):
+            stack.extend(reversed(list(item.values())))
+    return found
+
+
+def check_result(result: Any, name: str = "x") -> list[Tensor]:
+    """Return the Tensors of a result; a DrawError says why there is nothing to draw."""
+    found = tensors(result)
+    if found:
+        return found
+    kind = "a numpy array" if isinstance(result, np.ndarray) else f"a {type(result).__name__}"
+    raise DrawError(
+        f"'{name}' is {kind}, not a Tensor: nothing was recorded. "
+        "Return the Tensor itself (did you call .data or .numpy()?)"
+    )
+
+
+def graph_of(
+    roots: Iterable[Tensor],
+    names: dict[Node, str] | None = None,
+    title: str = "",
+    flow: Flow | None = None,
+    values: bool = True,
+) -> Graph:
+    """Return the graph of everything some Tensors were made from."""
+    roots = list(roots)
+    nodes = toposort(*(leaf_of(root) for root in roots))
+    flow = flow or next((leaf_of(r).flow for r in roots if leaf_of(r).flow is not None), None)
+    return convert(nodes, [leaf_of(r) for r in roots], names, title, flow, values)
+
+
+def convert(
+    nodes: list[Node],
+    roots: list[Node],
+    names: dict[Node, str] | None = None,
+    title: str = "",
+    flow: Flow | None = None,
+    values: bool = True,
+) -> Graph:
+    """Return nodes of the engine as a graph: dense ids, roles, the book's names, gradients."""
+    nodes = sorted(nodes, key=lambda node: node.index)
+    ids = {node: i for i, node in enumerate(nodes)}
+    names = names or {}
+    graph = Graph(title=title, live=(nodes, roots))
+    stats = measured([node.value if values else None for node in nodes])
+    homes = {scope: _home(one) for scope, one in {one.scope: one for one in nodes}.items()}
+    for node, value in zip(nodes, stats, strict=True):
+        labels, path = homes[node.scope]
+        graph.nodes.append(_graph_node(node, ids, names.get(node), dict(labels), path, value))
+    _roles(graph, nodes, roots, ids)
+    if flow is not None:
+        _overlay(graph, nodes, ids, flow)
+    assign_steps(graph)
+    name_nodes(graph)
+    _uses(graph, flow, nodes)
+    if not graph.has_gradients:
+        ran = any(node.op is None and node.grad is not None for node in nodes)
+        graph.notes.append(NOT_KEPT if ran else NOT_RUN)
+    return graph
+
+
+def _home(node: Node) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the labels and the path of a scope, told by any node within."""
+    labels: dict[str, Any] = node.labels
+    return {key: _plain(value) for key, value in labels.items()}, tuple(map(str, node.path))
+
+
+def _graph_node(node: Node, ids: dict[Node, int], name: str | None, *known: Any) -> GraphNode:
+    op, role = (node.op.name, "op") if node.op else (None, "input")
+    parents = tuple([None if p is None else ids.get(p) for p in node.parents])
+    made = (ids[node], op, parents, node.shape, _word(node.dtype), node.name or name, role)
+    return GraphNode(*made, *known)
+
+
+_word = lru_cache(str)  # NumPy takes long to spell a dtype
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | bool) or value is None else str(value)
+
+
+def _roles(graph: Graph, nodes: list[Node], roots: list[Node], ids: dict[Node, int]) -> None:
+    for node, made in zip(nodes, graph.nodes, strict=True):
+        if node.op is None:
+            made.role = _leaf_role(node, made)
+        if made.role == "param":  # it may have been made within a step, but serves them all
+            made.labels = {k: v for k, v in made.labels.items() if k in ("layer", "dir")}
+    for root in roots:
+        made = graph.nodes[ids[root]]
+        if root.op is not None and len(roots) == 1 and not made.shape:
+            made.role = "loss"
+            made.name = made.name if made.name and made.name != "loss" else "L"
+
+
+def _leaf_role(node: Node, made: GraphNode) -> str:
+    if node.needs:
+        return "param"
+    name = (made.name or "").lower()
+    whole = np.dtype(node.dtype).kind in "iub"
+    if name.startswith(("target", "label", "y")) or (whole and not name.startswith("x")):
+        return "target"
+    return "input" if made.name or made.shape else "const"
+
+
+def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) -> None:
+    """Put the recorded gradients on nodes and edges; what was not reached has none."""
+    reached = measured([flow.nodes.get(node) for node in nodes])
+    for made, grad in zip(graph.nodes, reached, strict=True):
+        made.grad = grad
+    shares = {
+        f"{made.id}:{slot}": share
+        for node, made in zip(nodes, graph.nodes, strict=True)
+        for slot, share in enumerate(flow.edges.get(node, ()))
+        if share is not None and made.parents[slot] is not None
+    }
+    for key, found in zip(shares, measured(list(shares.values())), strict=True):
+        if found is not None:
+            graph.edge_grads[key] = found["norm"]
+            if flow.full:
+                graph.edge_samples[key] = found["sample"]
+    graph.order = [ids[node] for node in flow.order if node in ids]
+    _check_sums(graph, nodes, flow)
+
+
+def _check_sums(graph: Graph, nodes: list[Node], flow: Flow) -> None:
+    """Say so when `.grad` holds more than this one backward pass."""
+    for node in nodes:
+        if node.op is None and node.grad is not None and node in flow.nodes:
+            here, kept = size(flow.nodes[node]), statistics(node.grad._array)["norm"]
+            passes = round(kept / here) if here > 0 and np.isfinite(kept) else 1
+            if passes >= 2 and abs(kept - here) > 1e-3 * here:
+                graph.notes.append(f"gradients are the sum of {passes} backward passes")
+                return
+
+
+def _uses(graph: Graph, flow: Flow | None, nodes: list[Node]) -> None:
+    """List, per parameter, each use with its step and what it contributed to the gradient."""
+    for parent, slot, child in graph.edges():
+        if parent.role != "param":
+            continue
+        use: dict[str, Any] = {"node": child.id, "k": slot, "step": child.step}
+        key = f"{child.id}:{slot}"
+        use["norm"] = graph.edge_grads.get(key)
+        if key in graph.edge_samples:
+            use["sample"] = graph.edge_samples[key]
+        graph.param_uses.setdefault(parent.id, []).append(use)
+    if flow is not None and flow.full:
+        for param, uses in graph.param_uses.items():
+            _check_param(graph.nodes[param], uses, nodes, flow)
+
+
+def _check_param(
+    made: GraphNode, uses: list[dict[str, Any]], nodes: list[Node], flow: Flow
+) -> None:
+    """Note the cosine of each contribution with the total, and how far their sum is from it."""
+    total = flow.nodes.get(nodes[made.id])
+    if total is None or made.grad is None:
+        return
+    whole = flat(total)
+    norm, summed = made.grad["norm"], np.zeros_like(whole)
+    for use in uses:
+        share = flow.edges.get(nodes[use["node"]], ())[use["k"]]
+        if share is not None:
+            part = flat(share)
+            both = use["norm"] * norm
+            use["cos"] = float(part @ whole) / both if 0 < both < math.inf else None
+            summed += part
+    kept = nodes[made.id].grad
+    target = whole if kept is None else flat(kept._array)
+    made.grad["check"] = float(np.abs(summed - target).max()) if whole.size else 0.0

@@ -1,0 +1,120 @@
+"""The book's letters for what a traced graph left without a name, or named for code.
+
+A state called h in code is a⟨t⟩ in the book; the value of a gate is Γ with the gate's letter;
+x[t] of an input x is x⟨t⟩. Names that a user gave stay, with ⟨t⟩ where a name repeats in time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from ..graph import Graph, GraphNode
+from ..labels import GATES
+
+BOOK = {"h": "a"}
+STATES = ("h", "c", "a")
+
+
+def name_nodes(graph: Graph) -> Graph:
+    """Return the graph, changed in place, with the book's names."""
+    _initial_states(graph)
+    _gate_values(graph)
+    _slices(graph)
+    repeated = Counter(node.name for node in graph.nodes if node.name and node.op)
+    deep = len({node.labels.get("layer") for node in graph.nodes} - {None}) > 1
+    both = len({node.labels.get("dir") for node in graph.nodes} - {None}) > 1
+    for node in graph.nodes:
+        if node.name in STATES and "cell" in node.labels:
+            node.name = _state_name(node, deep, both)
+        elif node.name and node.op and node.step is not None and repeated[node.name] > 1:
+            plain = not re.search(r"\d|Γ|c̃|\[", node.name)
+            node.name = f"{node.name}⟨{node.step}⟩" if plain else node.name
+    return graph
+
+
+def _state_name(node: GraphNode, deep: bool, both: bool) -> str:
+    """Return the letter of a state with its layer, direction and step: a[2]→⟨3⟩."""
+    layer = f"[{_layer(node)}]" if deep and "layer" in node.labels else ""
+    way = {"fwd": "→", "rev": "←"}.get(str(node.labels.get("dir")), "") if both else ""
+    step = node.labels.get("before", node.step)
+    letter = BOOK.get(node.name or "", node.name)
+    return f"{letter}{layer}{way}" + (f"⟨{step}⟩" if step is not None else "")
+
+
+def _layer(node: GraphNode) -> object:
+    layer = node.labels["layer"]
+    return layer + 1 if isinstance(layer, int) else layer
+
+
+def _gate_values(graph: Graph) -> None:
+    """Name the last node of each gate after the gate."""
+    last: dict[tuple[object, ...], GraphNode] = {}
+    for node in graph.nodes:
+        if "gate" in node.labels and node.op:
+            keys = ("layer", "dir", "step", "phase", "cell", "gate")
+            last[tuple(node.labels.get(k) for k in keys)] = node
+    for node in last.values():
+        gate = str(node.labels["gate"])
+        node.name = node.name or GATES.get(gate)
+
+
+def _slices(graph: Graph) -> None:
+    """Name x[t] of an input after the input and the step that reads it."""
+    for node in graph.nodes:
+        if node.op != "getitem" or node.name or node.step is None or not node.parents:
+            continue
+        parent = graph.nodes[node.parents[0]] if node.parents[0] is not None else None
+        if parent is not None and parent.op is None and parent.role in ("input", "target"):
+            base = parent.name or ("x" if parent.role == "input" else "y")
+            node.name = f"{base.lower()}⟨{node.step}⟩"
+
+
+def _initial_states(graph: Graph) -> None:
+    """Give the first states their role and name: leaves standing where a state stands later."""
+    places, nodes = _places(graph)
+    for parent, slot, child in graph.edges():
+        if parent.op is not None or parent.role in ("param", "state") or child.id not in places:
+            continue
+        later = _same_place(graph, places, nodes, child, slot)
+        if later is not None and later.op:
+            _make_initial(parent, later)
+
+
+def _make_initial(node: GraphNode, later: GraphNode) -> None:
+    """Turn a leaf into the state before the first step, named like the state it stands for."""
+    node.role = "state"
+    step = later.step or 1
+    kept = ("layer", "dir", "cell", "phase")
+    node.labels = {k: later.labels[k] for k in kept if k in later.labels}
+    node.labels["before"] = step + 1 if later.labels.get("dir") == "rev" else step - 1
+    node.name = node.name or later.name
+
+
+Place = tuple[object, ...]
+
+
+def _same_place(
+    graph: Graph, places: dict[int, Place], nodes: dict[Place, int], child: GraphNode, slot: int
+) -> GraphNode | None:
+    """Return what stands in the same slot of the same operation one step later."""
+    scope, step, *rest = places[child.id]
+    move = -1 if child.labels.get("dir") == "rev" else 1
+    twin = nodes.get((scope, step + move, *rest))  # type: ignore[operator]
+    parent = graph.nodes[twin].parents[slot] if twin is not None else None
+    found = graph.nodes[parent] if parent is not None else None
+    return found if found is not None and found.step == child.step else None
+
+
+def _places(graph: Graph) -> tuple[dict[int, Place], dict[Place, int]]:
+    """Return where each operation stands in its step, and the operation of each such place."""
+    counts: Counter[Place] = Counter()
+    places: dict[int, Place] = {}
+    for node in graph.nodes:
+        if node.op is None or node.step is None:
+            continue
+        scope = tuple(sorted((k, str(v)) for k, v in node.labels.items() if k != "step"))
+        key: Place = (scope, node.step, node.op)
+        places[node.id] = (*key, counts[key])
+        counts[key] += 1
+    return places, {place: node for node, place in places.items()}

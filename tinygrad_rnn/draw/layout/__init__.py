@@ -1,0 +1,1 @@
+"""Graph → Scene: where each box and wire goes."""

@@ -1,0 +1,334 @@
+"""Put the templates of all steps side by side and join them: a scene of the unrolled graph.
+
+Time runs from left to right and depth from bottom to top. Every step of one template has the
+same picture; states leave and enter through lanes at the same height in each step, and the
+vertical pieces between two steps each get an x of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+from .. import labels
+from ..graph import Graph, GraphNode
+from ..palette import THEMES, Scale, signed
+from ..scene import Box, Frame, Patch, Point, Scene, Wire, Words
+from ..transform.columns import Plan, plan
+from .blocks import Edge, Key
+from .templates import Shape, Template, column_title, templates
+from .wires import Piece, arrives, drawn, spread
+
+PAD = 12.0
+HEADER = 26.0
+TOP = 30.0
+ELLIPSIS = 74.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the reader may choose about an unrolled picture."""
+
+    elide: tuple[int, int] | None = None
+    wrap: int = 0
+    values: str = "shape"
+    palette: str = "cividis"
+    theme: str = "light"
+    legend: bool = True
+    title: str | None = None
+    scale: Scale | None = None
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Where one column went: its row, the origin of its block, its frame's edges."""
+
+    x: float
+    y: float
+    row: int
+    left: float
+    right: float
+
+
+def unrolled(graph: Graph, options: Options | None = None) -> Scene:
+    """Return the scene of a graph, unrolled where it has steps, layered where it has none."""
+    return _Stamper(graph, options or Options()).scene()
+
+
+class _Stamper:
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self.graph, self.options = graph, options
+        self.plan: Plan = plan(graph)
+        self.made: list[tuple[Shape, Template]] = templates(self.plan, options.values)
+        norms = [n.grad_norm or 0.0 for n in graph.nodes]
+        scale = options.scale or Scale.over(
+            [*graph.edge_grads.values(), *norms], options.palette, options.theme
+        )
+        self.out = Scene(THEMES[options.theme], scale, options.title or graph.title)
+        self.shown = _visible(len(self.made), options.elide, self._steps())
+        self.slots: dict[int, _Slot] = {}
+        self.pieces: list[Piece] = []
+        self.gap = 34.0
+        self.bus: dict[int, float] = {}
+
+    def _steps(self) -> list[int]:
+        return [i for i, c in enumerate(self.plan.columns) if c.step is not None or c.label is None]
+
+    def scene(self) -> Scene:
+        """Return the finished scene; edges of hidden steps are in `folded`."""
+        self._plan_gaps()
+        self._place()
+        for index in self.shown:
+            self._stamp(index)
+        self._states()
+        self._finish_wires()
+        self._fold_hidden()
+        self.out.legend = self.options.legend
+        self.out.notes = list(self.graph.notes)
+        self.out.description = f"{len(self.graph)} nodes in {len(self.plan.columns)} columns"
+        return self.out
+
+    # -- where the columns go
+
+    def _plan_gaps(self) -> None:
+        crossing: dict[int, set[int]] = defaultdict(set)
+        for child, slot in sorted(self.plan.states):
+            parent = self.graph.nodes[child].parents[slot]
+            home = self.plan.where.get(parent)  # type: ignore[arg-type]
+            if home is not None:
+                crossing[min(home, self.plan.where[child])].add(parent)  # type: ignore[arg-type]
+        most = max((len(ids) for ids in crossing.values()), default=0)
+        for number, child in enumerate(sorted(self.plan.gathers)):
+            self.bus[child] = 14.0 + 9.0 * number
+        self.gap = 24.0 + 8.0 * (most + len(self.bus))
+        self.crossing = {gap: sorted(ids) for gap, ids in crossing.items()}
+
+    def _stub_room(self) -> float:
+        """Return the room left of a row for the names of states that come from outside."""
+        names = [labels.width(labels.caption(node)) + 12.0 for node in self._stub_nodes()]
+        return max(names, default=-20.0) + 34.0
+
+    def _stub_nodes(self) -> list[GraphNode]:
+        whole = self.options.elide is None and not self.options.wrap
+        states = [self.graph.nodes[c].parents[s] for c, s in sorted(self.plan.states)]
+        picked = {p for p in states if not whole or p not in self.plan.where}
+        return [self.graph.nodes[p] for p in picked if p is not None]
+
+    def _place(self) -> None:
+        high = max((t.block.h for _, t in self.made), default=0.0)
+        self.lift = TOP + (8.0 + 9.0 * len(self.bus) if self.bus else 0.0)
+        row_height = self.lift + high + 2 * PAD + HEADER
+        room = self._stub_room()
+        x, row, count = room, 0, 0
+        for position, index in enumerate(self.shown):
+            hidden = position and self.shown[position - 1] != index - 1
+            last = self.plan.columns[index].label == "after"
+            if self.options.wrap and count == self.options.wrap and not last:
+                x, row, count = room, row + 1, 0
+            elif hidden:
+                x += ELLIPSIS + room - 34.0
+                self._ellipsis(x, row * row_height + self.lift, high, index, position)
+            wide = self.made[index][1].block.w + 2 * PAD
+            top = row * row_height + self.lift
+            block = self.made[index][1].block
+            drop = 0.0 if self.plan.columns[index].label == "after" else high - block.h
+            self.slots[index] = _Slot(x + PAD, top + PAD + drop, row, x, x + wide)
+            self._frame(index, x, top, wide, high)
+            x += wide + self.gap
+            count += 1
+            self.out.width = max(self.out.width, x)
+        self.out.height = (row + 1) * row_height + 8.0
+        self.row_height, self.high = row_height, high
+
+    def _frame(self, index: int, x: float, top: float, wide: float, high: float) -> None:
+        label = column_title(self.plan.columns[index])
+        if label:
+            self.out.frames.append(Frame(x, top, wide, high + 2 * PAD + 14.0, label, "step"))
+
+    def _ellipsis(self, x: float, top: float, high: float, index: int, position: int) -> None:
+        count = index - self.shown[position - 1] - 1
+        at = x - self._stub_room() + 34.0 - ELLIPSIS / 2 - self.gap / 2
+        self.out.words.append(Words(at, top + high / 2, "⋯", 16.0, "middle"))
+        self.out.words.append(Words(at, top + high / 2 + 16.0, f"{count} steps", 10.0, "middle"))
+
+    # -- what each column shows
+
+    def _stamp(self, index: int) -> None:
+        shape, made = self.made[index]
+        slot = self.slots[index]
+        for frame in made.block.frames:
+            self.out.frames.append(_frame_at(frame, slot))
+        for key, (x, y) in made.block.places.items():
+            self._box(shape, made, key, x + slot.x, y + slot.y)
+        for edge, path in made.block.wires.items():
+            child = shape.nodes[edge[1]].id
+            source = -1 if len(edge[0]) == 2 else edge[0][0]
+            tail = shape.nodes[source].id if source >= 0 else -1 - child
+            points = [(x + slot.x, y + slot.y) for x, y in path]
+            self.pieces.append((points, [], (child, edge[2]), tail))
+
+    def _box(self, shape: Shape, made: Template, key: Key, x: float, y: float) -> None:
+        node = shape.chips[key] if len(key) == 2 else shape.nodes[key[0]]
+        face = labels.chip(node) if len(key) == 2 else labels.face(node, self.options.values)
+        box = Box(x, y, made.faces[key].w, made.faces[key].h, face.lines, face.shape, node.role)
+        box.node, box.title, box.size = node.id, labels.title(node), face.size
+        box.bold = node.role == "loss" and len(key) == 1
+        box.mark = "✖" if _broken(node) and len(key) == 1 else ""
+        self.out.boxes.append(box)
+        if self.options.values == "full" and face.shape not in ("circle", "dashed"):
+            self._heat(box, labels.heat(node))
+
+    def _heat(self, box: Box, values: list[float]) -> None:
+        """Draw the first values of a node as small cells in its box, the text above them."""
+        if not values:
+            return
+        box.lift = (labels.HEAT + 3.0) / 2
+        cell = (box.w - 10.0) / len(values)
+        largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+        top = box.y + box.h / 2 - labels.HEAT - 3.0
+        for i, value in enumerate(values):
+            fill = signed(value, largest)
+            x = box.x - box.w / 2 + 5.0 + i * cell
+            self.out.above.append(Patch(x, top, cell, labels.HEAT, fill, labels.number(value)))
+
+    # -- wires between columns
+
+    def _states(self) -> None:
+        for child, slot in sorted(self.plan.states):
+            if self.plan.where[child] in self.slots:
+                self._state(child, slot)
+        for child, edges in sorted(self.plan.gathers.items()):
+            if self.plan.where[child] in self.slots:
+                for edge in edges:
+                    self._gather(child, edge)
+        self._leaving_stubs()
+
+    def _entry(self, child: int, slot: int) -> tuple[list[Point], float, int]:
+        """Return the path from the lane to the child, the lane's height, its column."""
+        index = self.plan.where[child]
+        shape, made = self.made[index]
+        place = self.slots[index]
+        local = self.plan.columns[index].ids.index(child)
+        parent = self.graph.nodes[child].parents[slot]
+        known = -1 - child if child in self.plan.gathers else parent
+        source: Key = (-1 - shape.outer[known],)  # type: ignore[index]
+        edge: Edge = (source, local, slot)
+        path = [(x + place.x, y + place.y) for x, y in made.block.entries[source][1][edge]]
+        return path, path[0][1], index
+
+    def _exit(self, node: int) -> tuple[list[Point], float]:
+        index = self.plan.where[node]
+        place = self.slots[index]
+        local = self.plan.columns[index].ids.index(node)
+        lane, path = self.made[index][1].block.exits[(local,)]
+        return [(x + place.x, y + place.y) for x, y in path], lane + place.y
+
+    def _state(self, child: int, slot: int) -> None:
+        parent = self.graph.nodes[child].parents[slot]
+        path, lane, here = self._entry(child, slot)
+        home = self.plan.where.get(parent)  # type: ignore[arg-type]
+        near = home in self.slots and self.slots[home].row == self.slots[here].row
+        if home is None or not near:
+            self._stub(child, slot, path, lane, here, home)
+            return
+        out, out_lane = self._exit(parent)  # type: ignore[arg-type]
+        between = self._between(min(home, here), parent)  # type: ignore[arg-type]
+        lead = [*out, (between, out_lane), (between, lane)]
+        self.pieces.append((lead, path, (child, slot), parent))  # type: ignore[arg-type]
+
+    def _between(self, gap: int, parent: int) -> float:
+        """Return the x of the vertical piece that carries a state across one gap."""
+        ids = self.crossing[gap]
+        part = (ids.index(parent) + 1) / (len(ids) + 1 + len(self.bus))
+        return self.slots[gap].right + self.gap * part
+
+    def _stub(
+        self, child: int, slot: int, path: list[Point], lane: float, here: int, home: int | None
+    ) -> None:
+        """Draw a state that comes from outside the picture: its name, then the lane."""
+        node = self.graph.nodes[self.graph.nodes[child].parents[slot]]  # type: ignore[index]
+        wide = labels.width(labels.caption(node)) + 12.0
+        place = self.slots[here]
+        right_side = home > here if home is not None else node.labels.get("dir") == "rev"
+        x = place.right + 20.0 + wide / 2 if right_side else place.left - 20.0 - wide / 2
+        box = Box(x, lane, wide, 20.0, (labels.caption(node),), "round", node.role, node.id)
+        box.title = labels.title(node)
+        box.role = "state"
+        if not any(b.node == node.id and b.x == x for b in self.out.boxes):
+            self.out.boxes.append(box)
+        start = x - wide / 2 if right_side else x + wide / 2
+        self.pieces.append(([(start, lane)], path, (child, slot), -1 - child))
+
+    def _leaving_stubs(self) -> None:
+        """Draw the beginning of states that go on in a step that is not shown beside this."""
+        for child, slot in sorted(self.plan.states):
+            parent = self.graph.nodes[child].parents[slot]
+            home, here = self.plan.where.get(parent), self.plan.where[child]  # type: ignore[arg-type]
+            if home not in self.slots:
+                continue
+            if here in self.slots and self.slots[here].row == self.slots[home].row:
+                continue
+            out, lane = self._exit(parent)  # type: ignore[arg-type]
+            end = self.slots[home].left - 16.0 if here < home else self.slots[home].right + 16.0
+            self.pieces.append(([*out, (end, lane)], [], (child, slot), parent))  # type: ignore[arg-type]
+
+    def _gather(self, child: int, edge: tuple[int, int]) -> None:
+        """Draw one of many edges into a node: up to the bus, along it, down to the node."""
+        parent = self.graph.nodes[child].parents[edge[1]]
+        home = self.plan.where[parent]  # type: ignore[index]
+        if home not in self.slots:
+            return
+        path, lane, here = self._entry(*edge)
+        out, out_lane = self._exit(parent)  # type: ignore[arg-type]
+        number = sorted(self.bus).index(child) + 1
+        part = self.gap * number / (len(self.bus) + 2)
+        up = self.slots[home].right + self.gap - part
+        height = self.slots[home].row * self.row_height + self.bus[child] + 14.0
+        lead = [*out, (up, out_lane), (up, height)]
+        if self.slots[home].row != self.slots[here].row:  # it goes on in another row of the page
+            end = max(slot.right for slot in self.slots.values()) + 16.0
+            self.pieces.append(([*lead, (max(end, up + 1.0), height)], [], edge, parent))  # type: ignore[arg-type]
+            return
+        down = self.slots[here].left - part
+        if up >= down - 0.01:  # the step beside the node needs no way over the top
+            lead = [*out, (down, out_lane), (down, lane)]
+        else:
+            lead += [(down, height), (down, lane)]
+        self.pieces.append((lead, path, edge, parent))  # type: ignore[arg-type]
+
+    # -- last touches
+
+    def _finish_wires(self) -> None:
+        boxes = {box.node: box for box in self.out.boxes if box.shape != "dashed"}
+        arrivals, departures = spread(self.pieces, boxes)
+        for number, (lead, path, edge, _) in enumerate(self.pieces):
+            points = drawn(lead, path, arrivals.get(number), departures.get(number), boxes, edge)
+            norm = self.graph.edge_grad(*edge)
+            title = f"‖gradient‖ = {labels.number(norm)}" if norm is not None else ""
+            self.out.wires.append(Wire(points, edge, norm, bool(path) or arrives(lead), title))
+        self.out.wires.sort(key=lambda wire: wire.norm or 0.0)
+
+    def _fold_hidden(self) -> None:
+        drawn = {wire.edge for wire in self.out.wires}
+        every = {(child.id, slot) for _, slot, child in self.graph.edges()}
+        self.out.folded = every - drawn
+
+
+def _broken(node: GraphNode) -> bool:
+    """Return whether a node failed to compute, or has something that is not finite in it."""
+    stats = [s for s in (node.value, node.grad) if s]
+    return bool(node.labels.get("failed")) or any(s.get("nonfinite") for s in stats)
+
+
+def _visible(count: int, elide: tuple[int, int] | None, steps: list[int]) -> list[int]:
+    """Return the columns that are drawn: all, or the first and the last few steps."""
+    if elide is None or len(steps) <= sum(elide) + 1:
+        return list(range(count))
+    hidden = set(steps[elide[0] : len(steps) - elide[1]])
+    return [i for i in range(count) if i not in hidden]
+
+
+def _frame_at(frame: Frame, slot: _Slot) -> Frame:
+    at = None if frame.label_x is None else frame.label_x + slot.x
+    return Frame(frame.x + slot.x, frame.y + slot.y, frame.w, frame.h, frame.label, frame.kind, at)

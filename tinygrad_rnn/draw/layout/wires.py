@@ -1,0 +1,102 @@
+"""The last touches of wires: where each meets its nodes, and the curve it takes.
+
+Wires that meet in one node arrive side by side, in the order of where they come from, and leave
+likewise; inside a step they are smooth, between steps square with round corners.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ..scene import Box, Point, curve, elbow
+from .x_positions import pooled
+
+# the way to the lane and along it, the way from the lane to the child, (child, slot), the tail
+Piece = tuple[list[Point], list[Point], tuple[int, int], int]
+
+
+def arrives(lead: list[Point]) -> bool:
+    """Return whether a wire inside a column ends in a node: it then ends going up."""
+    return len(lead) < 2 or lead[-1][1] != lead[-2][1]
+
+
+def spread(
+    pieces: list[Piece],
+    boxes: dict[int | None, Box],
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Return how far from the centre each wire arrives at its head and leaves its tail."""
+    into: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    outof: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    shared: dict[tuple[int, Point], float] = {}  # wires with one second point leave as one
+    for number, (lead, path, edge, tail) in enumerate(pieces):
+        whole = lead + path
+        if path or arrives(lead):
+            before = next((p[0] for p in reversed(whole[:-1]) if p[0] != whole[-1][0]), whole[0][0])
+            into[edge[0]].append((before, number))
+        if tail >= 0:
+            after = next((p[0] for p in whole[1:] if p[0] != whole[0][0]), whole[0][0])
+            outof[tail].append((shared.setdefault((tail, whole[1]), after), number))
+    arrivals: dict[int, float] = {}
+    departures: dict[int, float] = {}
+    for table, found in ((into, arrivals), (outof, departures)):
+        for node, ends in table.items():
+            if node in boxes:
+                found |= _offsets(sorted(ends), boxes[node])
+    return arrivals, departures
+
+
+def _offsets(ends: list[tuple[float, int]], box: Box) -> dict[int, float]:
+    """Return offsets that point to where each wire goes, apart but inside the box."""
+    spots = sorted({round(x, 1) for x, _ in ends})
+    room = box.w * 0.6 if box.shape == "circle" else max(4.0, box.w - 14.0)
+    gap = min(9.0, room / max(1, len(spots) - 1))
+    want = [min(room / 2, max(-room / 2, 0.5 * (x - box.x))) for x in spots]
+    steps = [i * gap for i in range(len(spots))]
+    loose = [(w - s, 1.0) for w, s in zip(want, steps, strict=True)]
+    found = [v + s for v, s in zip(pooled(loose), steps, strict=True)]
+    shift = max(0.0, -room / 2 - found[0]) - max(0.0, found[-1] - room / 2)
+    place = {x: v + shift for x, v in zip(spots, found, strict=True)}
+    return {number: place[round(x, 1)] for x, number in ends}
+
+
+def drawn(
+    lead: list[Point],
+    path: list[Point],
+    arrive: float | None,
+    leave: float | None,
+    boxes: dict[int | None, Box],
+    edge: tuple[int, int],
+) -> list[Point]:
+    """Return the curves of one wire: smooth inside a step, square with round corners between."""
+    lead, path = list(lead), list(path)
+    if leave is not None and abs(leave) > 0.01:
+        x = lead[0][0] + leave
+        straight = len(lead) > 1 and lead[1][0] == lead[0][0] and (path or not arrives(lead))
+        lead[0] = (x, lead[0][1])
+        if straight:
+            lead[1] = (x, lead[1][1])
+    last = path or lead
+    box = boxes.get(edge[0])
+    if arrive is not None and box is not None:
+        x = last[-1][0] + arrive
+        if path and len(path) == 2:
+            path[0] = (x, path[0][1])
+        if box.shape == "circle":
+            drop = (box.w / 2) ** 2 - arrive**2
+            last[-1] = (x, box.y + max(0.0, drop) ** 0.5)
+        else:
+            last[-1] = (x, last[-1][1])
+    if not path:
+        return curve(lead) if arrives(lead) else _between_steps(lead)
+    if len(path) == 2:
+        return _between_steps([*lead, *path])
+    return [*_between_steps([*lead, path[0], path[1]]), *curve(path[1:])[1:]]
+
+
+def _between_steps(points: list[Point]) -> list[Point]:
+    """Return a wire that rises smoothly to its lane and is square with round corners from there."""
+    flat = (k for k, (a, b) in enumerate(zip(points, points[1:], strict=False)) if a[1] == b[1])
+    lane = next(flat, 1)
+    if lane < 2:
+        return elbow(points)
+    return [*curve(points[:lane]), *elbow(points[lane - 1 :])[1:]]

@@ -1,0 +1,1 @@
+"""Scene → text or bytes: SVG, TikZ, Mermaid, PNG, PDF."""

@@ -1,0 +1,118 @@
+"""The backward pass as a graph of its own: what each rule computes, and where gradients meet.
+
+For each node that backward reached there is its gradient ∂L/∂node, and for each edge the product
+of the upstream gradient ĝ with the local derivative. Where a value was used several times the
+gradients add, so there stands a "+". Time runs backward: the wires go from later to earlier steps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from .. import labels
+from ..graph import Graph, GraphNode
+
+# fmt: off
+RULES: dict[str, tuple[str, ...]] = {
+    "add": ("ĝ", "ĝ"), "sub": ("ĝ", "−ĝ"), "mul": ("ĝ∘b", "ĝ∘a"), "div": ("ĝ/b", "−ĝ∘y/b"),
+    "neg": ("−ĝ",), "matmul": ("ĝ bᵀ", "aᵀ ĝ"), "tanh": ("ĝ∘(1−y²)",), "sigmoid": ("ĝ∘y∘(1−y)",),
+    "relu": ("ĝ∘[a>0]",), "exp": ("ĝ∘y",), "log": ("ĝ/a",), "power": ("ĝ∘b aᵇ⁻¹", "ĝ∘y ln a"),
+    "sum": ("ĝ spread",), "transpose": ("ĝᵀ",), "reshape": ("ĝ reshaped",), "sqrt": ("ĝ/2y",),
+    "getitem": ("ĝ put back",), "softmax": ("y∘(ĝ − Σĝ∘y)",), "log_softmax": ("ĝ − softmax·Σĝ",),
+    "where": ("", "ĝ where true", "ĝ where false"), "broadcast_to": ("Σ ĝ",), "abs": ("ĝ∘sign a",),
+    "softmax_cross_entropy": ("ĝ(softmax − y)",), "maximum": ("ĝ∘[a≥b]", "ĝ∘[b>a]"),
+}
+# fmt: on
+CUT = {"concatenate": "ĝ cut", "stack": "ĝ cut", "einsum": "ĝ einsum"}
+
+
+def rule_text(op: str | None, slot: int) -> str:
+    """Return what the gradient rule of one input computes, ĝ being the upstream gradient."""
+    texts = RULES.get(op or "", ())
+    return texts[slot] if slot < len(texts) else CUT.get(op or "", f"ĝ·∂{labels.glyph(op)}")
+
+
+def backward_graph(graph: Graph) -> Graph:
+    """Return the graph of the backward pass, for nodes that a gradient reached.
+
+    Without recorded gradients the pass is drawn for all edges that lead to a parameter.
+    """
+    live = _live(graph)
+    made = Graph(title=f"backward pass of {graph.title}".strip(), notes=list(graph.notes))
+    users: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for parent, slot, child in graph.edges():
+        if parent.id in live and child.id in live:
+            users[parent.id].append((child.id, slot))
+    number: dict[int, int] = {}
+    for node in reversed(graph.nodes):
+        if node.id in live and (users[node.id] or not _leads_on(graph, node, live)):
+            _gradient_of(graph, made, node, users[node.id], number)
+    made.order = [number[i] for i in graph.order if i in number]
+    _start_late(made, max(graph.steps(), default=None))
+    return made.validate()
+
+
+def _start_late(made: Graph, last: int | None) -> None:
+    """Put what belongs to no step, the start of the pass, into the last step."""
+    for node in made.nodes:
+        if last is not None and node.step is None and node.role != "param":
+            node.labels["step"] = last
+
+
+def _live(graph: Graph) -> set[int]:
+    reached = {node.id for node in graph.nodes if node.grad is not None}
+    if reached:
+        return reached
+    live = {node.id for node in graph.nodes if node.role == "param"}
+    for node in graph.nodes:
+        if any(p in live for p in node.parents):
+            live.add(node.id)
+    return live
+
+
+def _leads_on(graph: Graph, node: GraphNode, live: set[int]) -> bool:
+    """Return whether a live node is computed further; the last one starts the pass."""
+    return node.op is None
+
+
+def _gradient_of(
+    graph: Graph, made: Graph, node: GraphNode, uses: list[tuple[int, int]], number: dict[int, int]
+) -> None:
+    """Add the contributions to one node's gradient, and their sum when there are several."""
+    parts = []
+    for child, slot in uses:
+        several = graph.nodes[child].op == "sum" and len(graph.nodes[child].parents) > 1
+        text = "ĝ" if several else rule_text(graph.nodes[child].op, slot)
+        part = _add(made, graph.nodes[child], text, (number[child],))
+        norm = graph.edge_grad(child, slot)
+        made.nodes[part].grad = None if norm is None else {"norm": norm}
+        if norm is not None:
+            made.edge_grads[f"{part}:0"] = norm
+        parts.append(part)
+    name = "∂L/∂" + labels.caption(node) if node.name else None
+    if len(parts) == 1:
+        last = made.nodes[parts[0]]
+        last.name, number[node.id] = name, parts[0]
+        last.labels = dict(node.labels) if node.op else last.labels
+        last.role = "param" if node.role == "param" else last.role
+        return
+    whole = _add(made, node, "+" if parts else "1", tuple(parts), name)
+    for slot, part in enumerate(parts):
+        norm = made.nodes[part].grad_norm
+        if norm is not None:
+            made.edge_grads[f"{whole}:{slot}"] = norm
+    made.nodes[whole].grad = node.grad
+    made.nodes[whole].role = "loss" if not parts else node.role if node.role == "param" else "op"
+    number[node.id] = whole
+
+
+def _add(
+    made: Graph, like: GraphNode, text: str, parents: tuple[int, ...], name: str | None = None
+) -> int:
+    made.nodes.append(
+        GraphNode(
+            len(made.nodes), text, parents, like.shape, like.dtype, name, "op", dict(like.labels),
+            like.path,
+        )
+    )  # fmt: skip
+    return len(made.nodes) - 1

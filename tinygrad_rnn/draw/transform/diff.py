@@ -1,0 +1,173 @@
+"""Two graphs as one: what only the first has, what only the second has, and what changed.
+
+What is made alike of equals is the same. The other nodes are matched by where they stand (scopes
+and step), their role and operation, and the how-manieth such node they are; so two variants of a
+cell line up without any annotation.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Hashable
+
+from ..graph import Graph, GraphNode
+from ..layout.unrolled import Options, unrolled
+from ..scene import Box, Scene
+from .columns import masked
+from .fold import fold
+
+MARKS = {"a": "◧", "b": "◨", "changed": "Δ"}
+
+
+def union(a: Graph, b: Graph) -> tuple[Graph, dict[int, str]]:
+    """Return both graphs in one, and node id → a, b or changed for what is not the same."""
+    at_b = _matched(a, b)
+    extra = [i for i in range(len(b.nodes)) if i not in at_b]
+    at_b |= {i: len(a.nodes) + number for number, i in enumerate(extra)}
+    rows: list[tuple[GraphNode, list[int | None]]] = [(n, list(n.parents)) for n in a.nodes]
+    rows += [(b.nodes[i], []) for i in extra]
+    marks = _compare(a, b, at_b, rows)
+    return _sorted(f"{a.title} ◧ and {b.title} ◨", rows, marks, _ages(a, b, at_b))
+
+
+def _ages(a: Graph, b: Graph, at_b: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the age of each node: that in A, or of what stands before it in B; leaves are old.
+
+    A leaf is as old as its first use, which may come sooner in B.
+    """
+    ages, latest = [(node.id if node.op else -1, -1) for node in a.nodes], -1
+    for node in b.nodes:
+        spot = at_b[node.id]
+        if spot >= len(a.nodes):
+            ages.append((latest if node.op else -1, node.id))
+        elif node.op:
+            latest = spot
+    return ages
+
+
+def _matched(a: Graph, b: Graph) -> dict[int, int]:
+    """Return node of the second graph → node of the first that stands for the same."""
+    found: dict[int, int] = {}
+    known: dict[Hashable, int] = {}  # a number for each structure, the same in both graphs
+    for keys_of in (lambda graph, left: _structures(graph, known), _places):
+        spots: dict[Hashable, list[int]] = {}
+        for i, key in keys_of(a, set(range(len(a.nodes))) - set(found.values())).items():
+            spots.setdefault(key, []).append(i)
+        taken = set(found.values())
+        for i, key in keys_of(b, set(range(len(b.nodes))) - set(found)).items():
+            free = [spot for spot in spots.get(key, ()) if spot not in taken]
+            if i not in found and free:
+                found[i] = free[0]
+                taken.add(free[0])
+    return found
+
+
+def _structures(graph: Graph, known: dict[Hashable, int]) -> dict[int, Hashable]:
+    """Return what each node is made of, as a number: equal numbers are made alike of equals."""
+    made: dict[int, Hashable] = {}
+    for i, node in enumerate(graph.nodes):
+        parents = tuple(None if p is None else made[p] for p in node.parents)
+        key = (node.op, node.role, node.name, node.shape, _scope(node), parents)
+        made[i] = known.setdefault(key, len(known))
+    return made
+
+
+def _places(graph: Graph, left: set[int]) -> dict[int, Hashable]:
+    """Return scopes, step, role, operation, name and a running number of the nodes `left`."""
+    counts: Counter[Hashable] = Counter()
+    keys: dict[int, Hashable] = {}
+    for i in sorted(left):
+        node = graph.nodes[i]
+        key = (_scope(node), node.role if not node.op else "op", node.op, masked(node.name))
+        keys[i] = (key, counts[key])
+        counts[key] += 1
+    return keys
+
+
+def _scope(node: GraphNode) -> Hashable:
+    return tuple(sorted((k, str(v)) for k, v in node.labels.items() if k != "cell"))
+
+
+def _compare(
+    a: Graph, b: Graph, at_b: dict[int, int], rows: list[tuple[GraphNode, list[int | None]]]
+) -> dict[int, str]:
+    """Return the marks, and add the parents that only the second graph has to `rows`."""
+    seen = {at_b[i] for i in range(len(b.nodes))}
+    marks = {i: "a" for i in range(len(a.nodes)) if i not in seen}
+    for i, node in enumerate(b.nodes):
+        spot = at_b[i]
+        parents = [None if p is None else at_b[p] for p in node.parents]
+        if spot >= len(a.nodes):
+            marks[spot] = "b"
+            rows[spot][1].extend(parents)
+            continue
+        if node.shape != a.nodes[spot].shape or sorted(map(str, parents)) != sorted(
+            map(str, a.nodes[spot].parents)
+        ):
+            marks[spot] = "changed"
+        rows[spot][1].extend(p for p in parents if p not in rows[spot][1])
+    return marks
+
+
+def _sorted(
+    title: str,
+    rows: list[tuple[GraphNode, list[int | None]]],
+    marks: dict[int, str],
+    ages: list[tuple[int, int]],
+) -> tuple[Graph, dict[int, str]]:
+    """Return the union in topological order, by age, so that alike steps are ordered alike.
+
+    An edge that would close a cycle is left out.
+    """
+    missing = [len({p for p in parents if p is not None}) for _, parents in rows]
+    users: list[list[int]] = [[] for _ in rows]
+    for i, (_, parents) in enumerate(rows):
+        for parent in dict.fromkeys(p for p in parents if p is not None):
+            users[parent].append(i)
+    ready = sorted((ages[i], i) for i, count in enumerate(missing) if not count)
+    order = []
+    while ready:
+        _, i = heapq.heappop(ready)
+        order.append(i)
+        for user in users[i]:
+            missing[user] -= 1
+            if not missing[user]:
+                heapq.heappush(ready, (ages[user], user))
+    order += sorted(set(range(len(rows))) - set(order))
+    number = {i: k for k, i in enumerate(order)}
+    made = Graph(title=title)
+    for k, i in enumerate(order):
+        node, parents = rows[i]
+        kept = tuple(number[p] for p in parents if p is not None and number[p] < k)
+        made.nodes.append(
+            GraphNode(k, node.op, kept, node.shape, node.dtype, node.name, node.role,
+                      dict(node.labels), node.path)
+        )  # fmt: skip
+    return made.validate(), {number[i]: mark for i, mark in marks.items()}
+
+
+def diff_view(a: Graph, b: Graph, options: Options | None = None) -> Scene:
+    """Return the scene of both graphs: ◧ only in A, ◨ only in B, Δ changed, plain the same."""
+    both, marks = union(a, b)
+    scene = unrolled(fold(both, {}), options)
+    count = Counter(marks.values())
+    for box in scene.boxes:
+        if box.node in marks:
+            _mark(box, marks[box.node])
+    for wire in scene.wires:
+        ends = {marks.get(wire.edge[0])} if wire.edge else set()
+        if wire.edge:
+            ends.add(marks.get(both.nodes[wire.edge[0]].parents[wire.edge[1]] or 0))
+        wire.dash = "8 2 2 2" if "a" in ends else "3 2" if "b" in ends else ""
+    scene.notes.append(
+        f"◧ only in {a.title or 'A'}: {count['a']}   ◨ only in {b.title or 'B'}: {count['b']}   "
+        f"Δ changed: {count['changed']}"
+    )
+    return scene
+
+
+def _mark(box: Box, mark: str) -> None:
+    box.mark = MARKS[mark]
+    box.fill = {"a": "#dbe9f6", "b": "#fde3c4", "changed": "#f3f0d7"}[mark]
+    box.bold = mark == "b"

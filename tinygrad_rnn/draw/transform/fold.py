@@ -1,0 +1,279 @@
+"""Fewer nodes: groups of nodes become one, chosen by label or by a pattern and never by depth.
+
+A folded graph is a graph again, so all views and renderers work on it. A group that a path
+leaves and enters again cannot be one node without a cycle; it stays unfolded and a note says so.
+Gradients of merged edges add as vectors whose angle is not kept, so the norm shown for several
+edges from one source is the root of the sum of squares; for a single edge it is exact.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from ..graph import Graph, GraphNode
+from ..layout.blocks import convex
+
+LINEAR = {
+    "matmul",
+    "transpose",
+    "add",
+    "getitem",
+    "concatenate",
+    "reshape",
+    "broadcast_to",
+    "stack",
+}
+NOTHING: frozenset[int] = frozenset()
+
+
+def fold(graph: Graph, groups: dict[int, Hashable]) -> Graph:
+    """Return the graph with each group of node ids merged into one node."""
+    edges = [((parent.id,), child.id, slot) for parent, slot, child in graph.edges()]
+    wanted = {(i,): group for i, group in groups.items() if group is not None}
+    sound = convex({(n.id,): wanted.get((n.id,)) for n in graph.nodes}, edges)
+    home: dict[int, Hashable] = {
+        n.id: groups[n.id] if groups.get(n.id) in sound else n.id for n in graph.nodes
+    }
+    folded = _merge(graph, home)
+    left = set(wanted.values()) - sound
+    if left:
+        folded.notes.append(f"{len(left)} groups stay unfolded: they are entered twice")
+    return folded
+
+
+def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for node in graph.nodes:
+        members[home[node.id]].append(node.id)
+    order = _order(graph, home, members)
+    number = {group: i for i, group in enumerate(order)}
+    made = Graph(title=graph.title, notes=list(graph.notes))
+    place = {i: number[group] for i, group in home.items()}
+    for group in order:
+        made.nodes.append(_merged(graph, members[group], place, made))
+    seen: dict[int, None] = dict.fromkeys(place[i] for i in graph.order)
+    made.order = list(seen)
+    made.members = [members[group] for group in order]
+    made.param_uses = _moved_uses(graph, place, made)
+    return made
+
+
+def _order(
+    graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
+) -> list[Hashable]:
+    """Return the groups in topological order, oldest first."""
+    order = sorted(members, key=lambda group: members[group][-1])
+    place = {group: i for i, group in enumerate(order)}
+    rank = {i: place[group] for i, group in home.items()}
+    if all(rank[parent.id] <= rank[child.id] for parent, _, child in graph.edges()):
+        return order
+    return _sorted(graph, home, members)
+
+
+def _sorted(
+    graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
+) -> list[Hashable]:
+    """Return the same where a group's last node is younger than what is made from the group."""
+    users: dict[Hashable, set[Hashable]] = defaultdict(set)
+    for parent, _, child in graph.edges():
+        if home[parent.id] != home[child.id]:
+            users[home[parent.id]].add(home[child.id])
+    missing: dict[Hashable, int] = dict.fromkeys(members, 0)
+    for heads in users.values():
+        for head in heads:
+            missing[head] += 1
+    ready = [(members[g][-1], i, g) for i, g in enumerate(members) if not missing[g]]
+    heapq.heapify(ready)
+    rank = {group: i for i, group in enumerate(members)}
+    order = []
+    while ready:
+        group = heapq.heappop(ready)[2]
+        order.append(group)
+        for head in users[group]:
+            missing[head] -= 1
+            if not missing[head]:
+                heapq.heappush(ready, (members[head][-1], rank[head], head))
+    return order
+
+
+def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) -> GraphNode:
+    number = place[ids[0]]
+    last = graph.nodes[ids[-1]]
+    if len(ids) == 1:
+        parents = [None if p is None else place[p] for p in last.parents]
+        for slot in range(len(parents)):
+            _carry(graph, made, f"{last.id}:{slot}", f"{number}:{slot}")
+        return last.moved(number, tuple(parents))
+    sources, norms = _outer(graph, ids, place, number)
+    for slot, norm in enumerate(norms):
+        if norm is not None:
+            made.edge_grads[f"{number}:{slot}"] = norm
+    labels = _common([graph.nodes[i].labels for i in ids])
+    role = "loss" if last.role == "loss" else "op"
+    return GraphNode(
+        number, f"{len(ids)} ops", tuple(sources), last.shape, last.dtype, last.name, role,
+        labels, last.path, last.value, last.grad,
+    )  # fmt: skip
+
+
+def _carry(graph: Graph, made: Graph, old: str, new: str) -> None:
+    if old in graph.edge_grads:
+        made.edge_grads[new] = graph.edge_grads[old]
+    if old in graph.edge_samples:
+        made.edge_samples[new] = graph.edge_samples[old]
+
+
+def _outer(
+    graph: Graph, ids: list[int], place: dict[int, int], number: int
+) -> tuple[list[int], list[float | None]]:
+    """Return what a group is made from, each source once, and the gradient to each."""
+    squares: dict[int, float | None] = {}
+    for i in ids:
+        for slot, parent in enumerate(graph.nodes[i].parents):
+            if parent is None or place[parent] == number:
+                continue
+            norm = graph.edge_grad(i, slot)
+            before = squares.get(place[parent])
+            squares[place[parent]] = before if norm is None else (before or 0.0) + norm**2
+    return list(squares), [None if s is None else s**0.5 for s in squares.values()]
+
+
+def _common(all_labels: list[dict[str, Any]]) -> dict[str, Any]:
+    first = all_labels[0]
+    return {k: v for k, v in first.items() if all(other.get(k) == v for other in all_labels)}
+
+
+def _moved_uses(
+    graph: Graph, place: dict[int, int], made: Graph
+) -> dict[int, list[dict[str, Any]]]:
+    moved: dict[int, list[dict[str, Any]]] = {}
+    for param, uses in graph.param_uses.items():
+        if made.nodes[place[param]].role != "param":
+            continue
+        moved[place[param]] = [
+            use | {"node": place[use["node"]], "k": _slot(made, place, param, use)} for use in uses
+        ]
+    return moved
+
+
+def _slot(made: Graph, place: dict[int, int], param: int, use: dict[str, Any]) -> int:
+    parents = made.nodes[place[use["node"]]].parents
+    return parents.index(place[param]) if place[param] in parents else use["k"]
+
+
+def to_gates(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
+    """Return the graph with one node per gate and one for the products that gates share.
+
+    Here and below, the nodes of `keep` stay what they are.
+    """
+    groups: dict[int, Hashable] = {
+        node.id: ("gate", *_scope(node), node.labels["gate"])
+        for node in graph.nodes
+        if "gate" in node.labels and node.op
+    }
+    children = graph.children()
+    for node in reversed(graph.nodes):
+        users = {groups.get(child) for child, _ in children[node.id]}
+        if node.id in groups or not node.op or node.op not in LINEAR or not users:
+            continue
+        if None in users or node.name or {u[1:6] for u in users if u} != {_scope(node)}:  # type: ignore[index]
+            continue
+        groups[node.id] = users.pop() if len(users) == 1 else ("affine", *_scope(node))
+    folded = fold(graph, _without(groups, keep))
+    for node in folded.nodes:
+        if (node.op or "").endswith(" ops") and node.name is None:
+            node.name = "W·+b"
+    return folded
+
+
+def _scope(node: GraphNode) -> tuple[Any, ...]:
+    return tuple(node.labels.get(k) for k in ("phase", "layer", "dir", "cell", "step"))
+
+
+def _without(groups: dict[int, Hashable], keep: frozenset[int]) -> dict[int, Hashable]:
+    return {i: group for i, group in groups.items() if i not in keep}
+
+
+def to_cells(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
+    """Return the graph with one node per cell and step, and one per step for what follows."""
+    groups: dict[int, Hashable] = {}
+    after: set[int] = set()
+    for node in graph.nodes:
+        if "cell" in node.labels and node.op:
+            groups[node.id] = ("cell", *_scope(node))
+            after.add(node.id)
+        elif node.op and node.step is not None:
+            late = any(p in after for p in node.parents)
+            if late:
+                after.add(node.id)
+            groups[node.id] = ("after" if late else "before", node.labels.get("phase"), node.step)
+    return fold(graph, _without(groups, keep))
+
+
+def to_steps(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
+    """Return the graph with one node per time step."""
+    groups: dict[int, Hashable] = {
+        n.id: ("step", n.labels.get("phase"), n.step)
+        for n in graph.nodes
+        if n.op and n.step is not None
+    }
+    return fold(graph, _without(groups, keep))
+
+
+def to_layers(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
+    """Return the graph with one node per layer and direction: the steps disappear."""
+    groups: dict[int, Hashable] = {
+        n.id: ("layer", n.labels.get("layer"), n.labels.get("dir"))
+        for n in graph.nodes
+        if n.op and ("layer" in n.labels or "cell" in n.labels)
+    }
+    return fold(graph, _without(groups, keep))
+
+
+LEVELS: dict[str, Callable[..., Graph]] = {
+    "gate": to_gates,
+    "cell": to_cells,
+    "step": to_steps,
+    "layer": to_layers,
+}
+
+
+def collapse(graph: Graph, pattern: str) -> Graph:
+    """Return the graph with what lies in matching scopes folded, one node per scope and step.
+
+    A pattern of two names, such as `lstm/step*`, is held against the two outermost scopes.
+    """
+    depth = pattern.count("/") + 1
+    groups: dict[int, Hashable] = {}
+    for node in graph.nodes:
+        outer = "/".join(node.path[:depth])
+        if node.op and len(node.path) >= depth and fnmatch.fnmatchcase(outer, pattern):
+            groups[node.id] = (outer, *_scope(node))
+    return fold(graph, groups)
+
+
+def fold_sums(graph: Graph) -> Graph:
+    """Return the graph with each chain of additions outside of time folded into one Σ."""
+    children = graph.children()
+    groups: dict[int, Hashable] = {}
+    for node in reversed(graph.nodes):
+        if node.op != "add" or node.step is not None:
+            continue
+        users = [child for child, _ in children[node.id]]
+        chained = len(users) == 1 and users[0] in groups
+        groups[node.id] = groups[users[0]] if chained else ("sum", node.id)
+    count: dict[Hashable, int] = defaultdict(int)
+    for group in groups.values():
+        count[group] += 1
+    groups = {i: group for i, group in groups.items() if count[group] > 1}
+    if not groups:
+        return graph
+    folded = _merge(graph, {n.id: groups.get(n.id, n.id) for n in graph.nodes})
+    for node in folded.nodes:
+        if (node.op or "").endswith(" ops"):
+            node.op = "sum"
+    return folded

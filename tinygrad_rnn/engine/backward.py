@@ -1,0 +1,229 @@
+"""Gradients: walk the graph from the newest node to the oldest, adding up what arrives.
+
+`pull` is the whole of reverse mode. It names no operation, recurses nowhere and keeps adjoints in a
+table of its own, so it can run twice, and a failure half-way leaves nothing behind. On arrays the
+rules compute; with `create_graph=True` they run on Tensors, and the gradient has a graph itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .accumulate import POSTPONED, Accumulator
+from .arrays import as_array
+from .context import MODE, mode
+from .ops import broadcast_to
+from .record import Flow, hooked, observed
+from .tensor import Node, Tensor, leaf_of, wrap
+
+NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
+FREED = (
+    "the graph was already freed by backward() (at {}); pass retain_graph=True to the first call, "
+    "or detach() the hidden state for truncated BPTT"
+)
+
+
+def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
+         as_tensors: bool = False, flow: Flow | None = None) -> dict[Node, Any]:  # fmt: skip
+    """The gradients of `ends` from those of the results; `order` has the nodes between by age."""
+    found: dict[Node, Any] = {}
+    live, watched = set(order), flow is not None or MODE.get().anomaly
+    for node in reversed(order):
+        g = adjoints.pop(node, None)
+        if g is None:
+            continue
+        if type(g) in POSTPONED or node.extra or watched:
+            g = settled(g, node, node in ends or watched, flow)
+        if g.dtype is not node.dtype:
+            g = g.astype(node.dtype)
+        if node in ends:
+            found[node] = g
+        if node.op is None:
+            continue
+        saved = on_tensors(node) if as_tensors else node.saved or was_freed(node)
+        rules, params = node.op.rules, node.params
+        for k, parent in enumerate(node.parents):
+            if parent not in live:
+                continue
+            share = rules[k](g, *saved, **params) if params else rules[k](g, *saved)
+            if share is None:
+                continue
+            if share.shape != parent.shape:
+                share = fitted(share, parent.shape)
+            if watched:
+                share = observed(share, node, k, flow)
+            held = adjoints.get(parent)
+            adjoints[parent] = share if held is None else added(held, share)
+    return found
+
+
+def settled(g: Any, node: Node, finally_: bool, flow: Flow | None) -> Any:
+    """What arrived at a node, all of it: multiplied out, through its hooks, written down."""
+    passes = node.op is not None and type(g) is node.op.postpones
+    if type(g) in POSTPONED and (finally_ or node.hooks or not passes):
+        g = g.dense()
+    if node.hooks:
+        g = hooked(node, g.astype(node.dtype) if g.dtype != node.dtype else g)
+    if flow is not None:
+        flow.reach(node, g)
+    return g
+
+
+def added(held: Any, share: Any) -> Any:
+    """The sum of what a node already has and one more share: in place, but never into a share."""
+    if isinstance(held, Tensor):
+        return held + share
+    if type(held) is not Accumulator:
+        return Accumulator(held, share)
+    held.add(share)
+    return held
+
+
+def fitted(g: Any, shape: tuple[int, ...]) -> Any:
+    """`g` in the shape of the value it belongs to: summed where that was broadcast, spread where it
+    was reduced. No rule therefore needs to think of either."""
+    surplus = g.ndim - len(shape)
+    if surplus > 0:
+        g = g.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
+    if g.shape != shape and surplus >= 0:
+        axes = tuple([i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1])
+        g = g.sum(axis=axes, keepdims=True) if axes else g
+    return g if g.shape == shape else broadcast_to(g, shape=shape)
+
+
+def was_freed(node: Node) -> NoReturn:
+    raise RuntimeError(FREED.format(node))
+
+
+def on_tensors(node: Node) -> tuple:
+    """What the node saved, as Tensors joined to the graph."""
+    y, *inputs = node.saved or was_freed(node)
+    joined = [
+        a if p is None or isinstance(a, Node) else wrap(a, p)
+        for a, p in zip(inputs, node.parents, strict=True)
+    ]
+    return (None if y is None else wrap(y, node), *joined)
+
+
+def reachable(roots: Iterable[Node], start: int = 0) -> list[Node]:
+    """The nodes gradients reach from `roots`, oldest first; not beyond those older than `start`."""
+    found = [n for n in roots if n.needs]
+    seen = set(found)
+    for node in found:  # grows while we walk
+        if node.index >= start:
+            for parent in node.parents:
+                if parent is not None and parent.needs and parent not in seen:
+                    seen.add(parent)
+                    found.append(parent)
+    return sorted(found, key=attrgetter("index"))
+
+
+def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> dict[Node, Any]:
+    """The gradient each output starts with; one without any must be a single number."""
+    adjoints: dict[Node, Any] = {}
+    for y, g in zip(outputs, given, strict=True):
+        if not y.requires_grad:
+            raise RuntimeError(NO_GRAPH)
+        if g is None and y._array.size != 1:
+            raise RuntimeError(
+                f"grad can be implicitly created only for scalar outputs, not {y.shape}"
+            )
+        if g is None:
+            g = y.xp.ones(y.shape, y.dtype)
+        if not isinstance(g, Tensor):
+            g = wrap(as_array(g, y.dtype, y.device), None)
+        if g.shape != y.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output has {g.shape}, output has {y.shape}"
+            )
+        g = g.astype(y.dtype) if g.dtype != y.dtype else g
+        node = leaf_of(y)
+        g = g if as_tensors else g._array
+        adjoints[node] = adjoints[node] + g if node in adjoints else g
+    return adjoints
+
+
+def free(order: Iterable[Node]) -> None:
+    """Lets go of what the nodes saved; the graph can still be drawn, but not walked again."""
+    for node in order:
+        if node.op is not None:
+            node.saved = None
+
+
+def as_tensor(g: Any) -> Tensor:
+    return (
+        g
+        if isinstance(g, Tensor)
+        else wrap(np.asarray(g) if isinstance(g, np.generic) else g, None)
+    )
+
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, allow_unused: bool = False) -> tuple:  # fmt: skip
+    """The gradients of `outputs` (weighted by `grad_outputs`) with respect to each of `inputs`.
+
+    Returns a tuple of Tensors, None for an unused input if `allow_unused`; `.grad` is not touched.
+    """
+    outputs, inputs, grad_outputs = _listed(outputs), _listed(inputs), _listed(grad_outputs)
+    for k, x in enumerate(inputs):
+        if not x.requires_grad:
+            raise RuntimeError(
+                f"One of the differentiated Tensors (input {k}) does not require grad"
+            )
+    ends = {leaf_of(x) for x in inputs}
+    with mode(grad=create_graph):
+        adjoints = seeds(outputs, grad_outputs or [None] * len(outputs), create_graph)
+        order = leading_to(ends, reachable(adjoints))
+        found = pull(adjoints, order, ends, create_graph)
+    if not (create_graph if retain_graph is None else retain_graph):
+        free(order)
+    missing = [k for k, x in enumerate(inputs) if x.node not in found]
+    if missing and not allow_unused:
+        raise RuntimeError(f"input {missing[0]} was not used in the graph; set allow_unused=True "
+                           "to get None for it")  # fmt: skip
+    return tuple(as_tensor(found[x.node]) if x.node in found else None for x in inputs)
+
+
+def leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
+    """Those nodes of `order` through which gradients must pass to arrive at `ends`."""
+    if ends.issuperset([n for n in order if n.op is None]):
+        return order  # all leaves are wanted, and everything leads to a leaf
+    live, way = set(ends), []
+    for node in order:
+        if node in ends or not live.isdisjoint(node.parents):
+            live.add(node)
+            way.append(node)
+    return way
+
+
+def backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None,
+             create_graph: bool = False, record: str | None = None) -> Flow | None:  # fmt: skip
+    """Adds the gradient of this tensor to `.grad` of every leaf it was made from.
+
+    `record="norm"` or `"full"` keeps the graph and returns a `Flow` of what each edge carried. If a
+    rule or hook raises, no `.grad` has changed and the call can be made again.
+    """
+    flow = Flow(record) if record is not None else None
+    with mode(grad=create_graph):
+        adjoints = seeds([self], [gradient], create_graph)
+        order = reachable(adjoints)
+        ends = {n for n in order if n.op is None or (n.extra and n.extra.get("retains"))}
+        found = pull(adjoints, order, ends, create_graph, flow)
+        for node, g in found.items():
+            node.grad = as_tensor(g) if node.grad is None else node.grad + as_tensor(g)
+    if not (retain_graph if retain_graph is not None else create_graph or record):
+        free(order)
+    if flow is not None:
+        leaf_of(self).flow = flow
+    return flow
+
+
+def _listed(x: Any) -> list:
+    return list(x) if isinstance(x, (list, tuple)) else [] if x is None else [x]
+
+
+Tensor.backward = backward  # type: ignore[attr-defined]

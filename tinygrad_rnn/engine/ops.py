@@ -1,0 +1,241 @@
+"""Every primitive: its computation beside its gradient rules.
+
+A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the result
+`y`. Rules are written with primitives and operators, so on arrays they compute and on Tensors they
+build a graph. They need not undo broadcasting: `autodiff` sums a gradient to its input's shape, or
+spreads it there. What is made of these, with no rule of its own, is in `functions.py` and its neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .accumulate import Piece, Product
+from .arrays import library_of, move
+from .compute import (
+    compute_log_softmax,
+    compute_put,
+    compute_sigmoid,
+    compute_softmax,
+    compute_sum,
+    through_sigmoid,
+    through_tanh,
+)
+from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
+from .tensor import Tensor, primitive, wrap
+
+NUMBERS: Any = (int, float, np.generic)
+SQRT_PI = float(np.sqrt(np.pi))
+
+
+# Pieces of rules. Each is polymorphic: on arrays it computes, on Tensors it is a graph
+def zero(g: Any) -> Any:
+    """A gradient of nothing, to be spread to any shape."""
+    return (
+        wrap(zero(g._array), None) if isinstance(g, Tensor) else library_of(g).xp.zeros((), g.dtype)
+    )
+
+
+def unreduced(g: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+    """`g` with the reduced axes back as ones, so that it broadcasts against `a`."""
+    if keepdims or axis is None:
+        return g
+    axes = {i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(a.shape)))
+
+
+def even_split(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+    """The gradient of a maximum, shared evenly among the entries that reach it."""
+    y = unreduced(y, a, axis, keepdims)
+    ties = where(isnan(y), isnan(a), a == y).astype(g.dtype)
+    return unreduced(g, a, axis, keepdims) * ties / ties.sum(axis=axis, keepdims=True)
+
+
+def flipped(x: Any, axis: int) -> Any:
+    return x[(slice(None),) * (axis % x.ndim) + (slice(None, None, -1),)]
+
+
+def _t(x: Any) -> Any:
+    return x.T if x.ndim == 2 else x.swapaxes(-1, -2)
+
+
+def _to_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1:
+        return g[..., None] * b
+    if a.ndim == 1:
+        return (g[..., None, :] @ _t(b))[..., 0, :]
+    return g @ _t(b)
+
+
+def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if a.ndim == 1:
+        return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
+    if b.ndim == 1:
+        return (_t(a) @ g[..., None])[..., 0]
+    if b.ndim > 2 or isinstance(g, Tensor) or isinstance(a, Tensor):
+        return _t(a) @ g
+    rows = math.prod(a.shape[:-1])  # not -1, which cannot be told for an empty array
+    return Product(a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1]))
+
+
+def _part(k: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
+    """The k-th input's share of the gradient of a concatenation."""
+    start = sum(x.shape[axis] for x in inputs[:k])
+    return g[(slice(None),) * (axis % g.ndim) + (slice(start, start + inputs[k].shape[axis]),)]
+
+
+def _einsum_share(k: int, g: Any, y: Any, *inputs: Any, subscripts: str) -> Any:
+    """The k-th input's gradient: the same contraction with the result in its place."""
+    names, out = subscripts.split("->")
+    terms = names.split(",")
+    others = [t for i, t in enumerate(terms) if i != k]
+    present = [c for c in terms[k] if c in set("".join([out, *others]))]
+    rest = [x for i, x in enumerate(inputs) if i != k]
+    share = einsum(g, *rest, subscripts=f"{','.join([out, *others])}->{''.join(present)}")
+    sizes = [n if c in present else 1 for c, n in zip(terms[k], inputs[k].shape, strict=True)]
+    return share.reshape(tuple(sizes))
+
+
+def spread(g: Any, a: Any, index: tuple) -> Any:
+    """What `a[index]` sends back to `a`: a Piece for arrays, `put` for Tensors."""
+    if isinstance(g, Tensor):
+        return put(g, index=index, shape=a.shape, dtype=a.dtype)
+    return Piece(g, index, a)
+
+
+# fmt: off
+# name                  computation      gradient of the first input       of the second
+# ---------------------------------------------------------------------------------------------------
+add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted)
+sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted)
+mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted)
+div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats)
+neg = primitive("neg",  np.negative,     lambda g, y, a: -g)
+power = primitive("power", np.power,
+    lambda g, y, a, b: g * power_slope(a, b),
+    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=promoted)
+maximum = primitive("maximum", np.maximum,
+    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted)
+minimum = primitive("minimum", np.minimum,
+    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted)
+fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * trunc(a / b), keeps="ab", casts=promoted)
+remainder = primitive("remainder", np.remainder,
+                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * floor(a / b), keeps="ab", casts=promoted)
+atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * atan2_slope(b, a, b), lambda g, y, a, b: -g * atan2_slope(a, a, b), keeps="ab", casts=as_floats)
+hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambda g, y, a, b: g * b / y, keeps="yab", casts=as_floats)
+logaddexp = primitive("logaddexp", np.logaddexp,
+                                         lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats)
+xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
+    lambda g, y, a, b: g * log(where(logical_and(equal(a, 0), less_equal(b, 0)), 1.0, b)),
+    lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats)
+
+absolute = primitive("abs",       np.abs,     lambda g, y, a: g * sign(a), keeps="a")
+sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats)
+exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats)
+log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats)
+expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * (y + 1), keeps="y", casts=as_floats)
+log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats)
+sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats)
+cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats)
+tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats)
+asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt(1 - a * a), keeps="a", casts=as_floats)
+acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt(1 - a * a), keeps="a", casts=as_floats)
+atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + a * a), keeps="a", casts=as_floats)
+sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
+cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
+tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats)
+sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats)
+erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats)
+relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y")
+clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high), [a]),
+    lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
+sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g))
+floor = primitive("floor",   np.floor,   lambda g, y, a: zero(g))
+ceil = primitive("ceil",     np.ceil,    lambda g, y, a: zero(g))
+trunc = primitive("trunc",   np.trunc,   lambda g, y, a: zero(g))
+rounded = primitive("round",   lambda a, decimals: np.round(a, decimals), lambda g, y, a, decimals: zero(g))
+where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
+    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches)
+
+# Reductions and scans
+total = primitive("sum", compute_sum,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims))
+amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya")
+cumsum = primitive("cumsum", lambda a, axis: np.cumsum(a, axis=axis),
+    lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
+softmax = primitive("softmax", compute_softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
+log_softmax = primitive("log_softmax", compute_log_softmax,
+    lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats)
+
+# Products
+matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=promoted)
+einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all")
+
+# Shapes and places
+reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
+transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
+    lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=Product)
+broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g)
+getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index))
+put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index])
+concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part)
+stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
+    each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)])
+astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
+clone = primitive("clone", lambda a: a, lambda g, y, a: g)
+transfer = primitive("transfer", lambda a, device: move(a, device),
+    lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")
+
+# No gradient flows through these
+equal = primitive("equal", np.equal, casts=promoted)
+not_equal = primitive("not_equal", np.not_equal, casts=promoted)
+less = primitive("less", np.less, casts=promoted)
+less_equal = primitive("less_equal", np.less_equal, casts=promoted)
+greater = primitive("greater", np.greater, casts=promoted)
+greater_equal = primitive("greater_equal", np.greater_equal, casts=promoted)
+logical_and = primitive("logical_and", np.logical_and)
+logical_or = primitive("logical_or", np.logical_or)
+logical_xor = primitive("logical_xor", np.logical_xor)
+logical_not = primitive("logical_not", np.logical_not)
+isnan = primitive("isnan", np.isnan)
+isinf = primitive("isinf", np.isinf)
+isfinite = primitive("isfinite", np.isfinite)
+all_of = primitive("all", lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims))
+any_of = primitive("any", lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims))
+argmax = primitive("argmax", lambda a, axis: np.argmax(a, axis=axis))
+argmin = primitive("argmin", lambda a, axis: np.argmin(a, axis=axis))
+argsort = primitive("argsort", lambda a, axis: np.argsort(a, axis=axis, kind="stable"))
+# fmt: on
+
+
+def power_slope(a: Any, b: Any) -> Any:
+    """b aᵇ⁻¹, and 0 where b is 0, even if a is too."""
+    if isinstance(b, NUMBERS):
+        return b * power(a, b - 1) if b else zero(a)
+    none = equal(b, 0)
+    return where(none, 0.0, b * power(a, where(none, 1.0, b - 1)))
+
+
+def power_log(a: Any, b: Any) -> Any:
+    """log a, and 0 where a is 0 and b is not negative: there aᵇ does not change with b."""
+    if isinstance(a, NUMBERS) and a > 0:
+        return math.log(a)
+    return log(where(logical_and(equal(a, 0), greater_equal(b, 0)), 1.0, a))
+
+
+def split(g: Any, a: Any, b: Any, y: Any) -> Any:
+    """g where `a` is the extreme `y`, half of it where `b` is too, 0 elsewhere."""
+    return where(equal(a, b), g * 0.5, where(logical_or(equal(a, y), isnan(a)), g, 0.0))
+
+
+def atan2_slope(x: Any, a: Any, b: Any) -> Any:
+    """x / (a² + b²), and 0 at the origin."""
+    squares = a * a + b * b
+    return where(equal(squares, 0), 0.0, x / where(equal(squares, 0), 1.0, squares))
+
+
+def _within(a: Any, low: Any, high: Any) -> Any:
+    inside = equal(a, a) if low is None else greater_equal(a, low)
+    return inside if high is None else logical_and(inside, less_equal(a, high))

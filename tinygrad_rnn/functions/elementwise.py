@@ -1,0 +1,145 @@
+"""Functions of each entry, made of primitives: powers, logarithms, activations. No rules here.
+
+Where two libraries disagree about a gradient at a corner, PyTorch's value holds; the tests list
+every such corner.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine import ops
+from ..engine.arrays import get_default_dtype
+from ..engine.ops import absolute, expm1, log, logaddexp, maximum, power, sigmoid, sqrt, tanh, where
+from ..engine.tensor import Tensor
+from .shapes import axis_of
+
+SQRT_HALF = math.sqrt(0.5)
+
+
+# Powers and logarithms
+def square(x: Tensor) -> Tensor:
+    return x * x
+
+
+def pow(x: Any, exponent: Any) -> Tensor:
+    """x ** exponent; an integer to a negative integer is refused as NumPy does."""
+    return power(x, exponent)
+
+
+def float_power(x: Tensor, exponent: Any) -> Tensor:
+    """x ** exponent computed in double precision."""
+    both = [v.astype(np.float64) if isinstance(v, Tensor) else float(v) for v in (x, exponent)]
+    return power(*both)
+
+
+def reciprocal(x: Tensor) -> Tensor:
+    return 1 / x
+
+
+def rsqrt(x: Tensor) -> Tensor:
+    return 1 / sqrt(x)
+
+
+def exp2(x: Tensor) -> Tensor:
+    return power(2.0, x if x.dtype.kind == "f" else x.astype(get_default_dtype()))
+
+
+def log2(x: Tensor) -> Tensor:
+    return log(x) * (1 / math.log(2))
+
+
+def log10(x: Tensor) -> Tensor:
+    return log(x) * (1 / math.log(10))
+
+
+def lerp(start: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """start + weight · (end - start)"""
+    return start + weight * (end - start)
+
+
+def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """x held between two bounds, numbers or Tensors; at a bound the gradient is 1."""
+    if min is None and max is None:
+        raise ValueError("clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        low = x if min is None else maximum(x, min)
+        return low if max is None else ops.minimum(low, max)
+    return ops.clamp(x, low=min, high=max)
+
+
+clip = clamp
+
+
+def round(x: Tensor, decimals: int = 0) -> Tensor:
+    """To the nearest number of so many decimals, halves to even."""
+    return ops.rounded(x, decimals=decimals)
+
+
+# Activations
+def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    return where(x > 0, x, negative_slope * x)
+
+
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """x if positive, else α(eˣ - 1)"""
+    return where(x > 0, x, alpha * expm1(clamp(x, max=0.0)))
+
+
+def silu(x: Tensor) -> Tensor:
+    return x * sigmoid(x)
+
+
+def gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    """x Φ(x); with approximate="tanh" the usual approximation."""
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
+    return 0.5 * x * (1 + ops.erf(x * SQRT_HALF))
+
+
+def softplus(x: Tensor, beta: float = 1.0) -> Tensor:
+    """log(1 + eˣ), the smooth relu"""
+    return logaddexp(x, 0.0) if beta == 1.0 else logaddexp(x * beta, 0.0) / beta
+
+
+def logsigmoid(x: Tensor) -> Tensor:
+    """log σ(x) = -softplus(-x), exact where σ rounds to 0"""
+    return -softplus(-x)
+
+
+def softsign(x: Tensor) -> Tensor:
+    return x / (1 + absolute(x))
+
+
+def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """x cut off at two bounds; unlike clamp the gradient at a bound is 0."""
+    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+def relu6(x: Tensor) -> Tensor:
+    return hardtanh(x, 0.0, 6.0)
+
+
+def hardsigmoid(x: Tensor) -> Tensor:
+    return hardtanh(x + 3, 0.0, 6.0) / 6
+
+
+def mish(x: Tensor) -> Tensor:
+    return x * tanh(softplus(x))
+
+
+def tanhshrink(x: Tensor) -> Tensor:
+    return x - tanh(x)
+
+
+def glu(x: Tensor, dim: int = -1) -> Tensor:
+    """The first half times the sigmoid of the second."""
+    if x.ndim == 0 or x.shape[axis_of(x, dim)] % 2:
+        raise ValueError(f"glu: halving dimension needs an even size, shape is {x.shape}")
+    a, b = x.chunk(2, dim)
+    return a * sigmoid(b)

@@ -1,0 +1,216 @@
+"""Reading and writing at places, and order: `x[...]`, gather, scatter, sort. No rules here.
+
+Nothing writes in place: `index_put`, `scatter` and their kin return a new Tensor.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine.accumulate import is_basic
+from ..engine.arrays import as_array, is_array
+from ..engine.context import is_grad_enabled, tell
+from ..engine.ops import argsort as _argsort
+from ..engine.ops import broadcast_to as _broadcast_to
+from ..engine.ops import getitem, put, where
+from ..engine.ops import reshape as _reshape
+from ..engine.tensor import Tensor, wrap
+from .shapes import along, axis_of, flatten, flip, narrow
+
+
+class ValuesIndices(NamedTuple):
+    """What max, min, sort, topk and cummax return along an axis."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def index_of(x: Tensor, key: Any) -> tuple:
+    """A user's index as a tuple of slices, integers, None, … and integer arrays of x's library."""
+    keys = [_index_part(x, k) for k in (key if isinstance(key, tuple) else (key,))]
+    widths = [0 if k is None or k is Ellipsis else k.ndim if _is_mask(k) else 1 for k in keys]
+    parts: list[Any] = []
+    axis = 0
+    for i, (k, width) in enumerate(zip(keys, widths)):
+        axis = x.ndim - sum(widths[i:]) if k is Ellipsis else axis
+        masked = x.shape[axis : axis + width]
+        if _is_mask(k) and k.shape != masked:
+            raise IndexError(f"a mask of shape {k.shape} on axes of sizes {masked}, in {x.shape}")
+        parts += k.nonzero() if _is_mask(k) and width else (k,)
+        axis += width
+    return tuple(parts)
+
+
+def _is_mask(k: Any) -> bool:
+    return is_array(k) and k.dtype.kind == "b"
+
+
+def _index_part(x: Tensor, k: Any) -> Any:
+    if k is None or k is Ellipsis or isinstance(k, slice):
+        return k
+    if isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)):
+        return int(k)
+    if isinstance(k, Tensor):
+        array = k._array if k.ndim else k._read("index")
+    elif is_array(k):
+        array = as_array(k)  # a copy: the graph must not see it change
+    else:
+        array = x.xp.asarray(np.asarray(k, np.int64 if np.size(k) == 0 else None))
+    if array.dtype.kind not in "iub":
+        raise IndexError(f"tensors used as indices must be integers or booleans, not {array.dtype}")
+    return int(array.item()) if array.ndim == 0 and array.dtype.kind != "b" else array
+
+
+def take(x: Tensor, key: Any) -> Tensor:
+    """`x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean masks."""
+    if type(key) is int or type(key) is slice:
+        return getitem(x, index=(key,))
+    index = index_of(x, key)
+    if any(map(is_array, index)) and any(type(k) is int for k in index):
+        return _integers_first(x, index)
+    return getitem(x, index=index)
+
+
+def _integers_first(x: Tensor, index: tuple) -> Tensor:
+    """As PyTorch: an integer takes its axis away before the arrays meet. NumPy counts it among the
+    arrays, so that x[0, :, [1, 2]] would have the axis of the array in front."""
+    alone = (k if type(k) is int or k is Ellipsis else slice(None) for k in index if k is not None)
+    rest = tuple(k for k in index if type(k) is not int)
+    return getitem(getitem(x, index=tuple(alone)), index=rest)
+
+
+def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """A copy of `x` with `values` at `key`: added if `accumulate`, else the last one stays."""
+    index = index_of(x, key)
+    values = (
+        values if isinstance(values, Tensor) else wrap(as_array(values, x.dtype, x.device), None)
+    )
+    place = x._array[index]
+    values = _broadcast_to(values, shape=place.shape)
+    if accumulate:
+        return x + put(values, index=index, shape=x.shape, dtype=x.dtype)
+    writer = x.xp.full(x.shape, -1.0)  # which entry of values was written last where
+    entries = x.xp.arange(float(place.size)).reshape(place.shape)
+    if _last_stays(x, index):
+        writer[index] = entries
+    else:
+        x.xp.maximum.at(writer, index, entries)
+    values, last = _reshape(values, shape=(place.size,)), writer.clip(0).astype(np.int64)
+    chosen = getitem(values, index=(last,)) if place.size else x
+    return where(writer >= 0, chosen.astype(x.dtype), x)
+
+
+def _last_stays(x: Tensor, index: tuple) -> bool:
+    """True if an assignment leaves the last of several values written to one place: NumPy's does,
+    CuPy's leaves any of them."""
+    return x.xp is np or is_basic(index)
+
+
+def set_items(x: Tensor, key: Any, values: Any) -> None:
+    """`x[key] = values` outside any graph: x gets a new array, saved ones stay as they are."""
+    tell("changes a Tensor", "x[key] = values")
+    if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
+        raise RuntimeError(
+            "x[key] = values would spoil the graph of a tensor that requires "
+            "grad; write x = index_put(x, key, values), or use no_grad()"
+        )
+    index = index_of(x, key)
+    if _last_stays(x, index):
+        changed = x._array.copy()
+        changed[index] = values._array if isinstance(values, Tensor) else values
+        x._array = changed
+    else:
+        x._array = index_put(x, key, values)._array
+
+
+def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """For each place of `indices` the entry of `x` that many along `dim` (other axes broadcast)."""
+    if dim is None:
+        return take_along_dim(flatten(x), flatten(indices), 0)
+    return getitem(x, index=_grid(x, indices, axis_of(x, dim)))
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """`out[i, j] = x[index[i, j], j]` for dim 0, and so on; index may be smaller than x."""
+    return getitem(x, index=_grid(x, index, axis_of(x, dim)))
+
+
+def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy of `x` with `src` added at the places `gather` would read; repeats add up."""
+    places = _grid(x, index, axis_of(x, dim))
+    part = getitem(src, index=tuple(slice(n) for n in index.shape))
+    return x + put(part, index=places, shape=x.shape, dtype=x.dtype)
+
+
+def scatter(x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
+    """A copy of `x` with `src` written at those places; of repeats the last one stays."""
+    places = _grid(x, index, axis_of(x, dim))
+    if isinstance(src, Tensor):
+        src = getitem(src, index=tuple(slice(n) for n in index.shape))
+    return index_put(x, places, src)
+
+
+def _grid(x: Tensor, index: Any, dim: int) -> tuple:
+    array = index._array if isinstance(index, Tensor) else x.xp.array(index)
+    if array.ndim != x.ndim:
+        raise ValueError(f"index has {array.ndim} axes, the tensor {x.ndim}: they must agree")
+    if array.size and not -x.shape[dim] <= int(array.min()) <= int(array.max()) < x.shape[dim]:
+        raise IndexError(f"an index in [{array.min()}, {array.max()}] is out of bounds for "
+                         f"dimension {dim} with size {x.shape[dim]}")  # fmt: skip
+    return tuple(
+        array if i == dim else x.xp.arange(n).reshape((1,) * i + (n,) + (1,) * (x.ndim - i - 1))
+        for i, n in enumerate(array.shape)
+    )
+
+
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The entries `index` (a vector) along `dim`, repeats allowed."""
+    return getitem(x, index=along(x, dim, index_of(x, index)[0]))
+
+
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    return getitem(x, index=along(x, dim, int(index)))
+
+
+def masked_select(x: Tensor, mask: Tensor) -> Tensor:
+    """The values where `mask` holds, as a vector."""
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    return take(_broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape))
+
+
+def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """`value` where `mask` holds, else `x`; no gradient there, not even of NaN."""
+    return where(mask, value, x)
+
+
+def argsort(
+    x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
+) -> Tensor:
+    """The order that sorts, equal values as they came."""
+    axis = axis_of(x, axis if dim is None else dim)
+    if not descending or x.ndim == 0:
+        return _argsort(x, axis=axis) if x.ndim else wrap(x.xp.zeros((), np.int64), None)
+    turned = _argsort(flip(x, axis), axis=axis)  # reversed twice, so that ties keep their order
+    return flip(x.shape[axis] - 1 - turned, axis)
+
+
+def sort(
+    x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
+) -> ValuesIndices:
+    if x.ndim == 0:
+        return ValuesIndices(x, argsort(x))
+    axis = axis_of(x, axis if dim is None else dim)
+    order = argsort(x, axis, descending)
+    return ValuesIndices(take_along_dim(x, order, axis), order)
+
+
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
+    """The k largest (or smallest) values along an axis and where they are."""
+    if not 0 <= k <= x.shape[axis_of(x, dim)]:
+        raise ValueError(
+            f"topk: k={k} is out of range for dimension of size {x.shape[axis_of(x, dim)]}"
+        )
+    values, indices = sort(x, dim, descending=largest)
+    return ValuesIndices(narrow(values, dim, 0, k), narrow(indices, dim, 0, k))

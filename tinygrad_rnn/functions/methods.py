@@ -1,0 +1,159 @@
+"""Gives Tensor its operators and methods, each a function of the same name, once, on import.
+
+Operators that would write in place (`+=`) make a new value: within a graph the name is bound to a
+new Tensor, and outside it (`no_grad`) the same Tensor gets a new array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..engine import ops
+from ..engine.arrays import is_array
+from ..engine.context import is_grad_enabled, tell
+from ..engine.tensor import Tensor
+from . import elementwise as functions
+from . import indexing, products, reductions, shapes
+
+BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
+          "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip
+COMPARE = {"eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_equal,
+           "gt": ops.greater, "ge": ops.greater_equal}  # fmt: skip
+LOGIC = {"and": ops.logical_and, "or": ops.logical_or, "xor": ops.logical_xor}
+METHODS = {
+    ops: (
+        "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt "
+        "exp log expm1 log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign "
+        "floor ceil trunc where matmul clone transfer logical_and logical_or logical_xor "
+        "logical_not isnan isinf isfinite equal not_equal less less_equal greater greater_equal"
+    ),
+    reductions: (
+        "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all "
+        "any norm cumsum cumprod cummax softmax log_softmax"
+    ),
+    functions: (
+        "square pow float_power reciprocal rsqrt exp2 log2 log10 lerp clamp clip round softplus "
+        "logsigmoid"
+    ),
+    products: ("mm bmm mv dot addmm outer inner tensordot"),
+    shapes: (
+        "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze "
+        "squeeze expand expand_as broadcast_to tile repeat flip roll narrow split "
+        "split_with_sizes chunk unbind unfold pad contiguous diagonal diag tril triu"
+    ),
+    indexing: (
+        "index_put take_along_dim gather scatter_add scatter index_select select masked_select "
+        "masked_fill argsort sort topk"
+    ),
+}
+
+
+def reflected(function: Callable, name: str) -> Callable:
+    """`function` for `b ∘ a` where b is no Tensor."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        return function(b, a)
+
+    apply.__name__ = apply.__qualname__ = name
+    return apply
+
+
+def in_place(function: Callable, name: str) -> Callable:
+    """`a ∘= b`: a new Tensor while gradients are recorded, else a new array for the same one."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        if a.is_leaf:
+            tell("changes a Tensor", name)
+        recorded = is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
+        if recorded and a.requires_grad and a.is_leaf:
+            raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place "
+                               "operation; use no_grad() to change a parameter")  # fmt: skip
+        y = function(a, b)
+        if recorded or a.node is not None and not a.is_leaf:
+            return y
+        if y.shape != a.shape:
+            raise ValueError(f"{name}: the result has shape {y.shape}, the tensor {a.shape}")
+        a._array = y._array.astype(a.dtype) if y.dtype != a.dtype else y._array
+        return a
+
+    return apply
+
+
+def astype(x: Tensor, dtype: Any) -> Tensor:
+    """The values in another dtype, gradients in the old one."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"astype: a tensor holds real numbers or booleans, not {dtype}")
+    if dtype.kind != "f":
+        x = x.detach()  # whole numbers have no slope
+    return x if x.dtype == dtype else ops.astype(x, dtype=dtype)
+
+
+def matrix_t(x: Tensor) -> Tensor:
+    """The last two axes exchanged."""
+    return x.swapaxes(-1, -2)
+
+
+def reversed_axes(x: Tensor) -> Tensor:
+    """All axes reversed."""
+    return ops.transpose(x, axes=(1, 0) if x._array.ndim == 2 else tuple(range(x.ndim))[::-1])
+
+
+def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
+    return ops.where(condition, x, other)
+
+
+def of_numbers(function: Callable) -> Callable:
+    """== and !=, which Python answers itself for what is no number: `x == None` is False."""
+
+    def apply(a: Tensor, b: Any) -> Any:
+        fits = isinstance(b, (Tensor, int, float, np.generic)) or is_array(b)
+        return function(a, b) if fits else NotImplemented
+
+    return apply
+
+
+def of_booleans(function: Callable, name: str) -> Callable:
+    """`function` as the operator & | ^ or ~: numbers are refused, whose bits one would expect."""
+
+    def apply(*inputs: Any) -> Any:
+        for x in inputs:
+            if np.dtype(getattr(x, "dtype", type(x) if type(x) is bool else "O")).kind != "b":
+                told = f"{name} is for booleans, not {getattr(x, 'dtype', type(x).__name__)}"
+                raise TypeError(f"{told}; use logical_{name.strip('_')}() or compare first")
+        return function(*inputs)
+
+    apply.__name__ = apply.__qualname__ = name
+    return apply
+
+
+for _name, _function in BINARY.items():
+    setattr(Tensor, f"__{_name}__", _function)
+    setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
+    setattr(Tensor, f"__i{_name}__", in_place(_function, f"__i{_name}__"))
+for _name, _function in COMPARE.items():
+    setattr(Tensor, f"__{_name}__", _function if _name[0] in "lg" else of_numbers(_function))
+for _name, _function in LOGIC.items():
+    _function = of_booleans(_function, f"__{_name}__")
+    setattr(Tensor, f"__{_name}__", _function)
+    setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
+for _module, _names in METHODS.items():
+    for _name in _names.split():
+        setattr(Tensor, _name, getattr(_module, _name))
+
+Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+Tensor.__neg__ = ops.neg  # type: ignore[attr-defined]
+Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
+Tensor.__abs__ = Tensor.abs = ops.absolute  # type: ignore[attr-defined]
+Tensor.__invert__ = of_booleans(ops.logical_not, "__not__")  # type: ignore[attr-defined]
+Tensor.__getitem__ = indexing.take  # type: ignore[attr-defined]
+Tensor.__setitem__ = indexing.set_items  # type: ignore[attr-defined]
+Tensor.astype = astype  # type: ignore[attr-defined]
+Tensor.float = lambda x: astype(x, np.float32)  # type: ignore[attr-defined]
+Tensor.double = lambda x: astype(x, np.float64)  # type: ignore[attr-defined]
+Tensor.where = where_method  # type: ignore[attr-defined]
+Tensor.T = property(reversed_axes)  # type: ignore[attr-defined]
+Tensor.mT = property(matrix_t)  # type: ignore[attr-defined]

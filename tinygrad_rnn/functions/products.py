@@ -1,0 +1,130 @@
+"""Products of vectors, matrices and more, each in terms of one matrix product or `einsum`."""
+
+from __future__ import annotations
+
+import math
+from builtins import abs as magnitude
+from typing import Any
+
+import numpy as np
+
+from ..engine import ops
+from ..engine.tensor import Tensor
+from .shapes import axis_of
+
+
+def mm(a: Tensor, b: Tensor) -> Tensor:
+    """The product of two matrices, nothing else."""
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError(f"mm: expects two matrices, got shapes {a.shape} and {b.shape}")
+    return a @ b
+
+
+def bmm(a: Tensor, b: Tensor) -> Tensor:
+    """Batched products of matrices of one batch size."""
+    if a.ndim != 3 or b.ndim != 3 or a.shape[0] != b.shape[0]:
+        raise ValueError(f"bmm: expects (B, n, m) and (B, m, p), got {a.shape} and {b.shape}")
+    return a @ b
+
+
+def mv(a: Tensor, v: Tensor) -> Tensor:
+    if a.ndim != 2 or v.ndim != 1:
+        raise ValueError(f"mv: expects a matrix and a vector, got {a.shape} and {v.shape}")
+    return a @ v
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    if a.ndim != 1 or b.ndim != 1:
+        raise ValueError(f"dot: expects two vectors, got shapes {a.shape} and {b.shape}")
+    return a @ b
+
+
+def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
+    """β c + α a @ b"""
+    product = mm(a, b) if alpha == 1 else alpha * mm(a, b)
+    return (c if beta == 1 else beta * c) + product
+
+
+def outer(a: Tensor, b: Tensor) -> Tensor:
+    return a.reshape(-1, 1) * b.reshape(1, -1)
+
+
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """Σ over the last axes of both."""
+    return a * b if not (a.ndim and b.ndim) else tensordot(a, b, ([-1], [-1]))
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """Contracts the last axes of `a` with the first of `b` (a number), or the axes named."""
+    if isinstance(dims, int):
+        dims = list(range(a.ndim - dims, a.ndim)), list(range(dims))
+    left, right = ([axis_of(t, i) for i in axes] for t, axes in zip((a, b), dims, strict=True))
+    if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
+        raise ValueError(
+            f"tensordot: axes {left} of {a.shape} and {right} of {b.shape} differ in size"
+        )
+    keep_a = [i for i in range(a.ndim) if i not in left]
+    keep_b = [i for i in range(b.ndim) if i not in right]
+    inside = math.prod(a.shape[i] for i in left)
+    shape_a, shape_b = [a.shape[i] for i in keep_a], [b.shape[i] for i in keep_b]
+    flat_a = a.permute(*keep_a, *left).reshape(math.prod(shape_a), inside)
+    flat_b = b.permute(*right, *keep_b).reshape(inside, math.prod(shape_b))
+    return (flat_a @ flat_b).reshape(*shape_a, *shape_b)
+
+
+def einsum(subscripts: str, *operands: Tensor) -> Tensor:
+    """Einstein's summation, with ellipses and repeated letters: `einsum("bi,io->bo", x, w)`."""
+    names, operands = _spelled_out(subscripts.replace(" ", ""), operands)
+    single = [_without_repeats(t, n) for t, n in zip(operands, names[:-1], strict=True)]
+    terms = ",".join(n for _, n in single)
+    return ops.einsum(*[t for t, _ in single], subscripts=f"{terms}->{names[-1]}")
+
+
+def _spelled_out(subscripts: str, operands: tuple) -> tuple[list[str], tuple]:
+    """Every operand's letters and the result's, with ellipses replaced by letters of their own."""
+    left, arrow, out = subscripts.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(
+            f"einsum: {len(terms)} terms in {subscripts!r} for {len(operands)} operands"
+        )
+    spare = [c for c in map(chr, range(65, 123)) if c.isalpha() and c not in subscripts]
+    widths = [t.ndim - len(n.replace("...", "")) for t, n in zip(operands, terms, strict=True)]
+    widest = "".join(spare[: magnitude(np.max(widths))]) if "..." in left else ""
+    if not arrow:
+        letters = left.replace("...", "").replace(",", "")
+        out = ("..." if widest else "") + "".join(
+            sorted(c for c in set(letters) if letters.count(c) == 1)
+        )
+    names = [
+        n.replace("...", widest[len(widest) - w :]) for n, w in zip(terms, widths, strict=True)
+    ]
+    for t, n in zip(operands, names, strict=True):
+        if t.ndim != len(n):
+            raise ValueError(f"einsum: {n!r} in {subscripts!r} does not name the axes of {t.shape}")
+    return [*names, out.replace("...", widest)], _same_sizes(operands, names, widest)
+
+
+def _same_sizes(operands: tuple, names: list[str], widest: str) -> tuple:
+    """Ellipsis axes of size 1 broadcast to the others' size."""
+    sizes: dict[str, int] = {}
+    for t, n in zip(operands, names, strict=True):
+        for c, size in zip(n, t.shape, strict=True):
+            if c in widest:
+                sizes[c] = size if sizes.get(c, 1) == 1 else sizes[c]
+    return tuple(
+        t.expand(*[sizes[c] if c in widest else -1 for c in n]) if n else t
+        for t, n in zip(operands, names, strict=True)
+    )
+
+
+def _without_repeats(x: Tensor, letters: str) -> tuple[Tensor, str]:
+    """Takes diagonals until no letter names two axes of `x`."""
+    for c in letters:
+        while letters.count(c) > 1:
+            first, second = letters.index(c), letters.rindex(c)
+            if x.shape[first] != x.shape[second]:
+                raise ValueError(f"einsum: {c!r} names axes of different sizes in shape {x.shape}")
+            x = x.diagonal(0, first, second)
+            letters = letters[:first] + letters[first + 1 : second] + letters[second + 1 :] + c
+    return x, letters

@@ -1,0 +1,99 @@
+"""Random numbers from explicit generators: no global state, the same seed gives the same bits.
+
+Numbers are always drawn by NumPy and then moved, so a model starts alike on every device. What a
+block drew can be `undone`: a `checkpoint` thus draws in the second run what it drew in the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import get_default_dtype, move
+from ..engine.context import MODE
+from ..engine.tensor import Tensor, wrap
+
+NOTED: ContextVar[dict | None] = ContextVar("noted", default=None)  # generator → state before use
+
+
+class Generator:
+    """A source of random Tensors. `state` can be read, saved as JSON and set."""
+
+    def __init__(self, seed: int = 0, device: str = "cpu"):
+        self.device = device
+        self._source = np.random.Generator(np.random.PCG64(seed))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return dict(self._source.bit_generator.state)
+
+    @state.setter
+    def state(self, value: dict[str, Any]) -> None:
+        self._source.bit_generator.state = value
+
+    def _draw(self, numbers: Callable[[np.random.Generator], Any], dtype: Any,
+              device: str | None = None) -> Tensor:  # fmt: skip
+        """All draws come through here. Where the mode has a stand-in, it is given a function that
+        draws, as often as it is called, and what kind of draw this is."""
+
+        def draw() -> Tensor:
+            noted = NOTED.get()
+            if noted is not None:
+                noted.setdefault(self, self.state)
+            values = np.asarray(numbers(self._source), dtype=dtype or get_default_dtype())
+            return wrap(move(values, device or self.device), None)
+
+        stand_in = MODE.get().draw
+        return draw() if stand_in is None else stand_in(draw, (self, numbers.__code__))
+
+    def normal(self, shape: Sequence[int] = (), std: float = 1.0, mean: float = 0.0,
+               dtype: Any = None, device: str | None = None) -> Tensor:  # fmt: skip
+        numbers = lambda source: mean + std * source.standard_normal(tuple(shape))
+        return self._draw(numbers, dtype, device)
+
+    def uniform(self, shape: Sequence[int] = (), low: float = 0.0, high: float = 1.0,
+                dtype: Any = None, device: str | None = None) -> Tensor:  # fmt: skip
+        return self._draw(lambda source: source.uniform(low, high, tuple(shape)), dtype, device)
+
+    def bernoulli(self, shape: Sequence[int], p: float, dtype: Any = None,
+                  device: str | None = None) -> Tensor:  # fmt: skip
+        """1 with probability p, else 0."""
+        if not 0 <= p <= 1:
+            raise ValueError(f"bernoulli: p must be between 0 and 1, got {p}")
+        return self._draw(lambda source: source.random(tuple(shape)) < p, dtype, device)
+
+    def integers(self, low: int, high: int, shape: Sequence[int] = ()) -> Tensor:
+        """Integers from low to high - 1."""
+        return self._draw(lambda source: source.integers(low, high, tuple(shape)), np.int64)
+
+    def permutation(self, n: int) -> Tensor:
+        if n < 0:
+            raise ValueError(f"permutation: n must not be negative, got {n}")
+        return self._draw(lambda source: source.permutation(n), np.int64)
+
+
+class undone:
+    """Gives a function that sets back all generators used in the block; it returns its undoing."""
+
+    def __enter__(self) -> Callable[[], Callable]:
+        self.states: dict[Generator, Any] = {}
+        self.token = NOTED.set(self.states)
+        return partial(set_to, self.states)
+
+    def __exit__(self, *error: object) -> None:
+        NOTED.reset(self.token)
+        around = NOTED.get()
+        if around is not None:  # who undoes a block around this one undoes this one too
+            around.update(self.states | around)
+
+
+def set_to(states: dict[Generator, Any]) -> Callable[[], Callable]:
+    """Gives generators these states; returns a function that gives them those of now."""
+    now = {generator: generator.state for generator in states}
+    for generator, state in states.items():
+        generator.state = state
+    return partial(set_to, now)

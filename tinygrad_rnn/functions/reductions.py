@@ -1,0 +1,288 @@
+"""Reductions over axes, and what is made of them: means, extremes, norms, softmax. No rules here.
+
+Axes may be called `axis` or `dim`, and kept axes `keepdims` or `keepdim`. Where two libraries
+disagree about a gradient at a corner, PyTorch's value holds; the tests list every such corner.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine import ops
+from ..engine.arrays import get_default_dtype
+from ..engine.ops import absolute, equal, exp, log, maximum, power, sqrt, total, where
+from ..engine.tensor import Tensor, wrap
+from .indexing import ValuesIndices, take_along_dim
+from .shapes import axis_of, flatten, narrow
+
+
+def _axes(x: Tensor, axis: Any, dim: Any) -> Any:
+    """None, one axis or a tuple of axes, counted from the front and checked."""
+    named = dim if axis is None else axis
+    if named is None or (isinstance(named, (tuple, list)) and not len(named)):
+        return None
+    if isinstance(named, (tuple, list)):
+        axes = tuple(axis_of(x, a) for a in named)
+        if len(set(axes)) < len(axes):
+            raise ValueError(f"an axis appears twice in {tuple(named)}")
+        return axes if x.ndim else None
+    first = axis_of(x, named)
+    return first if x.ndim else None
+
+
+def _count(x: Tensor, axis: Any) -> int:
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return math.prod(x.shape[a] for a in axes)
+
+
+def _nonempty(name: str, x: Tensor, axis: Any) -> None:
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for a in axes:
+        if x.shape[a] == 0:
+            raise ValueError(f"{name}() of an empty axis (shape {x.shape}, dim {a})")
+
+
+def sum(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Tensor:  # fmt: skip
+    """The sum over all axes or those named; booleans are counted."""
+    x = x.astype(np.int64) if x.dtype.kind == "b" else x
+    return total(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
+
+
+def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+         keepdim: bool = False) -> Tensor:  # fmt: skip
+    """The mean; NaN of nothing."""
+    axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    if x.dtype == np.float16:  # the sum may exceed what half precision holds
+        return mean(x.astype(np.float32), axes, keep).astype(np.float16)
+    x = x if x.dtype.kind == "f" else x.astype(get_default_dtype())
+    n = _count(x, axes)
+    return total(x, axis=axes, keepdims=keep) * (1 / n if n else math.nan)
+
+
+def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False, correction: int | None = None) -> Tensor:  # fmt: skip
+    """The variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0)."""
+    return var_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
+
+
+def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
+             dim: Any = None, keepdim: bool = False,
+             correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """(variance, mean)."""
+    axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    if x.dtype == np.float16:
+        both = var_mean(x.astype(np.float32), axes, ddof, keep, correction=correction)
+        return both[0].astype(np.float16), both[1].astype(np.float16)
+    middle = mean(x, axes, keepdims=True)
+    n = _count(x, axes) - (ddof if correction is None else correction)
+    away = x - middle
+    variance = total(away * away, axis=axes, keepdims=keep) * (1 / n if n > 0 else math.nan)
+    return variance, middle if keep else middle.reshape(variance.shape)
+
+
+def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, **names: Any) -> Tensor:
+    """The square root of `var`; its gradient at constant input is 0, not NaN."""
+    return safe_sqrt(var(x, axis, ddof, keepdims, **names))
+
+
+def std_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
+             **names: Any) -> tuple[Tensor, Tensor]:  # fmt: skip
+    variance, middle = var_mean(x, axis, ddof, keepdims, **names)
+    return safe_sqrt(variance), middle
+
+
+def safe_sqrt(x: Tensor) -> Tensor:
+    """The square root with gradient 0 at 0. The inner `where` keeps the infinite slope out."""
+    zero = equal(x, 0)
+    return where(zero, 0.0, sqrt(where(zero, 1.0, x)))
+
+
+def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None = None,
+         keepdim: bool = False) -> Tensor:  # fmt: skip
+    """The product. Halves multiply each other, so zeros leave every gradient exact."""
+    axis = _axes(x, axis, dim)
+    keep = keepdims or keepdim
+    if axis is None:
+        return prod(flatten(x), 0).reshape((1,) * x.ndim if keep else ())
+    y = x
+    while y.shape[axis] > 1:
+        half = y.shape[axis] // 2
+        pairs = narrow(y, axis, 0, half) * narrow(y, axis, half, half)
+        rest = y.shape[axis] - 2 * half
+        y = ops.concatenate(pairs, narrow(y, axis, 2 * half, rest), axis=axis) if rest else pairs
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    y = y if y.shape[axis] else x.sum(axis, keepdims=True) + 1
+    return y if keep else y.reshape(shape[:axis] + shape[axis + 1 :])
+
+
+def amax(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+         keepdim: bool = False) -> Tensor:  # fmt: skip
+    """The largest value; ties share the gradient evenly."""
+    axis = _axes(x, axis, dim)
+    _nonempty("max", x, axis)
+    return ops.amax(x, axis=axis, keepdims=keepdims or keepdim)
+
+
+def amin(x: Tensor, axis: Any = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """The smallest value; ties share the gradient evenly."""
+    return -amax(-x, axis, keepdims, **names)
+
+
+def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Any:  # fmt: skip
+    """Over everything: the largest value. Along an axis: (values, indices), of ties the first."""
+    if isinstance(axis, Tensor):
+        return maximum(x, axis)
+    if axis is None and dim is None:
+        return amax(x, None, keepdims or keepdim)
+    return _extreme(argmax, x, dim if axis is None else axis, keepdims or keepdim)
+
+
+def min(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Any:  # fmt: skip
+    """Over everything: the smallest value. Along an axis: (values, indices), of ties the first."""
+    if isinstance(axis, Tensor):
+        return ops.minimum(x, axis)
+    if axis is None and dim is None:
+        return amin(x, None, keepdims or keepdim)
+    return _extreme(argmin, x, dim if axis is None else axis, keepdims or keepdim)
+
+
+def _extreme(where_is: Any, x: Tensor, axis: int, keep: bool) -> ValuesIndices:
+    places = where_is(x, axis, keepdims=True)
+    values = take_along_dim(x, places, axis) if x.ndim else x
+    if keep or not x.ndim:
+        return ValuesIndices(values, places)
+    return ValuesIndices(values.squeeze(axis), places.squeeze(axis))
+
+
+def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None,
+           keepdim: bool = False) -> Tensor:  # fmt: skip
+    """Where the largest value is, the first of several; over all axes: in the flattened tensor."""
+    axis = _axes(x, axis, dim)
+    _nonempty("argmax", x, axis)
+    y = ops.argmax(x, axis=axis)
+    return y if not (keepdims or keepdim) or axis is None else y.unsqueeze(axis)
+
+
+def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None,
+           keepdim: bool = False) -> Tensor:  # fmt: skip
+    """Where the smallest value is, the first of several."""
+    axis = _axes(x, axis, dim)
+    _nonempty("argmin", x, axis)
+    y = ops.argmin(x, axis=axis)
+    return y if not (keepdims or keepdim) or axis is None else y.unsqueeze(axis)
+
+
+def all(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Tensor:  # fmt: skip
+    return ops.all_of(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
+
+
+def any(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False) -> Tensor:  # fmt: skip
+    return ops.any_of(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
+
+
+def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+              keepdim: bool = False) -> Tensor:  # fmt: skip
+    """log Σ exp, finite wherever the answer is; -inf of nothing."""
+    axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    if not _count(x, axes):
+        return log(total(exp(x), axis=axes, keepdims=keep))
+    top = ops.amax(x.detach(), axis=axes, keepdims=True)
+    top = where(ops.isfinite(top), top, 0.0)
+    y = log(total(exp(x - top), axis=axes, keepdims=True)) + top
+    return y if keep else y.reshape(total(x.detach(), axis=axes, keepdims=False).shape)
+
+
+def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Running sums along an axis (of the flattened tensor if none is named)."""
+    axis = _axes(x, axis, dim)
+    return ops.cumsum(flatten(x) if axis is None else x, axis=axis or 0)
+
+
+def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Running products, in log₂ n steps of pairwise products, so zeros leave gradients exact."""
+    axis = axis_of(x, (0 if dim is None else dim) if axis is None else axis)
+    shift = 1
+    while x.ndim and shift < x.shape[axis]:
+        rest = x.shape[axis] - shift
+        moved = narrow(x, axis, shift, rest) * narrow(x, axis, 0, rest)
+        x = ops.concatenate(narrow(x, axis, 0, shift), moved, axis=axis)
+        shift *= 2
+    return x
+
+
+def cummax(x: Tensor, dim: int) -> ValuesIndices:
+    """Running maxima and where they were (of equal ones the latest)."""
+    if not x.ndim:
+        return ValuesIndices(x, wrap(x.xp.zeros((), np.int64), None))
+    dim, a, xp = axis_of(x, dim), x._array, x.xp
+    lead = (slice(None),) * dim
+    places = xp.broadcast_to(
+        xp.arange(a.shape[dim]).reshape((-1,) + (1,) * (a.ndim - dim - 1)), a.shape
+    )
+    shift = 1
+    while shift < a.shape[dim]:
+        now, before = (*lead, slice(shift, None)), (*lead, slice(None, -shift))
+        keeps = np.greater_equal(a[now], a[before]) | np.isnan(a[now])
+        first = (*lead, slice(shift))
+        places = np.concatenate(
+            [places[first], np.where(keeps, places[now], places[before])], axis=dim
+        )
+        a = np.concatenate([a[first], np.where(keeps, a[now], a[before])], axis=dim)
+        shift *= 2
+    indices = wrap(places, None)
+    return ValuesIndices(take_along_dim(x, indices, dim), indices)
+
+
+def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = False, *,
+                dim: Any = None, keepdim: bool = False) -> Tensor:  # fmt: skip
+    """(Σ|x|ᵖ)^(1/p), also for p = ∞, -∞, 0 and 1; its gradient at 0 is 0."""
+    axis, keep = _axes(x, axis, dim), keepdims or keepdim
+    if ord in (math.inf, -math.inf):
+        return (amax if ord > 0 else amin)(absolute(x), axis, keep)
+    if ord == 0:
+        return total(ops.not_equal(x, 0).astype(x.dtype), axis=axis, keepdims=keep)
+    if ord == 1:
+        return total(absolute(x), axis=axis, keepdims=keep)
+    if ord == 2:
+        return safe_sqrt(total(x * x, axis=axis, keepdims=keep))
+    sums = total(power(absolute(x), ord), axis=axis, keepdims=keep)
+    zero = equal(sums, 0)
+    return where(zero, 0.0, power(where(zero, 1.0, sums), 1 / ord))
+
+
+def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """The p-norm of all entries or along axes ("fro" is 2)."""
+    return vector_norm(x, 2 if p == "fro" else p, axis, keepdims, **names)
+
+
+def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """exp(x) / Σ exp(x) along an axis (the last), without overflow."""
+    axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
+    return ops.softmax(x, axis=axis) if x.ndim else exp(x - x.detach())
+
+
+def softmin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    return softmax(-x, axis, dim=dim)
+
+
+def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """log softmax, exact where softmax itself would round to 0."""
+    axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
+    return ops.log_softmax(x, axis=axis) if x.ndim else x - x
+
+
+def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:
+    """softmax over the entries where `mask` is true; where none is, zeros and no gradient."""
+    some = any(
+        mask if isinstance(mask, Tensor) else wrap(x.xp.asarray(mask), None), axis, keepdims=True
+    )
+    filled = where(mask, x, where(some, -math.inf, 0.0).astype(x.dtype))
+    return where(mask, softmax(filled, axis), 0.0)

@@ -1,0 +1,369 @@
+"""Shapes, places and order: everything that only moves values. No rules: all is made of primitives.
+
+Axes may be called `axis` or `dim`. Nothing here writes in place: `index_put`, `scatter` and their
+kin return a new Tensor.
+"""
+
+from __future__ import annotations
+
+import operator
+from builtins import all as all_true
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from ..engine.ops import broadcast_to as _broadcast_to
+from ..engine.ops import concatenate, getitem, put, where
+from ..engine.ops import reshape as _reshape
+from ..engine.ops import stack as _stack
+from ..engine.ops import transpose as _transpose
+from ..engine.tensor import Tensor, wrap
+
+Axis = Any
+
+
+def axis_of(x: Any, axis: int, extra: int = 0) -> int:
+    """`axis` counted from the front; IndexError in PyTorch's words if there is none such."""
+    n = max(x.ndim + extra, 1)
+    if not -n <= axis < n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {axis})"
+        )
+    return axis % n
+
+
+def _sizes(shape: tuple) -> tuple[int, ...]:
+    nested = len(shape) == 1 and isinstance(shape[0], (tuple, list))
+    return tuple(operator.index(n) for n in (shape[0] if nested else shape))
+
+
+def reshape(x: Tensor, *shape: Any) -> Tensor:
+    """The same values in another shape; one size may be -1."""
+    sizes, count = _sizes(shape), x._array.size
+    known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
+    unknown = sizes.count(-1)
+    if unknown > 1 or min(sizes, default=0) < -1 or (known != count if not unknown else
+                                                     known == 0 or count % known):  # fmt: skip
+        raise ValueError(f"shape '{list(sizes)}' is invalid for input of size {count}")
+    return _reshape(x, shape=tuple(count // known if n == -1 else n for n in sizes))
+
+
+view = reshape
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    first, last = axis_of(x, start_dim), axis_of(x, end_dim)
+    if first > last:
+        raise ValueError("flatten() has invalid args: start_dim cannot come after end_dim")
+    size = int(np.prod(x.shape[first : last + 1], dtype=np.int64))
+    return _reshape(x, shape=(*x.shape[:first], size, *x.shape[last + 1 :]))
+
+
+def ravel(x: Tensor) -> Tensor:
+    return flatten(x) if x.ndim != 1 else x
+
+
+def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Splits one axis into several of `sizes` (one may be -1)."""
+    dim = axis_of(x, dim)
+    known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
+    filled = [x.shape[dim] // max(known, 1) if n == -1 else n for n in sizes]
+    if int(np.prod(filled, dtype=np.int64)) != x.shape[dim]:
+        raise ValueError(f"unflatten: sizes {list(sizes)} don't multiply up to {x.shape[dim]}")
+    return _reshape(x, shape=(*x.shape[:dim], *filled, *x.shape[dim + 1 :]))
+
+
+def permute(x: Tensor, *axes: Any) -> Tensor:
+    """The axes in another order, all of them given."""
+    order = tuple(axis_of(x, a) for a in _sizes(axes))
+    if sorted(order) != list(range(x.ndim)):
+        raise ValueError(f"permute: {order} is no order of the {x.ndim} axes of shape {x.shape}")
+    return _transpose(x, axes=order)
+
+
+def transpose(x: Tensor, *axes: Any) -> Tensor:
+    """Two axes: they change places (PyTorch). None: all reversed. All: a permutation (NumPy)."""
+    axes = _sizes(axes) if axes and axes[0] is not None else ()
+    if not axes:
+        return _transpose(x, axes=tuple(range(x.ndim))[::-1])
+    if len(axes) == x.ndim and sorted(axis_of(x, a) for a in axes) == list(range(x.ndim)):
+        return x if axes == tuple(range(x.ndim)) and x.ndim != 2 else _pair_or_order(x, axes)
+    return swapaxes(x, *axes)
+
+
+def _pair_or_order(x: Tensor, axes: tuple) -> Tensor:
+    return swapaxes(x, *axes) if x.ndim == 2 else permute(x, axes)
+
+
+def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
+    axes = list(range(x.ndim))
+    first, second = axis_of(x, axis0), axis_of(x, axis1)
+    if axes:
+        axes[first], axes[second] = axes[second], axes[first]
+    return _transpose(x, axes=tuple(axes))
+
+
+def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
+    """Axes `source` to the places `destination`; the others keep their order."""
+    froms = [axis_of(x, a) for a in (source if isinstance(source, (tuple, list)) else (source,))]
+    tos = [
+        axis_of(x, a)
+        for a in (destination if isinstance(destination, (tuple, list)) else (destination,))
+    ]
+    if len(froms) != len(tos) or len(set(froms)) < len(froms) or len(set(tos)) < len(tos):
+        raise ValueError(f"movedim: {source} and {destination} must name as many different axes")
+    order = [a for a in range(x.ndim) if a not in froms]
+    for to, origin in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, origin)
+    return _transpose(x, axes=tuple(order))
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    dim = axis_of(x, dim, extra=1)
+    return _reshape(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+def squeeze(x: Tensor, axis: Axis = None, *, dim: Axis = None) -> Tensor:
+    """Without the axes of size 1, or without those named that have size 1."""
+    named = dim if axis is None else axis
+    axes = (
+        range(x.ndim) if named is None else named if isinstance(named, (tuple, list)) else (named,)
+    )
+    gone = {axis_of(x, a) for a in axes}
+    return _reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if not (n == 1 and i in gone)))
+
+
+def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """`x` repeated along new axes and axes of size 1, without copying."""
+    shape = tuple(shape)
+    ends = shape[len(shape) - x.ndim :] if len(shape) >= x.ndim else ()
+    if len(ends) != x.ndim or any(n not in (1, m) for n, m in zip(x.shape, ends)):
+        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
+    return _broadcast_to(x, shape=shape)
+
+
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """broadcast_to, where -1 keeps an axis as it is."""
+    sizes = _sizes(shape)
+    lead = len(sizes) - x.ndim
+    if lead < 0 or -1 in sizes[:lead]:
+        raise ValueError(
+            f"expand: sizes {list(sizes)} have no place for the axes of shape {x.shape}"
+        )
+    return _broadcast_to(
+        x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes))
+    )
+
+
+def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    return expand(x, other.shape)
+
+
+def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
+    """The whole tensor laid side by side, `dims` times along each axis (from the last)."""
+    times = _sizes((dims, *more))
+    times = (1,) * (x.ndim - len(times)) + times
+    shape = (1,) * (len(times) - x.ndim) + x.shape
+    pairs = [s for t, n in zip(times, shape, strict=True) for s in (t, n)]
+    ones = [s for n in shape for s in (1, n)]
+    wide = _broadcast_to(_reshape(x, shape=tuple(ones)), shape=tuple(pairs))
+    return _reshape(wide, shape=tuple(t * n for t, n in zip(times, shape, strict=True)))
+
+
+def repeat(x: Tensor, *repeats: Any) -> Tensor:
+    """PyTorch's repeat: `tile` with at least one count per axis."""
+    if len(_sizes(repeats)) < x.ndim:
+        raise ValueError(
+            "repeat: Number of dimensions of repeat dims can not be smaller than "
+            f"number of dimensions of tensor ({_sizes(repeats)}, {x.shape})"
+        )
+    return tile(x, *repeats)
+
+
+def along(x: Any, dim: int, part: Any) -> tuple:
+    """The index that takes `part` of axis `dim` and all of those before it."""
+    return (slice(None),) * axis_of(x, dim) + (part,)
+
+
+def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
+    """The values in reverse order along `dims`."""
+    gone = {axis_of(x, d) for d in _sizes((dims, *more))}
+    return getitem(
+        x, index=tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
+    )
+
+
+def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Values moved round by `shifts`; without `dims` over the flattened tensor."""
+    if dims is None:
+        return roll(flatten(x), shifts, 0).reshape(x.shape)
+    both = [v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
+    if len(both[0]) != len(both[1]):
+        raise ValueError(f"roll: as many shifts as dims are needed, not {shifts} and {dims}")
+    for shift, dim in zip(*both, strict=True):
+        n = x.shape[axis_of(x, dim)]
+        if n:
+            parts = narrow(x, dim, n - shift % n, shift % n), narrow(x, dim, 0, n - shift % n)
+            x = concatenate(*parts, axis=axis_of(x, dim))
+    return x
+
+
+def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """One tensor after the other along an axis they may differ in."""
+    if not len(tensors):
+        raise ValueError("cat: expected a non-empty list of Tensors")
+    return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
+
+
+def stack(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """Tensors of one shape along a new axis."""
+    if not len(tensors):
+        raise ValueError("stack: expected a non-empty list of Tensors")
+    return _stack(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim, extra=1))
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    return cat([_at_least_1d(t) for t in tensors], axis=0 if tensors[0].ndim <= 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    return cat([_at_least_1d(t).reshape(1, -1) if t.ndim < 2 else t for t in tensors], axis=0)
+
+
+def _at_least_1d(x: Tensor) -> Tensor:
+    return x.reshape(1) if x.ndim == 0 else x
+
+
+def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`length` entries from `start` on along `dim`; all must exist."""
+    n = x.shape[axis_of(x, dim)]
+    start = start + n if start < 0 else start
+    if not 0 <= start <= start + length <= n:
+        raise IndexError(
+            f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n})"
+        )
+    return getitem(x, index=along(x, dim, slice(start, start + length)))
+
+
+def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the given sizes."""
+    axis = axis_of(x, dim)
+    sizes = sizes if isinstance(sizes, int) else tuple(sizes)
+    return tuple([getitem(x, index=i) for i in _cuts(x._array.shape[axis], sizes, axis)])
+
+
+@lru_cache(maxsize=256)
+def _cuts(n: int, sizes: int | tuple[int, ...], axis: int) -> list[tuple]:
+    """The index of each piece of an axis of length n; a recurrent cell asks the same every step."""
+    if isinstance(sizes, int):
+        if sizes <= 0:
+            raise ValueError(f"split expects split_size be positive, but got {sizes}")
+        ends = [*range(0, n, sizes), n] if n else [0, 0]
+    else:
+        ends = [0, *accumulate(sizes)]
+        if ends[-1] != n or min(sizes, default=0) < 0:
+            raise ValueError(
+                f"split: sizes {list(sizes)} must add up to {n}, the size of dimension {axis}"
+            )
+    return [(*(slice(None),) * axis, slice(a, b)) for a, b in pairwise(ends)]
+
+
+split_with_sizes = split
+
+
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of equal size, the last perhaps smaller."""
+    if chunks <= 0:
+        raise ValueError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    return split(x, max(-(-x.shape[axis_of(x, dim)] // chunks), 1), dim)
+
+
+def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along an axis, that axis gone."""
+    lead = (slice(None),) * axis_of(x, dim)
+    return tuple([getitem(x, index=(*lead, i)) for i in range(x.shape[axis_of(x, dim)])])
+
+
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of `size` along an axis, `step` apart, as a new last axis."""
+    dim = axis_of(x, dimension)
+    if size > x.shape[dim] or step <= 0:
+        raise ValueError(
+            f"unfold: size {size}, step {step} do not fit dimension of size {x.shape[dim]}"
+        )
+    starts = np.arange(0, x.shape[dim] - size + 1, step)
+    places = x.xp.asarray(starts[:, None] + np.arange(size))
+    return movedim(getitem(x, index=along(x, dim, places)), dim + 1, -1)
+
+
+def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """`value` around `x`; `pad` counts from the last axis: (left, right, top, bottom, …)."""
+    if mode != "constant":
+        raise ValueError(f"pad: only mode='constant' is supported, not {mode!r}")
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad: {list(pad)} is not a pair per axis of shape {x.shape}")
+    both = [(0, 0)] * (x.ndim - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in
+                                                      range(len(pad) - 2, -1, -2)]  # fmt: skip
+    cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(both, x.shape, strict=True))
+    both, x = [(max(a, 0), max(b, 0)) for a, b in both], getitem(x, index=cut)
+    shape = tuple(a + n + b for (a, b), n in zip(both, x.shape, strict=True))
+    inside = tuple(slice(a, a + n) for (a, b), n in zip(both, x.shape, strict=True))
+    placed = put(x, index=inside, shape=shape, dtype=x.dtype)
+    if value == 0:
+        return placed
+    rim = x.xp.full(shape, value, x.dtype)
+    rim[inside] = 0
+    return placed + wrap(rim, None)
+
+
+def contiguous(x: Tensor) -> Tensor:
+    return x
+
+
+def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The entries (i, i + offset) of two axes, as a new last axis."""
+    a, b = axis_of(x, dim1), axis_of(x, dim2)
+    n = max(min(x.shape[a] + min(offset, 0), x.shape[b] - max(offset, 0)), 0)
+    rows = x.xp.asarray(np.arange(n) + max(-offset, 0))
+    return getitem(movedim(x, (a, b), (-2, -1)), index=(Ellipsis, rows, rows + offset))
+
+
+_take_diagonal = diagonal  # where an argument has its name, as in PyTorch
+
+
+def diag(x: Tensor, diagonal: int = 0) -> Tensor:
+    """A vector on the diagonal of a matrix, or the diagonal of a matrix."""
+    if x.ndim == 2:
+        return _take_diagonal(x, diagonal)
+    if x.ndim != 1:
+        raise ValueError(f"diag(): Supports 1D or 2D tensors. Got {x.ndim}D")
+    n = x.shape[0] + np.abs(diagonal)
+    rows = x.xp.asarray(np.arange(x.shape[0]) + max(-diagonal, 0))
+    return put(x, index=(rows, rows + diagonal), shape=(int(n), int(n)), dtype=x.dtype)
+
+
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle; zeros above the given diagonal."""
+    return where(_beyond("tril", x) <= diagonal, x, 0)
+
+
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle; zeros below the given diagonal."""
+    return where(_beyond("triu", x) >= diagonal, x, 0)
+
+
+def _beyond(name: str, x: Tensor) -> Any:
+    """column - row of each entry of a matrix"""
+    if x.ndim < 2:
+        raise ValueError(f"{name}: a matrix or several are needed, got shape {x.shape}")
+    rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
+    return x.xp.asarray(columns - rows)
+
+
+def same_shape(name: str, *tensors: Any) -> None:
+    """ValueError unless all shapes agree: (4,) against (4, 1) is nearly always a slip."""
+    if not all_true(t.shape == tensors[0].shape for t in tensors):
+        raise ValueError(f"{name}: shapes {' and '.join(str(t.shape) for t in tensors)} differ")

@@ -1,0 +1,80 @@
+"""Convolution and pooling: a window that slides over the last axes, made of views and products."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Tensor
+from .reductions import mean
+from .shapes import pad, stack
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    if isinstance(value, str):
+        raise ValueError(f"expected a number or a pair of numbers, not {value!r}")
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+def _windows(x: Tensor, size: tuple[int, ...], stride: Any, padding: Any, dilation: Any = 1,
+             fill: float = 0.0) -> list[Tensor]:  # fmt: skip
+    """For each place (i, j) of a window, what all windows see there: slices (…, rows, columns)."""
+    (sh, sw), (ph, pw), (dh, dw) = _pair(stride), _pair(padding), _pair(dilation)
+    x = pad(x, (pw, pw, ph, ph), value=fill) if ph or pw else x
+    rows = (x.shape[-2] - dh * (size[0] - 1) - 1) // sh + 1
+    columns = (x.shape[-1] - dw * (size[1] - 1) - 1) // sw + 1
+    if rows <= 0 or columns <= 0:
+        raise ValueError(
+            f"a window of {size} (dilation {dilation}) is larger than the input {x.shape}"
+        )
+    return [
+        x[
+            ...,
+            i * dh : i * dh + sh * (rows - 1) + 1 : sh,
+            j * dw : j * dw + sw * (columns - 1) + 1 : sw,
+        ]
+        for i in range(size[0])
+        for j in range(size[1])
+    ]
+
+
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+           padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
+    """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product, all windows."""
+    if input.ndim == 3:
+        return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(
+            0
+        )
+    out, per_group = weight.shape[:2]
+    if input.ndim != 4 or input.shape[1] != per_group * groups or out % groups:
+        raise ValueError(f"conv2d: input {input.shape} has not the {per_group}·{groups} channels "
+                         f"that weight {weight.shape} with groups={groups} expects")  # fmt: skip
+    seen = stack(_windows(input, weight.shape[-2:], stride, padding, dilation), 2)  # N C k R S
+    n, _, k, rows, columns = seen.shape
+    seen = seen.reshape(n, groups, per_group * k, rows * columns)
+    flat = weight.reshape(groups, out // groups, per_group * k)
+    y = (flat @ seen).reshape(n, out, rows, columns)
+    return y if bias is None else y + bias.reshape(-1, 1, 1)
+
+
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1,
+           padding: int = 0, dilation: int = 1, groups: int = 1) -> Tensor:  # fmt: skip
+    """Cross-correlation of (N, C, L) with (O, C/groups, k)."""
+    return conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, stride), (0, padding),
+                  (1, dilation), groups).squeeze(-2)  # fmt: skip
+
+
+def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
+    """The largest value of each window; of equal ones the first gets the gradient."""
+    size, stride = _pair(kernel_size), kernel_size if stride is None else stride
+    if 2 * np.max(_pair(padding)) > np.min(size):
+        raise ValueError("pad should be at most half of effective kernel size")
+    return stack(_windows(input, size, stride, padding, fill=-math.inf), 0).max(axis=0).values
+
+
+def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
+    """The mean of each window, padding counted as zeros."""
+    stride = kernel_size if stride is None else stride
+    return mean(stack(_windows(input, _pair(kernel_size), stride, padding), 0), axis=0)
