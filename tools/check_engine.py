@@ -39,6 +39,8 @@ from random_programs import (  # noqa: E402
 from random_shrink import shrunk  # noqa: E402
 from random_writer import write  # noqa: E402
 
+from tinygrad_rnn.engine.atomic_write import atomic_write  # noqa: E402
+
 TOLERANCE = {"float64": (1e-7, 1e-6), "float32": (2e-4, 2e-3)}  # of values, of gradients
 SECOND = {"float64": 1e-6, "float32": 2e-2}
 
@@ -105,7 +107,7 @@ def second_disagreement(program: Program, ours: Library, theirs: Library) -> str
 def report(program: Program, fails: Callable[[Program], str], theirs: Library, to: Path) -> None:
     small = shrunk(program, theirs, fails)
     path = to / f"program-{program['seed']}.json"
-    path.write_text(json.dumps(small))
+    atomic_write(path, json.dumps(small).encode())
     print(f"\nseed {program['seed']}: {fails(program)}")
     print(f"smallest: {fails(small)}\n{text(small)}")
     print(f"again: python tools/check_engine.py --replay {path}")

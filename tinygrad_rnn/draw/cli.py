@@ -16,12 +16,11 @@ from pathlib import Path
 from . import book
 from .book import Sizes
 from .capture.sources import MOST_STEPS, near, of_cell, of_source
-from .drawing import FORMATS, Drawing, format_of
+from .drawing import FORMATS, Drawing, format_of, write
 from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
 from .layout import architectures
 from .layout.legend import finish
 from .palette import PALETTES, THEMES
-from .render.raster import save_bytes
 from .transform.fold import LEVELS
 from .views import VIEWS, Settings, in_ascii
 
@@ -132,7 +131,7 @@ def _write_all(drawing: Drawing, outputs: list[tuple[str, str]], positions: bool
     failed = 0
     for path, format in outputs:
         try:
-            save_bytes(Path(path), _bytes(drawing, format, positions))
+            write(Path(path), _bytes(drawing, format, positions))
         except DrawError as error:
             say(str(error))
             failed = failed or error.code

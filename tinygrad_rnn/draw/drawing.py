@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..engine.atomic_write import atomic_write
 from ..engine.tensor import Node, Tensor
 from ..nn import Cell, Recurrent
 from . import labels
@@ -133,7 +134,7 @@ class Drawing:
     def save(self, path: str | Path, format: str | None = None) -> Path:
         """Write the drawing to a file, whole or not at all; the suffix says the format."""
         path = Path(path)
-        raster.save_bytes(path, self.encoded(format or format_of(path)))
+        write(path, self.encoded(format or format_of(path)))
         return path
 
     def explore(self, height: int = 640) -> Any:
@@ -210,6 +211,14 @@ def _too_slow(graph: Graph, timeout: float) -> str:
 def _inline(picture: str) -> str:
     """Return SVG for a page: wide pictures scroll instead of shrinking."""
     return f'<div style="overflow-x:auto">{picture}</div>'
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; a DrawError says why not."""
+    try:
+        atomic_write(path, data)
+    except OSError as error:
+        raise DrawError(f"cannot write {path}: {error.strerror}") from error
 
 
 def format_of(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ def save_plot(rows: list[dict], reference: str, file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    from tinygrad_rnn.engine.atomic_write import atomic_write
+
     panels = unique(rows, lambda r: (r["threads"], r["cell"]))
     figure, axes = pyplot.subplots(len(panels), 1, squeeze=False, layout="constrained",
                                    figsize=(9, 2.1 * len(panels) + 0.8))  # fmt: skip
@@ -30,7 +33,9 @@ def save_plot(rows: list[dict], reference: str, file: Path) -> None:
         ax.set_title(f"{cell}, {threads} thread{'s' * (threads > 1)}", loc="left", fontsize=10)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8)
-    figure.savefig(file)
+    data = io.BytesIO()
+    figure.savefig(data, format=file.suffix[1:])
+    atomic_write(file, data.getvalue())
 
 
 def panel(ax: Any, rows: list[dict], names: list[str], reference: str) -> None:

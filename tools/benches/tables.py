@@ -33,10 +33,12 @@ def finish(rows: list[dict], options: argparse.Namespace) -> None:
 def save(rows: list[dict], options: argparse.Namespace) -> None:
     """Writes the rows so far to the file that --json names, if it names one."""
     if options.json:
+        from tinygrad_rnn.engine.atomic_write import atomic_write  # not in a peer's process
+
         text = json.dumps(
             {**machine(options.device), "suite": options.suite, "rows": rows}, indent=1
         )
-        Path(options.json).write_text(text + "\n", encoding="utf-8")
+        atomic_write(options.json, f"{text}\n".encode())
 
 
 def machine(device: str) -> dict[str, Any]:

@@ -10,8 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 from ..errors import TOO_LARGE, DrawError
 from ..scene import Scene
@@ -76,19 +74,3 @@ def _piped(command: list[str], text: str, timeout: float) -> bytes:
     if done.returncode != 0 or not done.stdout:
         raise subprocess.SubprocessError(done.stderr.decode(errors="replace")[:400])
     return done.stdout
-
-
-def save_bytes(path: Path, data: bytes) -> None:
-    """Write a file at once or not at all: a temporary file beside it takes its place."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".draw-", suffix=path.suffix)
-    except OSError as error:
-        raise DrawError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise DrawError(f"cannot write {path}: {error.strerror}") from error
