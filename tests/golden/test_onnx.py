@@ -33,8 +33,8 @@ def with_activations(kind: type, names: list[str]) -> type:
     f, g = FUNCTIONS[names[0]], FUNCTIONS[names[1]]
 
     class Other(kind):  # type: ignore[misc, valid-type]
-        def open(self, name: str, pre: dict[str, Any], c: Any = None) -> Any:
-            z = pre[name] if c is None else self.peep(name, pre[name], c)
+        def gate_value(self, name: str, z: Any, c: Any = None) -> Any:
+            z = self.add_peephole(name, z, c) if self.peephole and c is not None else z
             return (g if self.roles[name] == "candidate" else f)(z)
 
     return Other

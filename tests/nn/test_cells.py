@@ -145,35 +145,76 @@ def test_gradients_of_a_step_are_right(name):
         np.testing.assert_allclose((t.grad.numpy() * d).sum(), numeric, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        (nn.RNNCell, {}),
-        (nn.LSTMCell, {"peephole": "diagonal"}),
-        (nn.LSTMCell, {"relevance": True, "output_activation": None}),
-        (nn.GRUCell, {"reset": "before", "update": "writes"}),
-        (nn.MGUCell, {}),
-    ],
-)
-def test_stacked_form_has_the_same_numbers_and_gradients(kind, options):
+FORMED = [
+    (nn.RNNCell, {}, "a"),
+    (nn.LSTMCell, {}, "ufco"),
+    (nn.LSTMCell, {"peephole": "diagonal"}, "ufco"),
+    (nn.LSTMCell, {"peephole": "full", "coupled": True}, "fco"),
+    (nn.LSTMCell, {"relevance": True, "output_activation": None}, "uforc"),
+    (nn.LSTMCell, {"proj_size": 2}, "ufco"),
+    (nn.GRUCell, {"reset": "before", "update": "writes"}, "ruc"),
+    (nn.MGUCell, {}, "fc"),
+]
+
+
+@pytest.mark.parametrize("form", ["stacked", "per_gate"])
+@pytest.mark.parametrize(("kind", "options", "letters"), FORMED)
+def test_every_form_has_the_same_numbers_and_gradients(kind, options, letters, form):
     apart = kind(I, H, "single", dtype=np.float64, seed=3, **options)
-    joint = kind(I, H, "single", form="stacked", dtype=np.float64, seed=4, **options)
+    joint = kind(I, H, "single", form=form, dtype=np.float64, seed=4, **options)
     for gate in apart.gate_names:
         for part in ("weight_ih", "weight_hh", "bias_ih"):
             setattr(joint.gate(gate), part, getattr(apart.gate(gate), part))
-    for name, t in apart.named_tensors():
-        if name.startswith("weight_c"):
-            getattr(joint, name).data = t.data
+    others = [n for n, _ in apart.named_tensors() if n.startswith(("weight_c", "weight_hr"))]
+    named = {n: n for n in others}
+    if form == "per_gate":
+        named |= {n: f"V_{joint.letter(n[-1])}" for n in others if n != "weight_hr"}
+    for name in others:
+        getattr(joint, named[name]).data = getattr(apart, name).data
     x = np.random.default_rng(0).normal(size=(B, I))
     for cell in (apart, joint):
         state = cell(tensor(x), cell(tensor(x)))
         sum((s * s).sum() for s in flat(state)).backward()
-    whole = joint.weight.grad.numpy()
-    np.testing.assert_allclose(whole[:, :H], apart.weight_hh.grad.numpy(), atol=1e-14)
-    np.testing.assert_allclose(whole[:, H:], apart.weight_ih.grad.numpy(), atol=1e-14)
-    np.testing.assert_allclose(joint.bias.grad.numpy(), apart.bias_ih.grad.numpy(), atol=1e-14)
-    if kind is nn.RNNCell:
-        assert joint.weight.shape == (H, H + I)
+    if form == "per_gate":
+        parts = [getattr(joint, f"W_{k}").grad.numpy() for k in letters]
+        bias = np.concatenate([getattr(joint, f"b_{k}").grad.numpy() for k in letters])
+        whole = np.concatenate(parts)
+    else:
+        whole, bias = joint.weight.grad.numpy(), joint.bias.grad.numpy()
+    width = apart.output_size
+    np.testing.assert_allclose(whole[:, :width], apart.weight_hh.grad.numpy(), atol=1e-14)
+    np.testing.assert_allclose(whole[:, width:], apart.weight_ih.grad.numpy(), atol=1e-14)
+    np.testing.assert_allclose(bias, apart.bias_ih.grad.numpy(), atol=1e-14)
+    for name in others:
+        got = getattr(joint, named[name]).grad.numpy()
+        np.testing.assert_allclose(got, getattr(apart, name).grad.numpy(), atol=1e-14)
+
+
+@pytest.mark.parametrize(("kind", "options", "letters"), FORMED)
+def test_a_matrix_for_each_gate_has_the_letter_of_the_equations(kind, options, letters):
+    cell = kind(I, H, form="per_gate", seed=0, **options)
+    names = [n for n in cell.state_dict() if n[0] in "Wb"]
+    assert names == [f"{part}_{k}" for k in letters for part in "Wb"]
+    assert all(getattr(cell, f"W_{k}").shape == (H, cell.output_size + I) for k in letters)
+    twin = kind(I, H, form="per_gate", bias=False, seed=0, **options)
+    assert not [n for n in twin.state_dict() if n.startswith("b")]
+
+
+def test_a_drawing_finds_each_gates_matrix_inside_its_gate():
+    cell = nn.LSTMCell(I, H, form="per_gate", peephole="full", seed=0)
+    with trace() as nodes:
+        cell(tensor(np.zeros((B, I), np.float32)))
+    products = [n.labels.get("gate") for n in nodes if n.op is not None and n.op.name == "matmul"]
+    assert sorted(products, key=str) == sorted(
+        [*("update", "forget", "candidate", "output"), *("update", "forget", "output")]
+    )
+    assert any(n.name == "[h,x]" for n in nodes)
+
+
+@pytest.mark.parametrize("form", ["stacked", "per_gate"])
+def test_a_matrix_on_both_takes_no_index(form):
+    with pytest.raises(TypeError, match='an index input needs form="separate"'):
+        nn.LSTMCell(I, H, form=form, seed=0)(tensor(np.array([1])))
 
 
 @pytest.mark.parametrize("kind", [nn.RNNCell, nn.GRUCell, nn.LSTMCell, nn.MGUCell])
@@ -269,7 +310,7 @@ def test_assigning_to_a_gate_changes_its_rows_only():
 
 
 @pytest.mark.parametrize("bias", ["double", "single"])
-@pytest.mark.parametrize("form", ["separate", "stacked"])
+@pytest.mark.parametrize("form", ["separate", "stacked", "per_gate"])
 def test_forget_bias_is_the_whole_bias(bias, form):
     cell = nn.LSTMCell(I, H, bias, form=form, forget_bias=1.0, seed=0)
     np.testing.assert_array_equal(cell.gate("f").bias.detach().numpy(), np.ones(H))
@@ -287,7 +328,8 @@ def test_layer_norm_makes_the_products_independent_of_the_scale_of_weights():
 
 @pytest.mark.parametrize("kind", [nn.RNNCell, nn.GRUCell, nn.LSTMCell])
 def test_variational_masks_stay_for_a_sequence_and_vanish_in_evaluation(kind):
-    cell = kind(I, H, input_dropout=0.5, recurrent_dropout=0.5, dtype=np.float64, seed=0)
+    inner = kind(I, H, dtype=np.float64, seed=0)
+    cell = nn.VariationalDropout(inner, 0.5, 0.5, seed=0)
     x = tensor(np.random.default_rng(0).normal(size=(B, I)))
     state = cell(x)
     step = lambda: flat(cell(x, state))[0].detach().numpy()
@@ -299,6 +341,28 @@ def test_variational_masks_stay_for_a_sequence_and_vanish_in_evaluation(kind):
     twin = kind(I, H, dtype=np.float64, seed=1)
     twin.load_state_dict(cell.state_dict())
     np.testing.assert_array_equal(step(), flat(twin(x, state))[0].detach().numpy())
+
+
+def test_variational_dropout_says_what_it_cannot_drop():
+    class Sum(nn.Cell):
+        def step(self, x, h):
+            return h + x.sum(-1, keepdims=True), h
+
+    with pytest.raises(TypeError, match="Sum is no Gated cell"):
+        nn.VariationalDropout(Sum(I, H), recurrent=0.5)
+    with pytest.raises(TypeError, match="VariationalDropout wraps a cell, got int"):
+        nn.VariationalDropout(3)
+    with pytest.raises(TypeError, match="whole numbers have no units to drop"):
+        nn.VariationalDropout(nn.GRUCell(I, H, seed=0), 0.5)(tensor(np.array([1])))
+    dropped = nn.VariationalDropout(Sum(I, H), 1.0)(tensor(np.ones((B, I))))
+    assert not dropped.numpy().any()
+
+
+def test_evaluation_draws_nothing():
+    layer = nn.LSTM(I, H, input_dropout=0.5, recurrent_dropout=0.5, zoneout=0.1, seed=0).eval()
+    before = layer.generator.state
+    layer(tensor(np.zeros((2, B, I), np.float32)))
+    assert layer.generator.state == before
 
 
 def test_candidate_dropout_lets_the_cell_keep_its_memory():
@@ -355,7 +419,7 @@ def test_zoneout_keeps_old_values_at_its_rate_and_their_mean_in_evaluation():
         ),
         (lambda: nn.RNNCell(I, 0), "hidden_size must be a positive integer, got 0"),
         (lambda: nn.RNNCell(I, H, leak=0), r"leak must be in \(0, 1\], got 0"),
-        (lambda: nn.RNNCell(I, H, recurrent_dropout=1.5), "between 0 and 1, but got 1.5"),
+        (lambda: nn.VariationalDropout(nn.RNNCell(I, H), 1.5), "between 0 and 1, but got 1.5"),
         (lambda: nn.LSTMCell(I, H, bias=False, forget_bias=1), "made with bias=False"),
         (lambda: nn.Zoneout(nn.GRUCell(I, H), (0.1, 0.1)), "2 zoneout rates for the 1 parts"),
     ],

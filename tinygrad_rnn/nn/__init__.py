@@ -2,6 +2,7 @@
 
 from .cell import Cell
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .dropout import VariationalDropout
 from .gates import Gate, Gated
 from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Sequential
 from .masks import pad_sequence, unpad_sequence
@@ -43,6 +44,7 @@ __all__ = [
     "Readout",
     "Recurrent",
     "Sequential",
+    "VariationalDropout",
     "Zoneout",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -53,6 +53,11 @@ class Cell(Module):
     def output_size(self) -> int:
         return self.hidden_size
 
+    @property
+    def core(self) -> Cell:
+        """The cell itself; of a wrapped cell the innermost one."""
+        return self
+
     def blank(self, batch: int, size: int, like: Tensor) -> Tensor:
         """Zeros (batch, size) of the dtype and device of `like`."""
         return wrap(like.xp.zeros((batch, size), like.dtype), None)

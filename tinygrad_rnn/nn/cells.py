@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from ..engine.tensor import Tensor
 from ..functions.losses import linear
+from .forms import FORMS
 from .gates import Gated, activation
 from .layers import LayerNorm
 
@@ -45,7 +46,7 @@ class RNNCell(Gated):
         self.nonlinearity, self.leak = activation(nonlinearity), leak
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        new = self.nonlinearity(self.pre(x, h)["h"])
+        new = self.nonlinearity(self.pre_activations(x, h)["h"])
         h = new if self.leak == 1 else (1 - self.leak) * h + self.leak * new
         return h, h
 
@@ -74,27 +75,31 @@ class GRUCell(Gated):
     ):
         _one_of("reset", reset, ("after", "before"))
         _one_of("update", update, ("keeps", "writes"))
-        if shared.get("form") == "stacked" and reset == "after":
-            raise ValueError('form="stacked" is W [r ∘ h, x]: it needs reset="before"')
+        if shared.get("form", "separate") != "separate" and reset == "after":
+            raise ValueError(f'form="{shared["form"]}" is W [r ∘ h, x]: it needs reset="before"')
         if shared.get("layer_norm") and reset == "before":
             raise ValueError('layer_norm needs reset="after"')
         super().__init__(input_size, hidden_size, bias, **shared)
         self.reset, self.update = reset, update
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        z, n = self.gates(x, h)
+        h = z * h + (1 - z) * n if self.update == "keeps" else (1 - z) * h + z * n
+        return h, h
+
+    def gates(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z and the candidate n, which sees the state that r lets through."""
         if self.reset == "after":
-            wx, uh = self.from_input(x), self.from_state(h)
+            wx, uh = self.split(self.from_input(x)), self.split(self.from_state(h))
             pre = {name: wx[name] + uh[name] for name in ("r", "z")}
         else:
-            pre = self.pre(x, h, ("r", "z"))
-        r, z = self.open("r", pre), self.open("z", pre)
+            pre = self.pre_activations(x, h, ("r", "z"))
+        r, z = self.gate_value("r", pre["r"]), self.gate_value("z", pre["z"])
         if self.reset == "after":
             pre["n"] = wx["n"] + r * uh["n"]
         else:
-            pre |= self.pre(x, r * h, ("n",))
-        n = self.drop(self.open("n", pre))
-        h = z * h + (1 - z) * n if self.update == "keeps" else (1 - z) * h + z * n
-        return h, h
+            pre |= self.pre_activations(x, r * h, ("n",))
+        return z, self.gate_value("n", pre["n"])
 
     def keeping_gate(self) -> tuple[str | None, str | None]:
         return ("z", None) if self.update == "keeps" else (None, "z")
@@ -111,8 +116,8 @@ class MGUCell(Gated):
     roles: ClassVar = {"f": "forget", "n": "candidate"}
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        f = self.open("f", self.pre(x, h, ("f",)))
-        n = self.drop(self.open("n", self.pre(x, f * h, ("n",))))
+        f = self.gate_value("f", self.pre_activations(x, h, ("f",))["f"])
+        n = self.gate_value("n", self.pre_activations(x, f * h, ("n",))["n"])
         h = (1 - f) * h + f * n
         return h, h
 
@@ -158,7 +163,7 @@ class LSTMCell(Gated):
             raise ValueError("relevance does not go together with layer_norm or proj_size")
         names = ("i", "f", "o", "r", "g") if relevance else ("i", "f", "g", "o")
         self.gate_names = tuple(k for k in names if not (coupled and k == "i"))
-        self.gates_of_h = self.gate_names[:-1] if relevance else self.gate_names
+        self.gates_of_h = self.gate_names[:-1] if relevance else None  # None: all of them
         self.relevance, self.peephole, self.coupled = relevance, peephole, coupled
         self.proj_size = proj_size
         super().__init__(input_size, hidden_size, bias, layer_norm=layer_norm, **shared)
@@ -176,7 +181,8 @@ class LSTMCell(Gated):
             {"weight_hr": (self.proj_size, H)} if self.proj_size else {}
         )
         if peep:
-            extra |= {f"weight_c{k}": peep for k in ("i", "f", "o") if k in self.gate_names}
+            seeing = [k for k in ("i", "f", "o") if k in self.gate_names]
+            extra |= {FORMS[self.form].peephole(self, k): peep for k in seeing}
         return super().shapes() | extra
 
     def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,23 +190,26 @@ class LSTMCell(Gated):
 
     def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         h, c = state
-        pre = self.pre(x, h, self.gates_of_h)
-        f = self.open("f", pre, c)
-        i = 1 - f if self.coupled else self.open("i", pre, c)
-        if self.relevance:
-            pre |= self.pre(x, self.open("r", pre) * h, ("g",))
-        g = self.open("g", pre)
-        c = f * c + i * self.drop(g)
-        o = self.open("o", pre, c)
+        i, f, g, z = self.gates(x, h, c)
+        c = f * c + i * g
+        o = self.gate_value("o", z, c)
         h = o * self.output_activation(self.norm_c(c) if self.norm_c else c)
         h = linear(h, self.weight_hr) if self.proj_size else h
         return h, (h, c)
 
-    def peep(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
-        """z + w_c ∘ c, or z + W_c c with full matrices."""
-        if not self.peephole:
-            return z
-        weight = getattr(self, f"weight_c{gate}")
+    def gates(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return i, f, g and what o is to be opened by: its peephole waits for the new c."""
+        pre = self.pre_activations(x, h, self.gates_of_h)
+        f = self.gate_value("f", pre["f"], c)
+        i = 1 - f if self.coupled else self.gate_value("i", pre["i"], c)
+        if self.relevance:
+            r = self.gate_value("r", pre["r"])
+            pre |= self.pre_activations(x, r * h, ("g",))
+        return i, f, self.gate_value("g", pre["g"]), pre["o"]
+
+    def add_peephole(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
+        """Return z + w_c ∘ c, or z + W_c c with full matrices."""
+        weight = getattr(self, FORMS[self.form].peephole(self, gate))
         return z + (weight * c if self.peephole == "diagonal" else linear(c, weight))
 
     def keeping_gate(self) -> tuple[str | None, str | None]:

@@ -2,8 +2,7 @@
 
 The rows of `weight_ih` (G·H, I), `weight_hh` (G·H, H) and the biases belong to G gates, in the
 order of `gate_names`. One product serves all gates; `cell.gate("f").weight_hh` shows one gate's
-rows. Form "stacked" keeps one matrix W = [W_hh : W_ih] and multiplies it with [h, x]: the same
-numbers, as the books write it.
+rows. Two more forms, as the books write it, are in `forms`.
 """
 
 from __future__ import annotations
@@ -16,16 +15,20 @@ from ..engine.context import scope
 from ..engine.ops import getitem, relu, sigmoid, tanh
 from ..engine.tensor import Tensor
 from ..functions.elementwise import elu, gelu, leaky_relu, silu, softplus, softsign
-from ..functions.losses import dropout, linear
+from ..functions.losses import linear
 from ..functions.random import Generator
-from ..functions.shapes import cat
 from .cell import Cell
-from .layers import LayerNorm
+from .forms import FORMS, LETTERS
+from .layers import Dropout, LayerNorm, Sequential
 
 ACTIVATIONS: dict[str, Callable] = {
     f.__name__: f for f in (tanh, sigmoid, relu, leaky_relu, elu, gelu, silu, softplus, softsign)
 }
 BIASES = {True: "double", "double": "double", "single": "single", False: "none", None: "none"}
+
+
+Gates = tuple[str, ...]
+Parts = dict[str, Tensor]
 
 
 def activation(what: str | Callable | None) -> Callable:
@@ -43,21 +46,22 @@ def activation(what: str | Callable | None) -> Callable:
 class Gated(Cell):
     """A cell whose gates are rows of stacked weights.
 
-    bias is True or "double" (PyTorch's two), "single" or False; form is "separate" or "stacked".
-    Gates are σ and candidates tanh unless `gate_activation` and `candidate_activation` say else.
-    init refills by name: {"hh": "orthogonal", "f.bias": 1.0}. `input_dropout` and
-    `recurrent_dropout` keep one mask for a sequence (Gal & Ghahramani), `candidate_dropout` draws
-    anew each step (Semeniuta et al.).
+    bias is True or "double" (PyTorch's two), "single" or False; form is "separate", "stacked" or
+    "per_gate" (see `forms`). Gates are σ and candidates tanh unless `gate_activation` and
+    `candidate_activation` say else; `candidate_dropout` drops candidates at that rate, anew in each
+    step (Semeniuta et al.). init refills by name: {"hh": "orthogonal", "f.bias": 1.0}.
     """
 
     roles: ClassVar[dict[str, str]] = {}
     one_product: ClassVar[bool] = True  # all gates see the same h, so W x and U h are whole
-    weight: Tensor  # form "stacked"
-    bias: Tensor
+    peephole: str | None = None
     weight_ih: Tensor  # form "separate"
     weight_hh: Tensor
-    bias_ih: Tensor
-    bias_hh: Tensor
+    bias_ih: Tensor | None = None
+    bias_hh: Tensor | None = None
+    weight: Tensor  # form "stacked"
+    bias: Tensor | None = None
+    _mask: Tensor | None = None  # a dropout's, for one sequence
 
     def __init__(
         self,
@@ -68,34 +72,29 @@ class Gated(Cell):
         form: str = "separate",
         gate_activation: str | Callable = "sigmoid",
         candidate_activation: str | Callable = "tanh",
-        layer_norm: bool = False,
-        input_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
         candidate_dropout: float = 0.0,
+        layer_norm: bool = False,
         init: dict[str, Any] | None = None,
         device: str | None = None,
         dtype: Any = None,
         seed: int | Generator | None = None,
     ):
         super().__init__(input_size, hidden_size, seed=seed, device=device, dtype=dtype)
-        if form not in ("separate", "stacked") or bias not in BIASES:
-            options = 'form "separate" or "stacked"; bias True, "double", "single" or False'
+        if form not in FORMS or bias not in BIASES:
+            options = f'form {", ".join(FORMS)}; bias True, "double", "single" or False'
             raise ValueError(f"need {options}; got form={form!r}, bias={bias!r}")
         if layer_norm and not self.one_product:
             raise ValueError(f"{type(self).__name__} has no layer_norm: its gates see different h")
-        if layer_norm and form == "stacked":
+        if layer_norm and form != "separate":
             raise ValueError('layer_norm normalises W x and U h apart: it needs form="separate"')
         self.form, self.biases = form, BIASES[bias]
-        if form == "stacked" and self.biases == "double":
-            self.biases = "single"  # one matrix has one bias
+        if form != "separate" and self.biases == "double":
+            self.biases = "single"  # a matrix on [h, x] has one bias
         self.gate_activation = activation(gate_activation)
         self.candidate_activation = activation(candidate_activation)
-        self.input_dropout = rate(input_dropout)
-        self.recurrent_dropout, self.candidate_dropout = (
-            rate(recurrent_dropout),
-            rate(candidate_dropout),
-        )
-        self._masks: tuple[Tensor | None, Tensor | None] | None = None
+        if rate(candidate_dropout):
+            drop = Dropout(candidate_dropout, seed=self.generator)
+            self.candidate_activation = Sequential(self.candidate_activation, drop)
         for name, shape in self.shapes().items():
             setattr(self, name, self.parameter(*shape))
         self.norm_ih = self._norm() if layer_norm else None
@@ -108,115 +107,73 @@ class Gated(Cell):
         return getattr(self, "proj_size", 0) or self.hidden_size
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name → shape of each parameter."""
-        rows, width = len(self.gate_names) * self.hidden_size, self.output_size
-        biases = {"double": ["bias_ih", "bias_hh"], "single": ["bias_ih"], "none": []}[self.biases]
-        shapes: dict[str, tuple[int, ...]]
-        if self.form == "stacked":
-            shapes, biases = {"weight": (rows, width + self.input_size)}, ["bias"][: len(biases)]
-        else:
-            shapes = {"weight_ih": (rows, self.input_size), "weight_hh": (rows, width)}
-        return shapes | dict.fromkeys(biases, (rows,))
+        """Return name → shape of each parameter."""
+        return FORMS[self.form].shapes(self)
 
     def _norm(self) -> LayerNorm:
         rows = len(self.gate_names) * self.hidden_size
         return LayerNorm(rows, device=self.device, dtype=self.dtype)
 
+    def letter(self, gate: str) -> str:
+        """Return the letter by which the equations call a gate, "a" for a vanilla network."""
+        return LETTERS.get(self.roles.get(gate, ""), "a")
+
     def gate(self, name: str) -> Gate:
         """One gate's share of every parameter."""
         return Gate(self, name)
 
-    # The pre-activations: W x + U h + b of several gates in one product
-    def pre(self, x: Tensor, h: Tensor, gates: tuple[str, ...] | None = None) -> dict[str, Tensor]:
-        """{gate: W x + U h + b} for the named gates, or all."""
-        if self.form == "separate":
-            return self.split(self._from_input(x, gates) + self._from_state(h, gates), gates)
-        if x.dtype.kind != "f":
-            raise TypeError('an index input needs form="separate": [h, x] would be dense')
-        x, h = self._masked(x, h)
-        bias = None if self.biases == "none" else self.rows(self.bias, gates)
-        return self.split(linear(cat((h, x), -1), self.rows(self.weight, gates), bias), gates)
+    # W x + U h + b of several gates
+    def pre_activations(self, x: Tensor, h: Tensor, gates: Gates | None = None) -> Parts:
+        """Return {gate: W x + U h + b} for the named gates, or all."""
+        if self.form != "separate":
+            return FORMS[self.form].pre_activations(self, x, h, gates)
+        return self.split(self.from_input(x, gates) + self.from_state(h, gates), gates)
 
-    def from_input(self, x: Tensor) -> dict[str, Tensor]:
-        """{gate: W x + b_ih}."""
-        return self.split(self._from_input(x), None)
-
-    def from_state(self, h: Tensor) -> dict[str, Tensor]:
-        """{gate: U h + b_hh}."""
-        return self.split(self._from_state(h), None)
-
-    def _from_input(self, x: Tensor, gates: tuple[str, ...] | None = None) -> Tensor:
-        weight = self.rows(self.weight_ih, gates)
-        bias = None if self.biases == "none" else self.rows(self.bias_ih, gates)
-        if x.dtype.kind == "f":
-            z = linear(self._masked(x, None)[0], weight, bias)
-        else:  # W one_hot(x) is a column of W: look it up
-            z = weight[:, x].T if bias is None else weight[:, x].T + bias
+    def from_input(self, x: Tensor, gates: Gates | None = None) -> Tensor:
+        """Return W x + b_ih of all gates side by side, (B, G·H)."""
+        weight, bias = self.rows(self.weight_ih, gates), self.rows(self.bias_ih, gates)
+        z = linear(x, weight, bias) if x.dtype.kind == "f" else looked_up(x, weight, bias)
         return self.norm_ih(z) if self.norm_ih else z
 
-    def _from_state(self, h: Tensor, gates: tuple[str, ...] | None = None) -> Tensor:
-        bias = self.rows(self.bias_hh, gates) if self.biases == "double" else None
-        z = linear(self._masked(None, h)[1], self.rows(self.weight_hh, gates), bias)
+    def from_state(self, h: Tensor, gates: Gates | None = None) -> Tensor:
+        """Return U h + b_hh of all gates side by side, (B, G·H)."""
+        h = h if self._mask is None else h * self._mask
+        z = linear(h, self.rows(self.weight_hh, gates), self.rows(self.bias_hh, gates))
         return self.norm_hh(z) if self.norm_hh else z
 
-    def rows(self, stacked: Tensor, gates: tuple[str, ...] | None) -> Tensor:
-        """The rows of neighbouring gates; all of them for None."""
-        if gates is None or gates == self.gate_names:
-            return stacked
-        first = self.gate_names.index(gates[0])
-        return stacked[first * self.hidden_size : (first + len(gates)) * self.hidden_size]
+    def rows(self, stacked: Any, gates: Gates | None) -> Any:
+        """Return the rows of neighbouring gates; all of them for None."""
+        return stacked if gates is None or stacked is None else stacked[self.rows_of(*gates)]
 
-    def split(self, z: Tensor, gates: tuple[str, ...] | None) -> dict[str, Tensor]:
+    def rows_of(self, *gates: str) -> slice:
+        """Return where the rows of neighbouring gates lie in a stacked parameter."""
+        first = self.gate_names.index(gates[0]) * self.hidden_size
+        return slice(first, first + len(gates) * self.hidden_size)
+
+    def split(self, z: Tensor, gates: Gates | None = None) -> Parts:
+        """Return {gate: (B, H)} of pre-activations that lie side by side."""
         names, H = gates or self.gate_names, self.hidden_size
         if len(names) == 1:
             return {names[0]: z}
         parts = [(..., slice(k * H, (k + 1) * H)) for k in range(len(names))]
         return {name: getitem(z, index=part) for name, part in zip(names, parts)}
 
-    # What an activation adds to a pre-activation
-    def open(self, name: str, pre: dict[str, Tensor], c: Tensor | None = None) -> Tensor:
-        """The gate's value σ(z), or the candidate's tanh(z); c adds the peephole."""
+    def gate_value(self, name: str, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """Return σ(z), of a candidate tanh(z); with peepholes the gate sees the cell state c."""
         role = self.roles[name]
         with scope(name, gate=role):
-            z = pre[name] if c is None else self.peep(name, pre[name], c)
+            if self.peephole and c is not None:
+                z = self.add_peephole(name, z, c)
             squash = self.candidate_activation if role == "candidate" else self.gate_activation
             return self.keep(name, squash(z))
 
-    def peep(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
-        return z
+    def add_peephole(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
+        """Return the pre-activation with what the gate sees of c added."""
+        raise NotImplementedError(f"{type(self).__name__} has no peepholes")
 
     def keeping_gate(self) -> tuple[str | None, str | None]:
-        """(the gate that keeps the state, the gate that writes it), None where there is none."""
+        """Return (the gate that keeps the state, the gate that writes it), None for neither."""
         raise TypeError(f"{type(self).__name__} has no gate that keeps its state")
-
-    # Dropout
-    def begin(self, batch: int, like: Tensor) -> None:
-        if self.input_dropout or self.recurrent_dropout:
-            self._masks = self._draw(batch, like)
-
-    def end(self) -> None:
-        self._masks = None
-
-    def _draw(self, batch: int, like: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        sizes = (self.input_dropout, self.input_size), (self.recurrent_dropout, self.output_size)
-        ones: Callable = lambda size: self.blank(batch, size, like) + 1
-        masks = [dropout(ones(n), p, generator=self.generator) if p else None for p, n in sizes]
-        return masks[0], masks[1]
-
-    def _masked(self, x: Any, h: Any) -> tuple[Any, Any]:
-        if not self.training or not (self.input_dropout or self.recurrent_dropout):
-            return x, h
-        like = h if x is None else x
-        masks = self._masks or self._draw(like.shape[0], like)
-        return tuple(
-            v if v is None or m is None else v * m for v, m in zip((x, h), masks, strict=True)
-        )
-
-    def drop(self, candidate: Tensor) -> Tensor:
-        if not self.candidate_dropout:
-            return candidate
-        p = self.candidate_dropout
-        return dropout(candidate, p, training=self.training, generator=self.generator)
 
 
 class Gate:
@@ -234,16 +191,9 @@ class Gate:
 
     def _where(self, part: str) -> tuple[str, Any]:
         """(parameter's name, index) of "ih", "hh", "bias_ih", "bias_hh"."""
-        H, first = self.cell.hidden_size, self.cell.gate_names.index(self.name)
-        rows = slice(first * H, (first + 1) * H)
         if part == "bias_hh" and self.cell.biases != "double":
             raise AttributeError(f"this {type(self.cell).__name__} has no bias_hh")
-        if self.cell.form == "separate":
-            return (part if part.startswith("bias") else f"weight_{part}"), rows
-        if part == "bias_ih":
-            return "bias", rows
-        width = self.cell.output_size
-        return "weight", (rows, slice(0, width) if part == "hh" else slice(width, None))
+        return FORMS[self.cell.form].where(self.cell, self.name, part)
 
     def _read(self, part: str) -> Tensor:
         name, index = self._where(part)
@@ -286,6 +236,11 @@ class Gate:
         values = initial.values(what, shape, generator, self.cell.dtype)
         name = part if "bias" in part else f"weight_{part}"
         setattr(self, name, values)
+
+
+def looked_up(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return W one_hot(x) + b without the one-hot vectors: columns of W."""
+    return weight[:, x].T if bias is None else weight[:, x].T + bias
 
 
 def rate(p: float) -> float:

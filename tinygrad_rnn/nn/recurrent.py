@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import signature
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from ..functions.shapes import cat, stack
 from ..init import generator_from
 from .cell import Cell, State, check_input, check_kind, each, parts_of
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .dropout import VariationalDropout
 from .gates import Gated, rate
 from .masks import time_mask
 from .module import Module
@@ -49,6 +51,8 @@ class Recurrent(Module):
         bidirectional: bool = False,
         merge: str = "concat",
         zoneout: float | tuple[float, ...] = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         stateful: bool = False,
         seed: int | Generator | None = None,
         **options: Any,
@@ -68,6 +72,10 @@ class Recurrent(Module):
             options |= {"seed": self.generator} if takes_seed(cell) else {}
             make = lambda size: cell(size, hidden_size, **options)
             cells = self._built(make, input_size, num_layers, 2 if bidirectional else 1)
+        masks = (rate(input_dropout), rate(recurrent_dropout))
+        if any(masks):
+            wrap = partial(VariationalDropout, input=masks[0], recurrent=masks[1])
+            cells = [[wrap(c, seed=self.generator) for c in pair] for pair in cells]
         if zoneout:
             cells = [[Zoneout(c, zoneout, seed=self.generator) for c in pair] for pair in cells]
         self.cells: list[list[Cell]] = cells

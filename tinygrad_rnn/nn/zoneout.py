@@ -9,9 +9,10 @@ from ..functions.random import Generator
 from ..init import generator_from
 from .cell import Cell, State, parts_of
 from .gates import rate
+from .wrapper import Wrapper
 
 
-class Zoneout(Cell):
+class Zoneout(Wrapper):
     """Any cell, its state zoned out at rate p, one rate for all parts or one each.
 
     In training s' = old where a coin falls, new elsewhere; in evaluation the expectation p·old + (1
@@ -21,36 +22,12 @@ class Zoneout(Cell):
     def __init__(
         self, cell: Cell, p: float | tuple[float, ...], *, seed: int | Generator | None = None
     ):
+        super().__init__(cell)
         parts = len(cell.state_names)
-        self.inner = cell
         self.rates = [rate(q) for q in (p if isinstance(p, tuple) else (p,) * parts)]
         if len(self.rates) != parts:
             raise ValueError(f"{len(self.rates)} zoneout rates for the {parts} parts of the state")
         self.generator = generator_from(seed)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or "inner" not in vars(self):
-            raise AttributeError(name)
-        return getattr(self.inner, name)
-
-    gate_names = property(lambda self: self.inner.gate_names)  # type: ignore[assignment]
-    state_names = property(lambda self: self.inner.state_names)  # type: ignore[assignment]
-    output_size = property(lambda self: self.inner.output_size)  # type: ignore[assignment]
-
-    def named_tensors(self, prefix: str = "") -> Any:
-        return self.inner.named_tensors(prefix)
-
-    def start(self, batch: int, like: Tensor) -> State:
-        return self.inner.start(batch, like)
-
-    def begin(self, batch: int, like: Tensor) -> None:
-        self.inner.begin(batch, like)
-
-    def end(self) -> None:
-        self.inner.end()
-
-    def record(self, into: dict[str, list] | None) -> None:
-        self.inner.record(into)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         output, new = self.inner.step(x, state)
