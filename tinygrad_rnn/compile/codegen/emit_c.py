@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..phases import LOOPS
 from ..program import Instr, Step
-from ..runtime import c_build as native
-from ..runtime.c_build import address, aligned, numbers, processors, shared
+from ..runtime import c_build
+from ..runtime.c_build import address, aligned, numbers, packaged, processors, shared, team
 from .memory import Workspace
 from .row_text import RowText
 from .rows import summed
@@ -88,17 +87,18 @@ class CLoops(RowText):
         self.texts = {name: self.function(name, self.ordered(name)) for name in rows}
         sums = [name for name in self.stages if self.program.sums[name]]
         self.texts |= {f"{name}_sums": self.summing(name) for name in sums}
-        self.code = "\n".join(self.texts.values())
-        single, alone = self.real == "float", self.memory.rows == 1
-        defines = (f"REAL={self.real}", f"SINGLE={int(single)}", f"ALONE={int(alone)}")
-        kernels = Path(__file__).with_name("kernels.h").read_text()
-        self.library = native.load(kernels + self.code, defines)
+        single, alone = int(self.real == "float"), int(self.memory.rows == 1)
+        head = f"#define REAL {self.real}\n#define SINGLE {single}\n#define ALONE {alone}"
+        self.code = "\n".join([head, packaged(__package__, "kernels.h"), *self.texts.values(), ""])
+        self.library = c_build.load(self.code, symbols=["pack", "packed", *self.texts])
         size, pointer = ctypes.c_long, ctypes.c_void_p
         self.library.pack.argtypes = [size, size, pointer, size, size, pointer]
         products = [i for i in self.program.native["forward"] if i.op == "matmul"]
         work = sum(i.value.size * i.args[1].shape[0] for i in products)  # multiplications
         wanted = threads or min(processors(), self.memory.rows // 4, work // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
+        if self.threads > 1:
+            team()  # now, while the caller can do without C
 
     def summing(self, name: str) -> str:
         """The function of a phase's sums, of which each thread makes some columns."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..phases import LOOPS
 from ..program import Instr, Step
+from ..runtime.c_build import packaged
 from ..runtime.cuda import Device
 from .memory import Workspace
 from .row_text import RowText
@@ -82,7 +82,7 @@ class CUDALoops(RowText):
         parts = [loop(n) if n in whole else self.steps(n) for n in self.stages]
         self.kernels = {name: text for part in parts for name, text in part.items()}
         head = f"#define REAL {self.real}\n#define THREADS {self.threads}"
-        text = Path(__file__).with_name("kernels.cu").read_text()
+        text = packaged(__package__, "kernels.cu")
         self.code = "\n".join([head, text, *self.kernels.values()])
         self.device = self.device_for(self.code)
 

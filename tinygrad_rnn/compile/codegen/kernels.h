@@ -1,5 +1,5 @@
 /* What every generated program uses: exp and friends that vectorise, and a small matrix product.
-   REAL is float or double, given on the command line. No branch, no table, no errno: each function is
+   REAL is float or double, defined above. No branch, no table, no errno: each function is
    inlined into loops that the compiler turns into vector code. NaN stays NaN. */
 #include <stdint.h>
 #include <stdlib.h>

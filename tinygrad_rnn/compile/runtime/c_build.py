@@ -1,147 +1,204 @@
-"""C: building source into a library, once per machine, and calling what is in it.
+"""Build C source into a library, once per machine, and call what is in it.
 
-The library lies in the user's cache folder under the hash of all that went into it, beside a hash
-of itself: what is damaged is built again. One process builds while the others wait; the file
-appears by an atomic rename. Where the cache cannot be written, a temporary folder serves.
+The library lies in a folder of the user's alone, under the hash of all that went into it, beside a
+hash of itself: what is damaged is built again. One process builds while the others wait; the file
+appears by an atomic rename. Where the cache cannot be used, a temporary folder serves. Whatever
+goes wrong is a `CannotBuild` within a bounded time; the caller then runs without C.
 """
 
 from __future__ import annotations
 
+import _ctypes
 import atexit
 import contextlib
 import ctypes
+import errno
 import functools
 import hashlib
-import importlib.util
 import math
 import os
 import platform
-import shlex
 import shutil
-import subprocess
-import sys
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import compiler
+from .compiler import CannotBuild, said
+
+try:
+    import fcntl
+except ImportError:  # no POSIX: the rename is still atomic, at worst two processes build
+    fcntl = None  # type: ignore[assignment]
+
 FLAGS = ["-O3", "-std=gnu11", "-march=native", "-fopenmp-simd", "-fno-math-errno",
          "-fno-trapping-math", "-shared", "-fPIC"]  # fmt: skip
 LINE = 64  # bytes
-TIMEOUT = 120  # seconds a compiler may take
+PATIENCE = 150  # seconds to wait for another process that builds
+STALE = 3600  # seconds after which a folder that a killed process built in is removed
+# POSIX alone has these: neither links nor FIFOs are followed, nothing leaks to a child
+CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-class CannotBuild(Exception):
-    """Why there is no library: no compiler, what it said, no place to keep it, no way in."""
-
-
-@functools.cache
-def compiler() -> tuple[str, ...]:
-    """The command of a C compiler: $CC, else cc, gcc or clang, else the ziglang wheel."""
-    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        words = shlex.split(name)
-        if words and shutil.which(words[0]):
-            return tuple(words)
-    if importlib.util.find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "cc")
-    raise CannotBuild("there is no C compiler (cc, $CC or the ziglang wheel)")
-
-
-@functools.cache
-def machine() -> str:
-    """What decides which code -march=native makes: the compiler's version and the processor."""
-    found = subprocess.run(
-        [*compiler(), "--version"], capture_output=True, text=True, timeout=TIMEOUT
-    )
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    flags = [line for line in lines if line.startswith(("flags", "Features", "model name"))][:2]
-    return "\n".join([*compiler(), found.stdout, platform.machine(), platform.processor(), *flags])
-
-
-def load(source: str, defines: tuple[str, ...]) -> ctypes.CDLL:
-    """The library built from `source`, from the cache if it is there and whole."""
+def load(source: str, defines: tuple[str, ...] = (), symbols: Sequence[str] = ()) -> ctypes.CDLL:
+    """Return the library built from `source`, from the cache if it is there, whole, and has the
+    `symbols`."""
     options = [*FLAGS, *(["-mprefer-vector-width=512"] if "86" in platform.machine() else [])]
     options += [f"-D{d}" for d in defines]
-    key = hashlib.sha256("\0".join([source, machine(), *options]).encode()).hexdigest()[:32]
-    for folder in folders():
+    command = compiler.command()
+    parts = [source, compiler.machine(command), *options]
+    key = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+    for folder in (cache, temporary):
         try:
-            with locked(folder / f"{key}.lock"):
-                path = folder / f"{key}.so"
-                if not whole(path):
-                    build(source, options, path)
-                return ctypes.CDLL(str(path))
-        except OSError as error:  # not writable, full, or not loadable from there
+            path = private(folder()) / f"{key}.so"
+            with locked(path.with_suffix(".lock")):
+                known = whole(path)
+                if known:
+                    with contextlib.suppress(OSError):  # another machine's, or without a symbol
+                        return opened_library(path, symbols)
+                build(command, options, source, path)
+                return opened_library(path, symbols)
+        except OSError as error:  # not ours, not writable, full, locked, or not loadable from there
             reason = error
-    raise CannotBuild(f"the compiled library cannot be stored or loaded: {reason}")
+    raise CannotBuild(f"the compiled library cannot be stored or loaded: {said(reason)}")
 
 
-def folders() -> Iterator[Path]:
-    """Where libraries may be kept: the user's cache, else a folder that goes with the process."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    yield Path(home) / "tinygrad_rnn"
-    yield temporary()
+def opened_library(path: Path, symbols: Sequence[str]) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    missing = [name for name in symbols if not hasattr(library, name)]
+    if missing:
+        # while it is open, the one built next would be taken for it: they have the same name
+        close: Any = getattr(_ctypes, "dlclose", None) or getattr(_ctypes, "FreeLibrary")  # noqa: B009
+        close(library._handle)
+        raise OSError(errno.ENOEXEC, f"the library has no {missing[0]}", str(path))
+    return library
+
+
+def cache() -> Path:
+    """Return the folder in the user's cache; what XDG calls relative, and invalid, is ignored."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(home):
+        home = os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.path.isabs(home):  # nobody's home is known
+        raise OSError(errno.ENOENT, "there is no home for a cache")
+    return Path(home) / "tinygrad_rnn"
 
 
 @functools.cache
 def temporary() -> Path:
-    folder = tempfile.mkdtemp(prefix="tinygrad_rnn-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    """Return a folder that goes with the process."""
+    folder, owner = tempfile.mkdtemp(prefix="tinygrad_rnn-"), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # a forked child leaves it to its parent
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
     return Path(folder)
+
+
+def private(folder: Path) -> Path:
+    """Return the folder, made for us alone; an OSError if somebody else may put code there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.ENOTDIR, f"{folder} is a link, not a folder")
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, f"{folder} belongs to another user")
+    if os.name == "posix" and found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def opened(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Return the descriptor of a regular file: what a link or a FIFO leads to is not opened."""
+    descriptor = os.open(path, flags | CAREFUL, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"{path} is no regular file")
+    return descriptor
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Only one process at a time is in the block (where the system has file locks)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            import fcntl
-        except ImportError:  # no POSIX: the rename is still atomic, at worst two processes build
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Let only one process at a time into the block, where the system has file locks."""
+    descriptor, until = opened(path, os.O_RDWR | os.O_CREAT), time.monotonic() + PATIENCE
+    try:
+        while fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise TimeoutError(errno.ETIMEDOUT, f"{path} stays locked") from None
+                time.sleep(0.02)
+            except OSError:  # this file system has no locks
+                break
         yield
+    finally:
+        os.close(descriptor)
 
 
 def whole(path: Path) -> bool:
-    """True if the library is there and is what was built."""
+    """Return whether the library is there and is what was built."""
     try:
-        return path.with_suffix(".sha").read_text() == digest(path)
+        return content(path.with_suffix(".sha")) == digest(path)
     except OSError:
         return False
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def content(path: Path) -> bytes:
+    with os.fdopen(opened(path), "rb") as file:
+        return file.read()
 
 
-def build(source: str, options: list[str], path: Path) -> None:
-    """Compiles into a temporary file and renames it, so that nobody sees half a library."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+def digest(path: Path) -> bytes:
+    return hashlib.sha256(content(path)).hexdigest().encode()
+
+
+def build(command: tuple[str, ...], options: list[str], source: str, path: Path) -> None:
+    """Compile into a temporary folder and rename, so that nobody sees half a library."""
+    remove_stale(path.parent)
+    with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
         text, made = Path(folder) / "program.c", Path(folder) / "program.so"
-        text.write_text(source)
-        command = [*compiler(), *options, str(text), "-o", str(made), "-lm", "-pthread"]
+        text.write_text(source, "utf-8", "replace")
         env = {"ZIG_GLOBAL_CACHE_DIR": str(path.parent / "zig"), **os.environ}  # zig keeps its own
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, env=env)
-        except subprocess.TimeoutExpired:
-            raise CannotBuild(f"{command[0]} took longer than {TIMEOUT} s") from None
-        if done.returncode:
-            message = done.stderr.strip().splitlines()[:3]
-            raise CannotBuild(f"{command[0]} failed: " + " ".join(message))
+        compiler.ask(
+            command, *options, str(text), "-o", str(made), "-lm", "-pthread",
+            limit=compiler.TIMEOUT, env=env,
+        )  # fmt: skip
+        if not made.is_file():
+            raise CannotBuild(f"{command[0]} failed: it left no library")
         mark = Path(folder) / "program.sha"
-        mark.write_text(digest(made))
+        mark.write_bytes(digest(made))
         os.replace(mark, path.with_suffix(".sha"))
         os.replace(made, path)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the temporary folders of processes that were killed while they built."""
+    for old in folder.glob("tmp*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.lstat().st_mtime > STALE:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def packaged(package: str, name: str) -> str:
+    """Return the text of a file of the package, also where that is a zip file."""
+    return files(package).joinpath(name).read_text("utf-8")
 
 
 @functools.cache
 def team() -> ctypes.CDLL:
     """Threads for C functions, see threads.c."""
-    library = load(Path(__file__).with_name("threads.c").read_text(), ("_GNU_SOURCE",))
+    library = load(packaged(__package__, "threads.c"), ("_GNU_SOURCE",), ["together"])
     library.together.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
     return library
 
@@ -164,8 +221,8 @@ def numbers(values: Sequence[int]) -> ctypes.Array:
 def processors() -> int:
     """How many threads may run: $OMP_NUM_THREADS, else what this process may use."""
     named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdigit():
-        return int(named)
+    if named.isascii() and named.isdigit():  # "²" is a digit too, and no number
+        return int(named[:9])
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 
