@@ -29,6 +29,7 @@ RECORDERS = {
     "onnx_recurrent": ("golden_onnx", ["onnx", "onnxruntime"]),
     "keras_recurrent": ("golden_keras", ["keras", "torch"]),
     "programs": ("golden_programs", ["torch"]),
+    "ctc": ("golden_ctc", ["torch"]),
 }
 MAX_BYTES = 1_200_000  # of one file: fixtures stay small enough to clone
 

@@ -2,6 +2,8 @@
 
 from .cell import Cell
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .crf import CRF
+from .ctc import CTCLoss, ctc_beam, ctc_greedy, ctc_loss
 from .dropout import VariationalDropout
 from .gates import Gate, Gated
 from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Sequential
@@ -22,10 +24,12 @@ from .scan import scan
 from .zoneout import Zoneout
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "MGU",
     "RNN",
+    "CTCLoss",
     "Cell",
     "Conv1d",
     "Conv2d",
@@ -48,6 +52,9 @@ __all__ = [
     "Zoneout",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "ctc_beam",
+    "ctc_greedy",
+    "ctc_loss",
     "echo_state_test",
     "l1_penalty",
     "l2_penalty",
