@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,6 +90,54 @@ def alone(program: str, *arguments: str) -> str:
 
 def test_neither_recursion_nor_a_small_stack_limits_the_depth():
     assert alone(SMALL).strip() == "(1,)"
+
+
+def nesting(root: tg.Node) -> int:
+    """How many nodes are freed inside one another at most when `root` is dropped."""
+    depth: dict[Any, int] = {None: 0}
+    for node in tg.toposort(root):
+        tied = node.special is not None and "knot" in node.special
+        depth[node] = 0 if tied else 1 + max([depth[p] for p in node.parents], default=0)
+    return max(depth.values())
+
+
+def nodes_alive() -> int:
+    return sum(type(o) is tg.Node for o in gc.get_objects())
+
+
+@pytest.mark.parametrize("width", [1, 31, 50, 64])
+def test_dropping_a_graph_nests_no_deeper_for_chains_side_by_side(width):
+    """The nodes at which nesting ends fall on every one of them, whatever the program's period."""
+    gc.collect()
+    before, x = nodes_alive(), tg.tensor(np.ones(1), requires_grad=True)
+    chains = [x] * width
+    for _ in range(30_000 // width):
+        chains = [y * 1.0 for y in chains]
+    assert max(nesting(y.node) for y in chains[:3]) < 600  # of 150 bytes each
+    assert max(tg.Node.__slots__) == "special"  # Python frees slots in this order: knots come last
+    gc.disable()
+    try:
+        del x
+        while chains:
+            chains.pop()
+        assert nodes_alive() == before
+    finally:
+        gc.enable()
+
+
+def test_threads_drop_their_graphs_at_once():
+    def work() -> None:
+        for _ in range(20):
+            chain(200, tg.tensor(np.ones(1), requires_grad=True))
+
+    gc.collect()
+    before = nodes_alive()
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert nodes_alive() == before
 
 
 # Memory

@@ -36,7 +36,7 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
         g = adjoints.pop(node, None)
         if g is None:
             continue
-        if type(g) in POSTPONED or node.extra or watched:
+        if type(g) in POSTPONED or node.special or watched:
             g = settled(g, node, node in ends or watched, flow)
         if g.dtype is not node.dtype:
             g = g.astype(node.dtype)
@@ -211,7 +211,7 @@ def backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = Non
     with mode(grad=create_graph):
         adjoints = seeds([self], [gradient], create_graph)
         order = reachable(adjoints)
-        ends = {n for n in order if n.op is None or (n.extra and n.extra.get("retains"))}
+        ends = {n for n in order if n.op is None or (n.special and n.special.get("retains"))}
         found = pull(adjoints, order, ends, create_graph, flow)
         for node, g in found.items():
             node.grad = as_tensor(g) if node.grad is None else node.grad + as_tensor(g)

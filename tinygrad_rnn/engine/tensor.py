@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,10 @@ class Node:
     `saved` is `(y, *inputs)` with only those arrays in it that a gradient rule reads; for the
     others the parent's Node stands in, which has the same shape, dtype and ndim. Creation order
     (`index`) is a topological order: a parent is always older than its child. What few nodes have
-    (a name, a gradient, hooks, …) is in `extra`, so that the others do not pay for it.
+    (a name, a gradient, hooks, …) is in `special`, so that the others do not pay for it.
     """
 
-    __slots__ = tuple("dtype extra index needs op params parents saved scope shape".split())
+    __slots__ = tuple("dtype index needs op params parents saved scope shape special".split())
 
     def __init__(self, op, parents, saved, params, shape, dtype, needs):  # type: ignore[no-untyped-def]
         self.op: Primitive | None = op
@@ -48,15 +49,17 @@ class Node:
         self.shape: tuple[int, ...] = shape
         self.dtype: np.dtype = dtype
         self.needs: bool = needs
-        self.index = age()
+        self.index = index = age()
         self.scope: scope | None = SCOPE.get()
-        self.extra: dict[str, Any] | None = None
+        self.special: dict[str, Any] | None = None
+        if index >= next_knot:
+            tie(self)
 
     def _rare(key: str) -> Any:  # type: ignore[misc]
         def put(self: Node, value: Any) -> None:
-            self.extra = {**(self.extra or {}), key: value}
+            self.special = {**(self.special or {}), key: value}
 
-        return property(lambda self: self.extra.get(key) if self.extra else None, put)
+        return property(lambda self: self.special.get(key) if self.special else None, put)
 
     grad = _rare("grad")  # of a leaf, or where retain_grad() was called
     hooks = _rare("hooks")
@@ -84,6 +87,54 @@ class Node:
     def __repr__(self) -> str:
         what = self.op.name if self.op else "leaf"
         return f"<Node {self.index} {what} {self.name or ''}{list(self.shape)}>"
+
+
+class Dropped(threading.local):
+    """What this thread still has to let go of; None while it lets go of nothing."""
+
+    pile: list | None = None
+
+
+class Knot:
+    """Stops the freeing of a chain of nodes from nesting, at one node.
+
+    Python frees a node, inside that its parents, inside that theirs; CPython 3.13.0 lets this go
+    on until a small stack is full. A knot, freed as its node's last slot, holds the parents longer
+    and lays them on a pile that the outermost knot clears.
+    """
+
+    __slots__ = ("parents",)
+
+    def __init__(self, parents: tuple):
+        self.parents: tuple | None = parents
+
+    def __del__(self, thread: Dropped = Dropped()) -> None:  # noqa: B008, one for all
+        parents, self.parents = self.parents, None
+        if thread.pile is not None:
+            thread.pile.append(parents)
+            return
+        thread.pile = pile = [parents]
+        del parents  # or popping it would free nothing
+        try:
+            while pile:
+                pile.pop()
+        finally:
+            thread.pile = None
+
+
+next_knot = chance = 0
+
+
+def tie(node: Node) -> None:
+    """Give the node a knot and draw the index of the next, some 32 on.
+
+    They fall by chance, so that no program's period steps over them: a chain of a million nodes
+    then nests some 300 deep.
+    """
+    global next_knot, chance
+    chance = (chance * 1_103_515_245 + 12_345) % 2**31
+    next_knot = node.index + 1 + (chance >> 16) % 64
+    node.special = {"knot": Knot(node.parents)}
 
 
 class Tensor(Outward):
