@@ -104,7 +104,9 @@ def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
         dtype = _default_dtype
     if np.dtype(dtype).kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers or booleans, not {np.dtype(dtype)}")
-    return xp.array(array, dtype=dtype, order="C")
+    array = xp.array(array, dtype=dtype, order="C")
+    own = np.dtype(array.dtype.type)  # an unpickled array has an equal dtype that is another object
+    return array if array.dtype is own else array.view(own)
 
 
 def _from_python(data: Any) -> Array:

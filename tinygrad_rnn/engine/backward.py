@@ -38,7 +38,7 @@ def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
             continue
         if type(g) in POSTPONED or node.special or watched:
             g = settled(g, node, node in ends or watched, flow)
-        if g.dtype is not node.dtype:
+        if g.dtype is not node.dtype and g.dtype != node.dtype:
             g = g.astype(node.dtype)
         if node in ends:
             found[node] = g

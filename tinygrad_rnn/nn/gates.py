@@ -31,10 +31,15 @@ Gates = tuple[str, ...]
 Parts = dict[str, Tensor]
 
 
+def identity(z: Tensor) -> Tensor:
+    """Return z: no activation. (A lambda could not be pickled.)"""
+    return z
+
+
 def activation(what: str | Callable | None) -> Callable:
     """The function of that name, the function itself, or the identity for None."""
     if what is None or what == "identity":
-        return lambda z: z
+        return identity
     if callable(what):
         return what
     if what not in ACTIVATIONS:

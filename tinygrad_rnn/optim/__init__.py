@@ -1,6 +1,7 @@
 """Optimisers and learning-rate schedules, with PyTorch's names, formulas and defaults."""
 
-from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from .base import Optimizer
+from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from .schedules import (
     CosineAnnealingLR,
     ExponentialLR,

@@ -3,47 +3,78 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from .optimizers import Optimizer
+from ..engine.options import kind, real, shown, unfit, whole
+from .base import Optimizer
 
 
 class Schedule:
     """Base: the learning rate of every group is its first one times `factor(step)`."""
 
     def __init__(self, optimizer: Optimizer):
-        self.optimizer, self.last_epoch = optimizer, 0
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.optimizer = kind(self, "optimizer", optimizer, Optimizer, "an optimizer")
+        self.last_epoch = 0
+        self.base_lrs: list[float] = []
         self._set()
 
     def factor(self, step: int) -> float:
-        raise NotImplementedError
+        """Return what the first learning rate is multiplied with after so many steps."""
+        raise NotImplementedError(f"{type(self).__name__} has no factor")
 
     def step(self) -> None:
+        """Count one step and set the learning rates for it."""
         self.last_epoch += 1
         self._set()
 
     def _set(self) -> None:
-        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = lr * self.factor(self.last_epoch)
+        groups = self.optimizer.param_groups
+        self.base_lrs += [group["lr"] for group in groups[len(self.base_lrs) :]]  # added since
+        for group, lr in zip(groups, self.base_lrs, strict=True):
+            group["lr"] = self.rate(lr)
+
+    def rate(self, lr: float) -> float:
+        """Return the learning rate now of a group that began with `lr`."""
+        return lr * self.factor(self.last_epoch)
 
     def get_last_lr(self) -> list[float]:
+        """Return the learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
+        """Return plain numbers that `load_state_dict` goes on from."""
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict()` was taken; nothing changes if anything is wrong."""
+        check_keys(self, state, ("last_epoch", "base_lrs"))
+        epoch = whole(self, "last_epoch", state["last_epoch"], 0)
+        rates = [real(self, "base_lrs", lr, 0) for lr in state["base_lrs"]]
+        if len(rates) != len(self.optimizer.param_groups):
+            own = len(self.optimizer.param_groups)
+            raise ValueError(f"{type(self).__name__}: {len(rates)} base_lrs for {own} groups")
+        self.last_epoch, self.base_lrs = epoch, rates
         self._set()
+
+    def __repr__(self) -> str:
+        own = {k: v for k, v in vars(self).items() if k not in ("optimizer", "base_lrs")}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in own.items())})"
+
+
+def check_keys(owner: Any, state: Any, needed: tuple[str, ...]) -> None:
+    """Raise unless a saved state has what it needs."""
+    if not isinstance(state, Mapping) or not set(needed) <= state.keys():
+        got = sorted(map(str, state)) if isinstance(state, Mapping) else shown(state)
+        raise ValueError(f"{type(owner).__name__}: a state dict has {', '.join(needed)}; got {got}")
 
 
 class LambdaLR(Schedule):
     """Times function(step)."""
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]):
+        if not callable(lr_lambda):
+            raise TypeError(f"LambdaLR: lr_lambda must be a function, got {shown(lr_lambda)}")
         self.lr_lambda = lr_lambda
         super().__init__(optimizer)
 
@@ -55,7 +86,8 @@ class StepLR(Schedule):
     """Times gamma every step_size steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size = whole(self, "step_size", step_size)
+        self.gamma = real(self, "gamma", gamma, 0)
         super().__init__(optimizer)
 
     def factor(self, step: int) -> float:
@@ -73,22 +105,20 @@ class CosineAnnealingLR(Schedule):
     """Half a cosine from 1 down to eta_min/lr over T_max steps."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max = whole(self, "T_max", T_max)
+        self.eta_min = real(self, "eta_min", eta_min, 0)
         super().__init__(optimizer)
 
-    def _set(self) -> None:
+    def rate(self, lr: float) -> float:
         wave = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
-        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.eta_min + (lr - self.eta_min) * wave
+        return self.eta_min + (lr - self.eta_min) * wave
 
 
 class LinearWarmup(Schedule):
     """From 1/warmup up to 1 over the first `warmup` steps, then 1."""
 
     def __init__(self, optimizer: Optimizer, warmup: int):
-        if warmup < 1:
-            raise ValueError(f"warmup must be at least 1 step, got {warmup}")
-        self.warmup = warmup
+        self.warmup = whole(self, "warmup", warmup)
         super().__init__(optimizer)
 
     def factor(self, step: int) -> float:
@@ -106,13 +136,17 @@ class ReduceLROnPlateau:
         threshold: float = 1e-4,
         min_lr: float = 0.0,
     ):
-        if not 0 < factor < 1:
-            raise ValueError(f"Factor should be in (0, 1), got {factor}")
-        self.optimizer, self.factor, self.patience = optimizer, factor, patience
-        self.threshold, self.min_lr = threshold, min_lr
+        self.optimizer = kind(self, "optimizer", optimizer, Optimizer, "an optimizer")
+        self.factor = real(self, "factor", factor, above=0, below=1)
+        self.patience = whole(self, "patience", patience, 0)
+        self.threshold = real(self, "threshold", threshold, 0)
+        self.min_lr = real(self, "min_lr", min_lr, 0)
         self.best, self.waited = math.inf, 0
 
     def step(self, metric: float) -> None:
+        """Compare a metric, a loss say, with the best so far."""
+        if not hasattr(metric, "__float__"):
+            raise unfit(self, "metric", "a number, as loss.item() is", metric, TypeError)
         better = float(metric) < self.best * (1 - self.threshold)
         self.best = float(metric) if better else self.best
         self.waited = 0 if better else self.waited + 1
@@ -122,7 +156,15 @@ class ReduceLROnPlateau:
                 group["lr"] = max(group["lr"] * self.factor, self.min_lr)
 
     def state_dict(self) -> dict[str, Any]:
+        """Return plain numbers that `load_state_dict` goes on from."""
         return {"best": self.best, "waited": self.waited}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.waited = state["best"], state["waited"]
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict()` was taken; nothing changes if anything is wrong."""
+        check_keys(self, state, ("best", "waited"))
+        waited = whole(self, "waited", state["waited"], 0)
+        if not isinstance(state["best"], (int, float)):
+            raise unfit(self, "best", "a number", state["best"], TypeError)
+        self.best, self.waited = float(state["best"]), waited
+
+    __repr__ = Schedule.__repr__

@@ -1,0 +1,66 @@
+"""What the options of an optimiser may be; a constructor and a loaded state ask the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..engine.options import bounds, called, flag, nearest, real, unfit
+
+# What an option must be: its name in words, the least value, and what it must stay below.
+LIMITS: dict[str, tuple[str, float, float]] = {
+    "lr": ("learning rate", 0, math.inf),
+    "momentum": ("momentum value", 0, math.inf),
+    "dampening": ("dampening value", -math.inf, math.inf),
+    "weight_decay": ("weight_decay value", 0, math.inf),
+    "eps": ("epsilon value", 0, math.inf),
+    "alpha": ("alpha value", 0, math.inf),
+    "lr_decay": ("lr_decay value", 0, math.inf),
+    "initial_accumulator_value": ("initial_accumulator_value value", 0, math.inf),
+}
+FLAGS = ("nesterov", "maximize", "amsgrad", "centered")
+
+
+def checked(owner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options if an optimiser can work with each value; NaN is refused too."""
+    good = dict(options)
+    for name, value in options.items():
+        if name in LIMITS:
+            good[name] = _number(owner, name, value, *LIMITS[name])
+        elif name in FLAGS:
+            good[name] = flag(owner, name, value)
+        elif name == "betas":
+            good[name] = _betas(owner, value)
+    if good.get("nesterov") and (good["momentum"] <= 0 or good["dampening"] != 0):
+        got = f"momentum={good['momentum']} and dampening={good['dampening']}"
+        need = "Nesterov momentum requires a momentum and zero dampening"
+        raise ValueError(f"{called(owner)}: {need}; got {got}")
+    return good
+
+
+def _number(owner: Any, name: str, value: Any, words: str, least: float, below: float) -> float:
+    try:
+        return real(owner, name, value, least, below=below)
+    except ValueError:
+        wanted = "a finite number" + bounds(least, math.inf, below=below)
+        told = f"Invalid {words}: {value}; {name} must be {wanted}"
+        raise ValueError(f"{called(owner)}: {told}") from None
+
+
+def _betas(owner: Any, betas: Any) -> tuple[float, ...]:
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise unfit(owner, "betas", "two numbers such as (0.9, 0.999)", betas, TypeError)
+    words = "beta parameter at index {}"
+    return tuple(
+        _number(owner, f"betas[{k}]", b, words.format(k), 0, 1) for k, b in enumerate(betas)
+    )
+
+
+def refuse_unknown(owner: Any, options: Iterable[str], known: Iterable[str]) -> None:
+    """Raise for an option that is not known, naming the nearest one."""
+    known = sorted(known)
+    for name in options:
+        if name != "params" and name not in known:
+            told = f"unknown option {name!r}{nearest(name, known)}"
+            raise ValueError(f"{called(owner)}: {told}; known: {', '.join(known)}")
