@@ -74,9 +74,10 @@ class CompiledScan:
         self.notes: list[str] = []
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
-                 run: Any = None) -> tuple[Any, Any]:  # fmt: skip
-        if run is not None or not isinstance(xs, Tensor) or 0 in xs.shape[:2]:
-            return scan(cell, xs, state, mask, reverse, run)
+                 run: Any = None, context: Any = None) -> tuple[Any, Any]:  # fmt: skip
+        plain = context is None and run is None and isinstance(xs, Tensor)
+        if not plain or 0 in xs.shape[:2]:
+            return scan(cell, xs, state, mask, reverse, run, context)
         turned = lambda a: a[::-1] if reverse and a is not None else a
         with undone() as set_back:
             cell.begin(xs.shape[1], cell.like(xs))

@@ -25,6 +25,7 @@ class Cell(Module):
 
     gate_names: tuple[str, ...] = ()
     state_names: tuple[str, ...] = ("h",)
+    takes_context = False  # True: step(x, state, context), the context of all steps
     _record: dict[str, list] | None = None
 
     def __init__(
@@ -89,7 +90,7 @@ class Cell(Module):
         """What first states resemble: x, or the parameters where x is whole numbers."""
         return x if x.dtype.kind == "f" else next(t for _, t in self.named_tensors())
 
-    def forward(self, x: Tensor, state: State | None = None) -> State:
+    def forward(self, x: Tensor, state: State | None = None, context: Any = None) -> State:
         """The next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
         check_kind(x)
         check_input(x, self.input_size)
@@ -100,7 +101,7 @@ class Cell(Module):
         elif alone:
             state = each(lambda s: s.unsqueeze(0), state)
         check_batch(x, state)
-        new = self.step(x, state)[1]
+        new = self.step(x, state, *(() if context is None else (context,)))[1]
         return each(lambda s: s.squeeze(0), new) if alone else new
 
 

@@ -25,6 +25,9 @@ from .record import Run, Traced
 from .scan import Steps, clean, per_step, scan
 from .zoneout import Zoneout
 
+WITHOUT = "a cell of it takes a context in each step: call it with context=…"
+UNWANTED = "none of its cells takes a context; nn.AttentionCell is one that does"
+
 
 class Recurrent(Module):
     """Any cell as a layer over time: deep, in one or both directions.
@@ -155,11 +158,13 @@ class Recurrent(Module):
         lengths: Any = None,
         mask: Any = None,
         trace: bool = False,
+        context: Any = None,
     ) -> tuple[Tensor, State]:
         """(output, state) over x: (T, B, I), unbatched (T, I), or whole numbers (T, B) or (T,).
 
-        lengths (B,) or mask (T, B) mark what is real. With trace=True the pair returned also has
-        `.h`, `.c`, `.gate("f")`, … of every step.
+        lengths (B,) or mask (T, B) mark what is real. A `context` goes to every step of the cells
+        that take one, as what an `nn.Attention` remembers of another sequence. With trace=True the
+        pair returned also has `.h`, `.c`, `.gate("f")`, … of every step.
         """
         check_kind(x)
         xs, alone = self._time_major(x)
@@ -167,7 +172,9 @@ class Recurrent(Module):
         xs = clean(xs, real)
         check_input(xs, self.input_size)
         first = self._first_states(state, xs, alone)
-        steps, last, runs = self._layers(xs, first, real, trace)
+        if (context is None) == any(c.takes_context for _, c in self.flat_cells()):
+            raise TypeError(f"{type(self).__name__}: {WITHOUT if context is None else UNWANTED}")
+        steps, last, runs = self._layers(xs, first, real, trace, context)
         output = self._whole(steps, xs)
         final = self._join(last)
         for observer in self._observers:
@@ -181,7 +188,7 @@ class Recurrent(Module):
         return Traced(output, final, runs) if trace else (output, final)
 
     def _layers(
-        self, xs: Steps, first: list[State], real: Any, trace: bool
+        self, xs: Steps, first: list[State], real: Any, trace: bool, context: Any
     ) -> tuple[Any, list, list]:
         last: list[State] = []
         runs: list[Any] = []
@@ -193,7 +200,8 @@ class Recurrent(Module):
                 run = Run(self.label, k, d, cell) if trace else None
                 labels = {"layer": k, "dir": "rev" if d else "fwd", "cell": type(cell).__name__}
                 with scope(self.label, **labels):
-                    steps, end = self.scan(cell, xs, first[len(last)], real, bool(d), run)
+                    more = (run, context) if cell.takes_context else (run,)
+                    steps, end = self.scan(cell, xs, first[len(last)], real, bool(d), *more)
                 outputs.append(steps)
                 last.append(end)
                 runs.append(run.close() if run else None)

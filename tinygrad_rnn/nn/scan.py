@@ -28,25 +28,27 @@ def scan(
     mask: Any = None,
     reverse: bool = False,
     run: Run | None = None,
+    context: Any = None,
 ) -> tuple[Steps, State]:
     """(outputs, last state) of the cell run over xs from a first state.
 
     mask (T, B), a NumPy array, is True on real steps: elsewhere the state stays, the output is 0.
+    A `context` is handed to every step as it is.
     What stands in padding must be finite (see `clean`): 0 · NaN would spoil gradients of weights.
     """
     xs = unbind(xs, 0) if isinstance(xs, Tensor) else xs
     if not len(xs):
         return [], state
-    outputs = list(xs)
+    outputs, step = list(xs), stepper(cell, context)
     cell.begin(xs[0].shape[0], cell.like(xs[0]))
     cell.record(run.gate_steps if run else None)
     try:
         for t in range(len(xs))[:: -1 if reverse else 1]:
             with scope("step", step=t):
                 if mask is None or mask[t].all():
-                    outputs[t], state = cell.step(xs[t], state)
+                    outputs[t], state = step(xs[t], state)
                 else:
-                    outputs[t], state = masked_step(cell, xs[t], state, mask[t])
+                    outputs[t], state = masked_step(step, xs[t], state, mask[t])
                 label(state, cell.state_names)
             if run is not None:
                 run.add(outputs[t], state)
@@ -61,16 +63,16 @@ def in_pieces(run: Callable, every: int) -> Callable:
     only the states between the pieces, and one piece's values, are in memory."""
 
     def in_turn(cell: Cell, xs: Steps, state: State, mask: Any = None, reverse: bool = False,
-                trace: Run | None = None) -> tuple[Steps, State]:  # fmt: skip
+                trace: Run | None = None, context: Any = None) -> tuple[Steps, State]:  # fmt: skip
         if trace is not None or not isinstance(xs, Tensor) or len(xs) <= every:
-            return run(cell, xs, state, mask, reverse, trace)
+            return run(cell, xs, state, mask, reverse, trace, context)
         nested, cuts, outputs = isinstance(state, tuple), range(0, len(xs), every), []
         for at in reversed(cuts) if reverse else cuts:
             part = slice(at, at + every)
 
             def piece(x: Tensor, *states: Tensor, part: slice = part) -> tuple[Tensor, ...]:
                 first, real = states if nested else states[0], None if mask is None else mask[part]
-                y, last = run(cell, x, first, real, reverse)
+                y, last = run(cell, x, first, real, reverse, None, context)
                 return (y if isinstance(y, Tensor) else stack(list(y), 0), *parts_of(last))
 
             y, *last = checkpoint(piece, xs[part], *parts_of(state))
@@ -81,10 +83,16 @@ def in_pieces(run: Callable, every: int) -> Callable:
     return in_turn
 
 
-def masked_step(cell: Cell, x: Tensor, state: State, real: Any) -> tuple[Tensor, State]:
+def stepper(cell: Cell, context: Any) -> Callable:
+    """The cell's step as a function of input and state alone."""
+    step: Callable = cell.step
+    return step if context is None else lambda x, state: step(x, state, context)
+
+
+def masked_step(step: Callable, x: Tensor, state: State, real: Any) -> tuple[Tensor, State]:
     """One step in which only rows where `real` (B,) is True move; the others output 0."""
     rows = lambda like: like.xp.asarray(real).reshape(-1, *(1,) * (like.ndim - 1))
-    output, new = cell.step(x, state)
+    output, new = step(x, state)
     new = each(lambda n, old: where(rows(n), n, old), new, state)
     return where(rows(output), output, 0), new
 
