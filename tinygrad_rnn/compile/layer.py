@@ -141,8 +141,10 @@ class CompiledScan:
                 warnings.warn(message, NotCompiled, stacklevel=8)
 
     def source(self) -> str:
-        """The generated code of the latest kernel."""
-        return self._latest().loops.code
+        """The generated code of the latest kernel, whole."""
+        from .listing import source
+
+        return source(self._latest())
 
     def explain(self) -> str:
         """What each pass did, what runs when, and what was not compiled and why."""

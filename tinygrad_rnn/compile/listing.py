@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+from .codegen.escapes import comment
+from .codegen.numpy_source import NumPySource
 
 
 def report(kernel: Any) -> str:
@@ -25,20 +28,11 @@ def counts(instrs: Iterable[Any]) -> str:
     return f"{len(ops):4d} instructions, {ops.count('matmul')} products"
 
 
-def listing(program: Any) -> str:
-    """Return the loops as text, one NumPy-like line per instruction."""
-    from .program import names_of
-
-    names, lines = names_of(program.order), []
-    for name, times in (("forward", "range(T)"), ("backward", "reversed(range(T))")):
-        lines.append(f"for t in {times}:")
-        lines += ["    " + line(i, names) for i in program.native[name]] or ["    pass"]
-    return "\n".join(lines)
-
-
-def line(i: Any, names: Mapping[Any, str]) -> str:
-    """Return an instruction as one line of text."""
-    shown = [names[a] if a.op != "const" or a.shape else repr(a.value) for a in i.args]
-    shown += [f"{k}={v}" for k, v in i.params.items()]
-    gate = f"  # {i.gate}" if i.gate else ""
-    return f"{names[i]}{list(i.shape)} = {i.op}({', '.join(shown)}){gate}"
+def source(kernel: Any) -> str:
+    """Return the code that runs, whole: of loops in C or CUDA with the array calls around them."""
+    if kernel.loops.name == "numpy":
+        return NumPySource(kernel).text()
+    calls = [comment(line, 10_000) for line in NumPySource(kernel).around()]
+    return "\n".join(
+        [kernel.loops.code, "/* Array calls around these functions:", *calls, "*/", ""]
+    )

@@ -76,7 +76,7 @@ class BoundWorkspace(Workspace):
         args = [*args, 0] if i.op == "relu" else args
         other = next((b.dtype for b in args if hasattr(b, "dtype")), i.dtype)
         # a 0-d array costs a third less per call than a Python number
-        arrays = [np.asarray(a, getattr(a, "dtype", other)) for a in args]
+        arrays = [np.asarray(a, getattr(a, "dtype", other)) if np.isscalar(a) else a for a in args]
         if function in (np.maximum, np.minimum):  # these refuse a positional `out`
             return [(partial(function, out=out), tuple(arrays))]
         return [(function, (*arrays, out))]
@@ -101,9 +101,3 @@ class NumPyLoops:
         units = {name: [[i] for i in made if i not in program.views]
                  for name, made in program.native.items()}  # fmt: skip
         self.memory = Memory(program, units, lambda i: i not in program.views)
-
-    @property
-    def code(self) -> str:
-        from ..listing import listing
-
-        return listing(self.program)

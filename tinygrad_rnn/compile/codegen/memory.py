@@ -183,6 +183,12 @@ def layout(place: Place) -> tuple:
     return place.kind, place.of.dtype, rows
 
 
+def inputs(program: Program) -> set[Instr]:
+    """What code reads and is given from outside, in a place of its own."""
+    read = set().union(*program.reads.values()) - program.kept
+    return {i for i in read if i.op not in ("state", "dstate", "const")}
+
+
 class Workspace:
     """The arrays of one run of T steps; `flat[i]` shows a value kept for all steps as T·B rows."""
 
@@ -195,8 +201,7 @@ class Workspace:
         self.carry = [self.empty((count, *s.shape), s.dtype) for s in p.step.dstates]
         self.arrays: dict[Any, Any] = {}
         self.ready: dict[str, Any] = {}  # what a phase does, once it is known
-        read = set().union(*p.reads.values()) - p.kept
-        self.inputs = {i for i in read if i.op not in ("state", "dstate", "const")}
+        self.inputs = inputs(p)
         self.made: Any = (None, {})  # the parameters of the last run, and what was made of them
         weak = lambda i: i.value if i.dtype is None else xp.asarray(i.value)  # a Python number is
         self.flat: dict[Instr, Any] = {i: weak(i) for i in p.order if i.op == "const"}

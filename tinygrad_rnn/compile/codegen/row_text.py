@@ -15,10 +15,11 @@ import numpy as np
 from ..passes import is_product
 from ..phases import LOOPS, Program
 from ..program import Instr, Step, names_of
-from . import rows
+from . import escapes, rows
 from .memory import Memory, Place
 from .rows import START, is_cut, literal, wide
 
+GATES = ("sigmoid", "tanh")
 TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "goes": "(t & 1)"}
 
 
@@ -151,7 +152,9 @@ class Group:
         values = [self.read(a) for a in i.args]
         if i.op in START:
             return [rows.ADDED[i.op].format(self.names[i], values[0])]
-        comment = f" /* {i.gate} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
+        comment = (
+            f" /* {escapes.comment(i.gate)} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
+        )
         line = f"{kind_of(i, 'int')} {self.names[i]} = {rows.formula(i, values)};{comment}"
         return [line, *self.store(i)]
 

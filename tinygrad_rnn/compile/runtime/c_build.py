@@ -49,10 +49,8 @@ CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(
 def load(source: str, defines: tuple[str, ...] = (), symbols: Sequence[str] = ()) -> ctypes.CDLL:
     """Return the library built from `source`, from the cache if it is there, whole, and has the
     `symbols`."""
-    options = [*FLAGS, *(["-mprefer-vector-width=512"] if "86" in platform.machine() else [])]
-    options += [f"-D{d}" for d in defines]
-    command = compiler.command()
-    parts = [source, compiler.machine(command), *options]
+    command, flags = compiler.command(), [*options(), *(f"-D{d}" for d in defines)]
+    parts = [source, compiler.machine(command), *flags]
     key = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
     for folder in (cache, temporary):
         try:
@@ -62,11 +60,15 @@ def load(source: str, defines: tuple[str, ...] = (), symbols: Sequence[str] = ()
                 if known:
                     with contextlib.suppress(OSError):  # another machine's, or without a symbol
                         return opened_library(path, symbols)
-                build(command, options, source, path)
+                build(command, flags, source, path)
                 return opened_library(path, symbols)
         except OSError as error:  # not ours, not writable, full, locked, or not loadable from there
             reason = error
     raise CannotBuild(f"the compiled library cannot be stored or loaded: {said(reason)}")
+
+
+def options() -> list[str]:
+    return FLAGS + (["-mprefer-vector-width=512"] if "86" in platform.machine() else [])
 
 
 def opened_library(path: Path, symbols: Sequence[str]) -> ctypes.CDLL:
@@ -163,7 +165,7 @@ def digest(path: Path) -> bytes:
     return hashlib.sha256(content(path)).hexdigest().encode()
 
 
-def build(command: tuple[str, ...], options: list[str], source: str, path: Path) -> None:
+def build(command: tuple[str, ...], flags: list[str], source: str, path: Path) -> None:
     """Compile into a temporary folder and rename, so that nobody sees half a library."""
     remove_stale(path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
@@ -171,7 +173,7 @@ def build(command: tuple[str, ...], options: list[str], source: str, path: Path)
         text.write_text(source, "utf-8", "replace")
         env = {"ZIG_GLOBAL_CACHE_DIR": str(path.parent / "zig"), **os.environ}  # zig keeps its own
         compiler.ask(
-            command, *options, str(text), "-o", str(made), "-lm", "-pthread",
+            command, *flags, str(text), "-o", str(made), "-lm", "-pthread",
             limit=compiler.TIMEOUT, env=env,
         )  # fmt: skip
         if not made.is_file():
