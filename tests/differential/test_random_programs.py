@@ -1,33 +1,30 @@
 """Random programs as torch recorded them: values and gradients, without torch.
 
-`tools/check_engine.py` writes and runs tens of thousands live; these are a sample of the same kind.
+`check_engine.py` writes and runs tens of thousands live; these are a sample of the same kind.
 """
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import golden
 import numpy as np
 import pytest
 
 import tinygrad_rnn
-from tools import random_programs
-
-TOOLS = Path(random_programs.__file__).parent
+from differential import check_engine, programs, shrink, writer
 
 CASES = golden.load("programs")
 VALUE, GRADIENT = 1e-7, 1e-6
 VALUE_F32, GRADIENT_F32 = 2e-4, 2e-3  # where a leaf is float32
 
 
-class Lib(random_programs.Library):
+class Lib(programs.Library):
     """Our functions, with leaves and constants of the array library under test."""
 
-    def __init__(self, library) -> None:
-        super().__init__(*random_programs.our_library().namespaces)
+    def __init__(self, library: Any) -> None:
+        super().__init__(*programs.our_library().namespaces)
         self.library = library
 
     def constant(self, data):
@@ -40,7 +37,7 @@ class Lib(random_programs.Library):
 def assert_same(got, expected, tolerance, scale, program, what):
     assert got.shape == expected.shape and got.dtype == expected.dtype, what
     off = np.abs(got - expected) > tolerance * np.maximum(np.abs(expected), scale)
-    assert not off.any(), f"{what}: {got} instead of {expected}\n{random_programs.text(program)}"
+    assert not off.any(), f"{what}: {got} instead of {expected}\n{programs.text(program)}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -49,7 +46,7 @@ def test_values_and_gradients_are_torchs(library, case):
     data = [case.arrays[f"leaf/{i}"] for i in range(len(program["leaves"]))]
     mixed = any(a.dtype == np.float32 for a in data)
     value, gradient = (VALUE_F32, GRADIENT_F32) if mixed else (VALUE, GRADIENT)
-    values, leaves = random_programs.run(Lib(library), program, data)
+    values, leaves = programs.run(Lib(library), program, data)
     for i, expected in case.named("output").items():
         got = library.numpy(values[int(i)])
         assert_same(got, expected, value, 1.0, program, f"v{i}")
@@ -80,20 +77,13 @@ def test_the_sample_has_what_it_should():
     assert len(CASES) >= 300 and len(kinds) >= 120, len(kinds)
 
 
-@pytest.fixture
-def tool(monkeypatch):
-    """The modules of tools/check_engine.py, and our engine in torch's place."""
-    monkeypatch.syspath_prepend(str(TOOLS))
-    names = ("check_engine", "random_shrink", "random_writer", "random_programs")
-    made = SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    made.ours = made.random_programs.our_library()
-    return made
+OURS = programs.our_library()  # stands in torch's place too
 
 
-def test_a_seed_is_a_program(tool):
-    programs = [tool.random_writer.write(seed, tool.ours) for seed in (1, 2, 1)]
-    assert programs[0] == programs[2] != programs[1]
-    assert all(tool.check_engine.disagreement(p, tool.ours, tool.ours) == "" for p in programs)
+def test_a_seed_is_a_program():
+    written = [writer.write(seed, OURS) for seed in (1, 2, 1)]
+    assert written[0] == written[2] != written[1]
+    assert all(check_engine.disagreement(p, OURS, OURS) == "" for p in written)
 
 
 @pytest.mark.parametrize(
@@ -105,34 +95,34 @@ def test_a_seed_is_a_program(tool):
     ],
     ids=["value", "gradient", "shape"],
 )
-def test_a_wrong_engine_is_found_and_the_program_made_small(tool, wrong, symptom):
-    broken = tool.random_programs.Library(SimpleNamespace(**wrong), *tool.ours.namespaces)
-    differs = lambda p: tool.check_engine.disagreement(p, broken, tool.ours)
+def test_a_wrong_engine_is_found_and_the_program_made_small(wrong, symptom):
+    broken = programs.Library(SimpleNamespace(**wrong), *OURS.namespaces)
+    differs = lambda p: check_engine.disagreement(p, broken, OURS)
     found = 0
     for seed in range(60):
-        program = tool.random_writer.write(seed, tool.ours)
+        program = writer.write(seed, OURS)
         uses = [line for line in program["lines"] if line[0] == "tanh" and len(line[2]) == 0]
         if not uses or symptom not in differs(program):
             continue
-        small = tool.random_shrink.shrunk(program, tool.ours, differs)
+        small = shrink.shrunk(program, OURS, differs)
         assert differs(small) and len(small["lines"]) <= 3
-        assert "tanh" in random_programs.text(small)
+        assert "tanh" in programs.text(small)
         found += 1
         if found == 3:
             return
     pytest.fail(f"found {found} of 3")
 
 
-def test_second_derivatives_are_those_of_the_weighted_loss(tool):
+def test_second_derivatives_are_those_of_the_weighted_loss():
     """loss Σ w x³, its gradient 3 w x², and the gradient of Σ w · 3 w x² is 6 w² x."""
     leaf = {"shape": [3], "dtype": "float64", "grad": True, "data": [0.5, -1.0, 2.0]}
     cube = ["scalar", [0], {"op": "**", "scalar": 3, "left": False}]
     program = {"seed": 0, "leaves": [leaf], "lines": [cube], "outputs": [1]}
-    data, w = tool.random_programs.leaf_data(program), random_programs.weights((3,), 0)
-    (got,) = tool.random_programs.second(tool.ours, program, data)
+    data, w = programs.leaf_data(program), programs.weights((3,), 0)
+    (got,) = programs.second(OURS, program, data)
     np.testing.assert_allclose(got, 6 * w**2 * data[0], rtol=1e-12)
     wrong = SimpleNamespace(
         grad=lambda *args, **kw: [g * 1.001 for g in tinygrad_rnn.grad(*args, **kw)]
     )
-    broken = tool.random_programs.Library(wrong, *tool.ours.namespaces)
-    assert "second" in tool.check_engine.second_disagreement(program, broken, tool.ours)
+    broken = programs.Library(wrong, *OURS.namespaces)
+    assert "second" in check_engine.second_disagreement(program, broken, OURS)

@@ -3,7 +3,7 @@
 A fixture is one `.npz`, read with `allow_pickle=False`. It holds `numbers`, all arrays of all
 cases laid end to end as float64, and `index`, a JSON text that says where each array lies, its
 shape and dtype, the options of each case, and under `how` which versions made it.
-`tools/golden.py` records them.
+`tools/golden/record.py` records them.
 """
 
 from __future__ import annotations

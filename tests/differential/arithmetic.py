@@ -1,6 +1,6 @@
 """Lines of arithmetic: functions, operators, reductions and products.
 
-Each function draws arguments from `w`, a `random_writer.Writer`, and emits a line, or several where
+Each function draws arguments from `w`, a `writer.Writer`, and emits a line, or several where
 the domain is restricted. What cannot be had raises Rejected, and the writer tries another kind.
 """
 

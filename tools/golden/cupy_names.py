@@ -2,7 +2,7 @@
 
 The wheel imports without a GPU, so any machine can run this in an environment of its own:
 
-    pip install cupy-cuda13x==14.2.0 && python tools/golden_cupy.py
+    pip install cupy-cuda13x==14.2.0 && python tools/golden/cupy_names.py
 
 One line is one name: what it is (`numpy` for NumPy's very object), then the parameters it takes,
 or for a ufunc its methods. `tests/strict_array.py` offers these names and no others.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-RECORD = Path(__file__).resolve().parent.parent / "tests" / "golden" / "cupy_names.txt"
+RECORD = Path(__file__).resolve().parents[2] / "tests" / "golden" / "cupy_names.txt"
 MODULES = ("cupy", "cupy.linalg", "cupy.lib.stride_tricks", "cupyx", "cupyx.scipy.special")
 REDUCING = {"add": "at reduce accumulate", "multiply": "reduce accumulate"}
 SCATTERING = ("subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
@@ -63,7 +63,7 @@ def lines() -> Iterator[str]:
     """Yield the record; raises ImportError where no CuPy is installed."""
     import cupy
 
-    yield f"# CuPy {cupy.__version__}, recorded by tools/golden_cupy.py"
+    yield f"# CuPy {cupy.__version__}, recorded by tools/golden/cupy_names.py"
     for path in MODULES:
         __import__(path)
         module = sys.modules[path]

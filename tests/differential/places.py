@@ -1,6 +1,6 @@
 """Lines that move values about: shapes, joining and cutting, indices with repeats, scatter.
 
-Each function draws arguments from `w`, a `random_writer.Writer`, and emits a line.
+Each function draws arguments from `w`, a `writer.Writer`, and emits a line.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from random_arithmetic import mask_of, require, some_axes, some_axis
+
+from differential.arithmetic import mask_of, require, some_axes, some_axis
 
 
 def reshaping(w: Any) -> None:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from random_arithmetic import ARITHMETIC, Rejected
-from random_places import PLACES
-from random_programs import Library, Program, apply, leaf_data
+
+from differential.arithmetic import ARITHMETIC, Rejected
+from differential.places import PLACES
+from differential.programs import Library, Program, apply, leaf_data
 
 MOST = 200  # elements of one value
 LARGEST = 1e3

@@ -1,13 +1,18 @@
-"""Random programs with torch's values and gradients, a sample of what tools/check_engine.py runs
-live."""
+"""Random programs with torch's values and gradients, a sample of what
+tests/differential/check_engine.py runs live."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
-from golden import case
-from random_programs import Library, leaf_data, run, torch_library
-from random_writer import write
+from record import case
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "tests")]
+
+from differential.programs import Library, leaf_data, run, torch_library  # noqa: E402
+from differential.writer import write  # noqa: E402
 
 FIRST_SEED = 1_000_000
 RECORDED = 300

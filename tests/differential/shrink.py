@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from random_programs import Library, Program, leaf_data, run
+
+from differential.programs import Library, Program, leaf_data, run
 
 
 def without_line(program: Program, k: int, value: np.ndarray | None) -> Program:

@@ -11,7 +11,7 @@ import itertools
 from typing import Any
 
 import numpy as np
-from golden import case
+from record import case
 
 KINDS = ("RNN", "GRU", "LSTM")
 OPTIONS: dict[str, tuple[Any, ...]] = {

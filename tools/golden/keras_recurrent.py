@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 import numpy as np
-from golden import case
+from record import case
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 KINDS: dict[str, list[dict[str, Any]]] = {

@@ -1,13 +1,13 @@
 """Random programs run live with torch and with this engine: values, gradients, dtypes and shapes
 agree.
 
-    python tools/check_engine.py                          10,000 programs of up to 30 lines
-    python tools/check_engine.py --programs 500 --seed 7  another 500, from seed 7 on
-    python tools/check_engine.py --second --lines 15      and their second derivatives
-    python tools/check_engine.py --replay failure.json    one program again
+    python tests/differential/check_engine.py    10,000 programs of up to 30 lines
+        --programs 500 --seed 7                  another 500, from seed 7 on
+        --second --lines 15                      and their second derivatives
+        --replay failure.json                    one program again
 
 A program that disagrees is made as small as it can be and still disagree, printed, and saved. The
-language is described in random_programs.py. torch is needed here, and nowhere else.
+language is described in programs.py. torch is needed here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # the package, installed or not
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # the package, installed or not
 
-from random_programs import (  # noqa: E402
+from differential.programs import (  # noqa: E402
     Library,
     Program,
     leaf_data,
@@ -36,9 +37,8 @@ from random_programs import (  # noqa: E402
     text,
     torch_library,
 )
-from random_shrink import shrunk  # noqa: E402
-from random_writer import write  # noqa: E402
-
+from differential.shrink import shrunk  # noqa: E402
+from differential.writer import write  # noqa: E402
 from tinygrad_rnn.engine.atomic_write import atomic_write  # noqa: E402
 
 TOLERANCE = {"float64": (1e-7, 1e-6), "float32": (2e-4, 2e-3)}  # of values, of gradients
@@ -110,7 +110,7 @@ def report(program: Program, fails: Callable[[Program], str], theirs: Library, t
     atomic_write(path, json.dumps(small).encode())
     print(f"\nseed {program['seed']}: {fails(program)}")
     print(f"smallest: {fails(small)}\n{text(small)}")
-    print(f"again: python tools/check_engine.py --replay {path}")
+    print(f"again: python tests/differential/check_engine.py --replay {path}")
 
 
 def bar(done: int, total: int, failed: int, start: float) -> None:

@@ -1,7 +1,7 @@
 """Records numbers from other libraries into tests/golden/, one .npz for each.
 
-    python tools/golden.py            record all whose library is here, name those that are not
-    python tools/golden.py torch_recurrent functions
+    python tools/golden/record.py                 all whose library is here; names the others
+    python tools/golden/record.py torch_recurrent functions
 
 The product and its tests need none of these libraries: the tests read what lies in tests/golden/.
 Record again only when a fixture gains cases. The format is described and read in
@@ -21,15 +21,15 @@ from typing import Any
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parents[1] / "tests" / "golden"
-# fixture -> (module in tools/ with `record() -> cases`, libraries it needs)
+FOLDER = Path(__file__).resolve().parents[2] / "tests" / "golden"
+# fixture -> libraries it needs; the module of its name has `record() -> cases`
 RECORDERS = {
-    "torch_recurrent": ("golden_torch", ["torch"]),
-    "functions": ("golden_functions", ["torch"]),
-    "onnx_recurrent": ("golden_onnx", ["onnx", "onnxruntime"]),
-    "keras_recurrent": ("golden_keras", ["keras", "torch"]),
-    "programs": ("golden_programs", ["torch"]),
-    "ctc": ("golden_ctc", ["torch"]),
+    "torch_recurrent": ["torch"],
+    "functions": ["torch"],
+    "onnx_recurrent": ["onnx", "onnxruntime"],
+    "keras_recurrent": ["keras", "torch"],
+    "programs": ["torch"],
+    "ctc": ["torch"],
 }
 MAX_BYTES = 1_200_000  # of one file: fixtures stay small enough to clone
 
@@ -64,7 +64,10 @@ def pack(cases: list[dict[str, Any]]) -> tuple[np.ndarray, list[dict[str, Any]]]
 def save(name: str, libraries: list[str], cases: list[dict[str, Any]]) -> int:
     """Writes the fixture and returns its size in bytes."""
     how = {library: version(library) for library in [*libraries, "numpy"]}
-    how["python"], how["command"] = platform.python_version(), f"python tools/golden.py {name}"
+    how["python"], how["command"] = (
+        platform.python_version(),
+        f"python tools/golden/record.py {name}",
+    )
     numbers, index = pack(cases)
     text = json.dumps({"how": how, "cases": index}, separators=(",", ":"))
     path = FOLDER / f"{name}.npz"
@@ -88,13 +91,12 @@ def main() -> int:
     for name in parser.parse_args().fixture:
         if name not in RECORDERS:
             parser.error(f"no fixture {name!r}; there are {', '.join(RECORDERS)}")
-        module, libraries = RECORDERS[name]
-        absent = missing(libraries)
+        absent = missing(RECORDERS[name])
         if absent:
             print(f"{name:16} not recorded: {', '.join(absent)} is not installed")
             continue
-        cases = importlib.import_module(module).record()
-        size = save(name, libraries, cases)
+        cases = importlib.import_module(name).record()
+        size = save(name, RECORDERS[name], cases)
         print(f"{name:16} {len(cases):4} cases {size / 1000:8.1f} kB")
         if size > MAX_BYTES:
             print(f"{name} is larger than {MAX_BYTES} bytes: record fewer cases", file=sys.stderr)

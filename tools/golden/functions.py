@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from golden import case
+from record import case
 
 Call = tuple[str, list[Any], dict[str, Any]]
 NAN, INF = float("nan"), float("inf")

@@ -12,7 +12,7 @@ import itertools
 from typing import Any
 
 import numpy as np
-from golden import case
+from record import case
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")

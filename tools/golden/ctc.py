@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from golden import case
+from record import case
 
 SIZES = {
     "long": (500, 2, 6, [500, 430], [40, 7]),
