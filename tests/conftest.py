@@ -16,7 +16,7 @@ import strict_array  # noqa: E402
 
 import tinygrad_rnn  # noqa: E402
 from tinygrad_rnn.engine import arrays as backend  # noqa: E402
-from tinygrad_rnn.engine.tensor import PRIMITIVES, Primitive  # noqa: E402
+from tinygrad_rnn.engine.primitive import PRIMITIVES, Primitive  # noqa: E402
 
 
 def _strict_erf(a: strict_array.StrictArray) -> strict_array.StrictArray:

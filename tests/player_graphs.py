@@ -8,7 +8,8 @@ from typing import Any
 from tinygrad_rnn.draw import book
 from tinygrad_rnn.draw.capture.capture import convert, run
 from tinygrad_rnn.draw.graph import Graph
-from tinygrad_rnn.engine.tensor import Node, leaf_of
+from tinygrad_rnn.engine.node import Node
+from tinygrad_rnn.engine.tensor import leaf_of
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from .engine.arrays import get_default_dtype, set_default_dtype
 from .engine.backward import Flow, grad
 from .engine.context import enable_grad, is_grad_enabled, no_grad, scope, trace
 from .engine.conversion import get_array_module
-from .engine.ops import absolute as abs
+from .engine.node import Node, toposort
 from .engine.ops import (
+    abs,
     acos,
     add,
     asin,
@@ -69,7 +70,8 @@ from .engine.ops import (
     where,
     xlogy,
 )
-from .engine.tensor import Node, Tensor, primitive, tensor, toposort
+from .engine.primitive import primitive
+from .engine.tensor import Tensor, tensor
 from .functions import methods
 from .functions.checkpoint import checkpoint
 from .functions.creation import (

@@ -18,7 +18,7 @@ from compile.test_layer import inputs
 from tinygrad_rnn import Tensor, enable_grad, grad, is_grad_enabled, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.compile.runtime.fingerprint import Held
-from tinygrad_rnn.engine.tensor import primitive
+from tinygrad_rnn.engine.primitive import primitive
 from tinygrad_rnn.nn import Cell, Recurrent
 
 OUTSIDE = tensor(np.array(2.0))

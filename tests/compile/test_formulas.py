@@ -15,7 +15,7 @@ from compile.test_loops import needs_cc
 from tinygrad_rnn import Tensor, cat, grad, tensor, where
 from tinygrad_rnn.compile import compile
 from tinygrad_rnn.compile.codegen.rows import FORMULA
-from tinygrad_rnn.engine.tensor import PRIMITIVES, run
+from tinygrad_rnn.engine.primitive import PRIMITIVES, apply_primitive
 from tinygrad_rnn.nn import Cell, Recurrent
 
 NUMBERS = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1, -1, 0.5, -2.5, 3.7, 1e-3, 80, -80, 2, -3, 1e-30]
@@ -30,7 +30,7 @@ def applied(name: str, a: Tensor, b: Tensor) -> Tensor:
         return where(a > 0, a, b)
     if name == "clamp":
         return a.clamp(-1, 2)
-    return run(PRIMITIVES[name], (a, b)[: 2 if "{1}" in FORMULA[name] else 1], {})
+    return apply_primitive(PRIMITIVES[name], (a, b)[: 2 if "{1}" in FORMULA[name] else 1], {})
 
 
 class All(Cell):

@@ -20,7 +20,7 @@ from tinygrad_rnn.draw.transform.backward import CUT, RULES, backward_graph, rul
 from tinygrad_rnn.draw.transform.diff import union
 from tinygrad_rnn.draw.transform.fold import LEVELS, fold, fold_sums
 from tinygrad_rnn.draw.transform.rolled import rolled_graph
-from tinygrad_rnn.engine.tensor import PRIMITIVES
+from tinygrad_rnn.engine.primitive import PRIMITIVES
 
 
 def loss_of(steps=3):

@@ -17,7 +17,7 @@ SHAPES = [(), (1,), (0,), (2, 0), (2, 3), (0, 3)]
 @pytest.mark.parametrize("name", ["exp", "neg", "tanh", "relu", "sigmoid", "abs", "sign", "erf"])
 def test_unary_on_all_shapes(library, name, shape):
     x = library.tensor(np.full(shape, 0.5)).requires_grad_()
-    y = getattr(ops, {"abs": "absolute"}.get(name, name))(x)
+    y = getattr(ops, name)(x)
     y.sum().backward()
     assert y.shape == x.grad.shape == shape and x.grad.dtype == x.dtype
 

@@ -11,7 +11,9 @@ from samples import ROWS, Sample
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.engine import arrays as backend
-from tinygrad_rnn.engine.tensor import PRIMITIVES, Node, Tensor, wrap
+from tinygrad_rnn.engine.node import Node
+from tinygrad_rnn.engine.primitive import PRIMITIVES
+from tinygrad_rnn.engine.tensor import Tensor, wrap
 
 DECLARED = dict(PRIMITIVES)  # before any test declares one of its own
 EPS = 1e-6

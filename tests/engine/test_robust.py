@@ -17,7 +17,7 @@ from engine.test_ops import DECLARED
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import Tensor
-from tinygrad_rnn.engine.tensor import ForEach
+from tinygrad_rnn.engine.primitive import ForEach
 
 
 def chain(n: int, x: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import Tensor, scope, tensor
 from tinygrad_rnn.engine import ops
-from tinygrad_rnn.engine.tensor import Node, primitive, toposort
+from tinygrad_rnn.engine.node import Node, toposort
+from tinygrad_rnn.engine.primitive import primitive
 
 
 # Making

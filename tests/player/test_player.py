@@ -312,7 +312,7 @@ def test_unknown_operations_read_as_calls() -> None:
 
 
 def test_words_exist_for_operations_of_the_engine() -> None:
-    from tinygrad_rnn.engine.tensor import PRIMITIVES
+    from tinygrad_rnn.engine.primitive import PRIMITIVES
 
     assert set(WORDS) - {"mean"} <= set(PRIMITIVES)
     assert rule("matmul", 1, "y", ["A", "B"]) == "Aᵀ @ ĝ"

@@ -15,7 +15,9 @@ import numpy as np
 
 from ..engine.arrays import host
 from ..engine.context import enable_grad, trace
-from ..engine.tensor import Node, Tensor, run, wrap
+from ..engine.node import Node
+from ..engine.primitive import apply_primitive
+from ..engine.tensor import Tensor, wrap
 from .numeric_slopes import Plan, array_like, as_tuple, compare, real_outputs, slope_of
 
 SINGLE = (5e-3, 1e-2, 2e-2)  # the least eps, atol and rtol at which float32 tells right from wrong
@@ -172,7 +174,7 @@ def alone(node: Node) -> tuple[Callable, tuple]:
         inputs = list(node.inputs)
         for k, x in zip(free, given, strict=True):
             inputs[k] = x
-        return run(node.op, tuple(inputs), node.params)  # type: ignore[arg-type]
+        return apply_primitive(node.op, tuple(inputs), node.params)  # type: ignore[arg-type]
 
     return own, leaves
 

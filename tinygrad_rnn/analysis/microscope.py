@@ -19,7 +19,8 @@ import numpy as np
 from ..engine.arrays import host
 from ..engine.backward import grad
 from ..engine.errors import line_of_user
-from ..engine.tensor import Node, Tensor, tensor
+from ..engine.node import Node
+from ..engine.tensor import Tensor, tensor
 from ..nn.cell import Cell, State, parts_of
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent

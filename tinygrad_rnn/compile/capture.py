@@ -18,7 +18,8 @@ import numpy as np
 from ..engine.arrays import is_array
 from ..engine.backward import grad
 from ..engine.context import Trace, mode
-from ..engine.tensor import Node, Tensor, leaf_of, tensor
+from ..engine.node import Node
+from ..engine.tensor import Tensor, leaf_of, tensor
 from .program import Index, Instr, Rows, Step, Uncompilable, const
 
 DEPENDS = "the step's operations depend on the values it is given"

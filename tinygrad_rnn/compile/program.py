@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.accumulate import is_basic
-from ..engine.tensor import PRIMITIVES
+from ..engine.primitive import PRIMITIVES
 
 MOVING = ("x", "state", "dy", "dstate")  # leaves with other values at every step
 

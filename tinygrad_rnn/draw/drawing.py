@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.atomic_write import atomic_write
-from ..engine.tensor import Node, Tensor
+from ..engine.node import Node
+from ..engine.tensor import Tensor
 from ..nn import Cell, Recurrent
 from . import labels
 from .capture.capture import FREED, Run, check_result, convert, graph_of, named, run

@@ -1,7 +1,8 @@
 """Gradients that wait to be summed, because summing many at once is cheaper than one by one.
 
-A slice sends back a `Piece`, a product with weights a `Product`; an `Accumulator` adds them up. The
-weights of a recurrent cell then cost a few large multiplications instead of one per time step.
+A slice sends back a `SlicedGradient`, a product with weights a `PendingMatmul`; an `Accumulator`
+adds them up. The weights of a recurrent cell then cost a few large multiplications instead of one
+per time step.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def is_basic(index: tuple) -> bool:
     return True
 
 
-class Piece:
+class SlicedGradient:
     """A gradient that is zero except at `index`: what `y = a[index]` sends to `a`, not spread out.
 
     Ten thousand slices of one long sequence then cost ten thousand small additions into one array.
@@ -51,7 +52,7 @@ class Piece:
         return add_at(library_of(self.g).xp.zeros(self.shape, self.dtype), self.index, self.g)
 
 
-class Product:
+class PendingMatmul:
     """A gradient `leftᵀ @ right` not multiplied yet: what `a @ b` sends to the weights `b`.
 
     The sum over time Σ_t x_tᵀ g_t is one product of stacked rows: fewer, larger multiplications.
@@ -73,8 +74,8 @@ class Product:
     def astype(self, dtype: np.dtype) -> Array:
         return self.dense().astype(dtype)
 
-    def transpose(self, axes: Any) -> Product:
-        return Product(self.right, self.left) if axes == (1, 0) else self
+    def transpose(self, axes: Any) -> PendingMatmul:
+        return PendingMatmul(self.right, self.left) if axes == (1, 0) else self
 
     def dense(self) -> Array:
         return self.left.T @ self.right
@@ -97,13 +98,13 @@ class Accumulator:
             self.sum = first + second
 
     def add(self, g: Any) -> None:
-        if type(g) is Product:
+        if type(g) is PendingMatmul:
             self.left.append(g.left)
             self.right.append(g.right)
             self.rows += len(g.left)
             if self.rows >= ROWS:
                 self.multiply()
-        elif type(g) is Piece:
+        elif type(g) is SlicedGradient:
             self.sum = g.dense() if self.sum is None else add_at(self.sum, g.index, g.g)
         elif self.sum is None:
             self.sum = np.copy(g)
@@ -124,4 +125,4 @@ class Accumulator:
         return self.sum
 
 
-POSTPONED = (Accumulator, Product, Piece)
+POSTPONED = (Accumulator, PendingMatmul, SlicedGradient)

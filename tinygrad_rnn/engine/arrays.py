@@ -41,7 +41,13 @@ _by_device: dict[str, Library] = {"cpu": NUMPY}
 def register(array_type: type, xp: Any, device: str, to_numpy: Callable, erf: Callable) -> None:
     """Make a further array library known: its arrays' type, namespace and device name."""
     library = Library(xp, device, to_numpy, erf)
-    _by_type[array_type] = _by_device[device] = library
+    register_type(array_type, library)
+    _by_device[device] = library
+
+
+def register_type(array_type: type, library: Library) -> None:
+    """Make a type known as that of a library's arrays, which no device is named after."""
+    _by_type[array_type] = library
 
 
 def library(device: str) -> Library:

@@ -14,11 +14,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .accumulate import POSTPONED, Accumulator
+from .arguments import checked
 from .arrays import as_array
 from .context import MODE, mode
+from .node import Node
 from .ops import broadcast_to
 from .record import Flow, hooked, observed
-from .tensor import Node, Tensor, leaf_of, wrap
+from .tensor import Tensor, leaf_of, wrap
 
 NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
 FREED = (
@@ -162,6 +164,7 @@ def as_tensor(g: Any) -> Tensor:
     )
 
 
+@checked
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, allow_unused: bool = False) -> tuple:  # fmt: skip
     """The gradients of `outputs` (weighted by `grad_outputs`) with respect to each of `inputs`.

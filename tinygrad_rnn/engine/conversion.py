@@ -12,7 +12,8 @@ from .context import tell
 from .errors import different_devices
 
 if TYPE_CHECKING:
-    from .tensor import Node, Tensor
+    from .node import Node
+    from .tensor import Tensor
 
 
 class Outward:

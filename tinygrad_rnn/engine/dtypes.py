@@ -38,6 +38,8 @@ def as_floats(arrays: list) -> list:
     """The inputs of a function of real numbers: integers become the default float dtype."""
     if len(arrays) == 2:
         arrays = promoted(arrays)
+    elif arrays[0].dtype.kind == "f":
+        return arrays
     for x in arrays:
         if not _is_integer(x):
             return arrays

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .accumulate import Piece, Product
+from .accumulate import PendingMatmul, SlicedGradient
 from .arrays import library_of, move
 from .compute import (
     compute_log_softmax,
@@ -25,7 +25,8 @@ from .compute import (
     through_tanh,
 )
 from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
-from .tensor import Tensor, primitive, wrap
+from .primitive import primitive
+from .tensor import Tensor, wrap
 
 NUMBERS: Any = (int, float, np.generic)
 SQRT_PI = float(np.sqrt(np.pi))
@@ -78,7 +79,7 @@ def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim > 2 or isinstance(g, Tensor) or isinstance(a, Tensor):
         return _t(a) @ g
     rows = math.prod(a.shape[:-1])  # not -1, which cannot be told for an empty array
-    return Product(a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1]))
+    return PendingMatmul(a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1]))
 
 
 def _part(k: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
@@ -100,108 +101,160 @@ def _einsum_share(k: int, g: Any, y: Any, *inputs: Any, subscripts: str) -> Any:
 
 
 def spread(g: Any, a: Any, index: tuple) -> Any:
-    """What `a[index]` sends back to `a`: a Piece for arrays, `put` for Tensors."""
+    """What `a[index]` sends back to `a`: a SlicedGradient for arrays, `put` for Tensors."""
     if isinstance(g, Tensor):
         return put(g, index=index, shape=a.shape, dtype=a.dtype)
-    return Piece(g, index, a)
+    return SlicedGradient(g, index, a)
 
 
 # fmt: off
 # name                  computation      gradient of the first input       of the second
 # ---------------------------------------------------------------------------------------------------
-add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted)
-sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted)
-mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted)
-div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats)
-neg = primitive("neg",  np.negative,     lambda g, y, a: -g)
+add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted, writes="a + b",
+    doc="Add entry by entry; sizes of 1 spread.")
+sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted, writes="a − b",
+    doc="Subtract entry by entry.")
+mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted, writes="a ∘ b",
+    doc="Multiply entry by entry.")
+div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats, writes="a / b",
+    doc="Divide entry by entry; whole numbers give real ones.")
+neg = primitive("neg",  np.negative,     lambda g, y, a: -g, writes="−a",
+    doc="Change the sign of each entry.")
 power = primitive("power", np.power,
     lambda g, y, a, b: g * power_slope(a, b),
-    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=promoted)
+    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=promoted, writes="a^b",
+    doc="Raise `a` to the power `b`, entry by entry.")
 maximum = primitive("maximum", np.maximum,
-    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted)
+    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted, writes="max(a, b)",
+    doc="Take the larger of each two entries; NaN wins, and ties share the gradient.")
 minimum = primitive("minimum", np.minimum,
-    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted)
-fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * trunc(a / b), keeps="ab", casts=promoted)
+    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted, writes="min(a, b)",
+    doc="Take the smaller of each two entries; NaN wins, and ties share the gradient.")
+fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * trunc(a / b), keeps="ab", casts=promoted, writes="fmod(a, b)",
+    doc="Return the remainder of a / b with the sign of `a`.")
 remainder = primitive("remainder", np.remainder,
-                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * floor(a / b), keeps="ab", casts=promoted)
-atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * atan2_slope(b, a, b), lambda g, y, a, b: -g * atan2_slope(a, a, b), keeps="ab", casts=as_floats)
-hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambda g, y, a, b: g * b / y, keeps="yab", casts=as_floats)
+                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * floor(a / b), keeps="ab", casts=promoted,
+    doc="Return the remainder of a / b with the sign of `b`, as Python's % does.")
+atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * atan2_slope(b, a, b), lambda g, y, a, b: -g * atan2_slope(a, a, b), keeps="ab", casts=as_floats,
+    doc="Return the angle of the point (b, a).")
+hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambda g, y, a, b: g * b / y, keeps="yab", casts=as_floats,
+    doc="Return √(a² + b²) without overflow.")
 logaddexp = primitive("logaddexp", np.logaddexp,
-                                         lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats)
+                                         lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats,
+    doc="Return log(eᵃ + eᵇ) without overflow.")
 xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
     lambda g, y, a, b: g * log(where(logical_and(equal(a, 0), less_equal(b, 0)), 1.0, b)),
-    lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats)
+    lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats,
+    doc="Return a · log(b), and 0 where `a` is 0.")
 
-absolute = primitive("abs",       np.abs,     lambda g, y, a: g * sign(a), keeps="a")
-sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats)
-exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats)
-log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats)
-expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * (y + 1), keeps="y", casts=as_floats)
-log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats)
-sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats)
-cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats)
-tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats)
-asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt(1 - a * a), keeps="a", casts=as_floats)
-acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt(1 - a * a), keeps="a", casts=as_floats)
-atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + a * a), keeps="a", casts=as_floats)
-sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
-cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
-tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats)
-sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats)
-erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats)
-relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y")
+abs = absolute = primitive("abs", np.abs,     lambda g, y, a: g * sign(a), keeps="a", writes="|a|",
+    doc="Return the size of each entry without its sign.")
+sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats, writes="√(a)",
+    doc="Return the square root of each entry.")
+exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats,
+    doc="Return eᵃ of each entry.")
+log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats,
+    doc="Return the natural logarithm of each entry.")
+expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * (y + 1), keeps="y", casts=as_floats,
+    doc="Return eᵃ − 1, exact for small `a`.")
+log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats,
+    doc="Return log(1 + a), exact for small `a`.")
+sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats,
+    doc="Return the sine of each entry.")
+cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats,
+    doc="Return the cosine of each entry.")
+tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats,
+    doc="Return the tangent of each entry.")
+asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt(1 - a * a), keeps="a", casts=as_floats,
+    doc="Return the angle whose sine is given.")
+acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt(1 - a * a), keeps="a", casts=as_floats,
+    doc="Return the angle whose cosine is given.")
+atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + a * a), keeps="a", casts=as_floats,
+    doc="Return the angle whose tangent is given.")
+sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats,
+    doc="Return the hyperbolic sine of each entry.")
+cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats,
+    doc="Return the hyperbolic cosine of each entry.")
+tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats,
+    doc="Return the hyperbolic tangent of each entry, between −1 and 1.")
+sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats, writes="σ(a)",
+    doc="Return 1 / (1 + e⁻ᵃ) of each entry, between 0 and 1.")
+erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats,
+    doc="Return the error function of each entry.")
+relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y", writes="max(0, a)",
+    doc="Return each entry, or 0 where it is negative.")
 clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high), [a]),
     lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
-sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g))
-floor = primitive("floor",   np.floor,   lambda g, y, a: zero(g))
-ceil = primitive("ceil",     np.ceil,    lambda g, y, a: zero(g))
-trunc = primitive("trunc",   np.trunc,   lambda g, y, a: zero(g))
+sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g),
+    doc="Return −1, 0 or 1 for the sign of each entry.")
+floor = primitive("floor",   np.floor,   lambda g, y, a: zero(g),
+    doc="Round each entry down.")
+ceil = primitive("ceil",     np.ceil,    lambda g, y, a: zero(g),
+    doc="Round each entry up.")
+trunc = primitive("trunc",   np.trunc,   lambda g, y, a: zero(g),
+    doc="Round each entry towards 0.")
 rounded = primitive("round",   lambda a, decimals: np.round(a, decimals), lambda g, y, a, decimals: zero(g))
 where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
-    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches)
+    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches, writes="a where c, else b",
+    doc="Take `a` where the condition `c` holds, else `b`.")
 
 # Reductions and scans
-total = primitive("sum", compute_sum,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims))
-amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya")
+total = primitive("sum", compute_sum,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims), writes="Σ(a)")
+amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="max(a)")
 cumsum = primitive("cumsum", lambda a, axis: np.cumsum(a, axis=axis),
     lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
 softmax = primitive("softmax", compute_softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
 log_softmax = primitive("log_softmax", compute_log_softmax,
-    lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats)
+    lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats, writes="log softmax(a)")
 
 # Products
-matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=promoted)
+matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=promoted, writes="a @ b",
+    doc="Multiply matrices, vectors or batches of them.")
 einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all")
 
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
 transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
-    lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=Product)
-broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g)
-getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index))
-put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index])
-concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part)
+    lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=PendingMatmul, writes="aᵀ")
+broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g, writes="copies of a")
+getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index), writes="a[…]")
+put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index], writes="a put at […], else 0")
+concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part, writes="[*]")
 stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
     each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)])
 astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
-clone = primitive("clone", lambda a: a, lambda g, y, a: g)
+clone = primitive("clone", lambda a: a, lambda g, y, a: g,
+    doc="Return the same values as a node of its own.")
 transfer = primitive("transfer", lambda a, device: move(a, device),
     lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")
 
 # No gradient flows through these
-equal = primitive("equal", np.equal, casts=promoted)
-not_equal = primitive("not_equal", np.not_equal, casts=promoted)
-less = primitive("less", np.less, casts=promoted)
-less_equal = primitive("less_equal", np.less_equal, casts=promoted)
-greater = primitive("greater", np.greater, casts=promoted)
-greater_equal = primitive("greater_equal", np.greater_equal, casts=promoted)
-logical_and = primitive("logical_and", np.logical_and)
-logical_or = primitive("logical_or", np.logical_or)
-logical_xor = primitive("logical_xor", np.logical_xor)
-logical_not = primitive("logical_not", np.logical_not)
-isnan = primitive("isnan", np.isnan)
-isinf = primitive("isinf", np.isinf)
-isfinite = primitive("isfinite", np.isfinite)
+equal = primitive("equal", np.equal, casts=promoted, writes="a = b",
+    doc="Tell where entries are equal.")
+not_equal = primitive("not_equal", np.not_equal, casts=promoted, writes="a ≠ b",
+    doc="Tell where entries differ.")
+less = primitive("less", np.less, casts=promoted, writes="a < b",
+    doc="Tell where `a` is less than `b`.")
+less_equal = primitive("less_equal", np.less_equal, casts=promoted, writes="a ≤ b",
+    doc="Tell where `a` is at most `b`.")
+greater = primitive("greater", np.greater, casts=promoted, writes="a > b",
+    doc="Tell where `a` is more than `b`.")
+greater_equal = primitive("greater_equal", np.greater_equal, casts=promoted, writes="a ≥ b",
+    doc="Tell where `a` is at least `b`.")
+logical_and = primitive("logical_and", np.logical_and, writes="a and b",
+    doc="Tell where both hold; a number holds unless it is 0.")
+logical_or = primitive("logical_or", np.logical_or, writes="a or b",
+    doc="Tell where one of them holds; a number holds unless it is 0.")
+logical_xor = primitive("logical_xor", np.logical_xor, writes="xor(a, b)",
+    doc="Tell where exactly one of them holds.")
+logical_not = primitive("logical_not", np.logical_not, writes="not(a)",
+    doc="Tell where an entry does not hold, or is 0.")
+isnan = primitive("isnan", np.isnan,
+    doc="Tell which entries are NaN.")
+isinf = primitive("isinf", np.isinf,
+    doc="Tell which entries are infinite.")
+isfinite = primitive("isfinite", np.isfinite,
+    doc="Tell which entries are neither infinite nor NaN.")
 all_of = primitive("all", lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims))
 any_of = primitive("any", lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims))
 argmax = primitive("argmax", lambda a, axis: np.argmax(a, axis=axis))

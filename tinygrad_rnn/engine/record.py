@@ -9,7 +9,8 @@ import numpy as np
 from .accumulate import POSTPONED
 from .context import MODE
 from .errors import watch
-from .tensor import Node, Tensor, wrap
+from .node import Node
+from .tensor import Tensor, wrap
 
 
 class Flow:

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.accumulate import Piece
+from ..engine.accumulate import SlicedGradient
+from ..engine.arguments import check_arguments
 from ..engine.arrays import Array
 from ..engine.backward import leading_to, pull, reachable, seeds
 from ..engine.context import enable_grad, is_grad_enabled, mode
+from ..engine.node import Node, age
 from ..engine.ops import concatenate, put
-from ..engine.tensor import PRIMITIVES, Node, Primitive, Tensor, age, leaf_of, primitive, wrap
+from ..engine.primitive import PRIMITIVES, Primitive, primitive
+from ..engine.tensor import Tensor, leaf_of, wrap
 from .random import undone
 
 Many = Any  # a Tensor or a tuple of Tensors
@@ -123,7 +126,7 @@ def _one_part(g: Any, y: Any, a: Any, start: int, shape: tuple) -> Any:
     index = (slice(start, start + math.prod(shape)),)
     if isinstance(g, Tensor):
         return put(g.reshape(-1), index=index, shape=a.shape, dtype=a.dtype)
-    return Piece(g.reshape(-1), index, a)
+    return SlicedGradient(g.reshape(-1), index, a)
 
 
 unpack = primitive(
@@ -155,3 +158,6 @@ def checkpoint(func: Callable, *inputs: Any) -> Many:
 
 
 del PRIMITIVES["unpack"]  # it belongs to one run: no part of the vocabulary of programs
+
+
+check_arguments(globals())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arguments import check_arguments
 from ..engine.arrays import get_default_dtype, library
 from ..engine.tensor import Tensor, wrap
 
@@ -87,3 +88,6 @@ def from_dlpack(source: Any) -> Tensor:
     kind, _ = source.__dlpack_device__()
     xp = library("cuda" if int(kind) == 2 else "cpu").xp
     return Tensor(xp.from_dlpack(source))
+
+
+check_arguments(globals())

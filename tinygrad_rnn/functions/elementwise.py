@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import ops
+from ..engine.arguments import check_arguments
 from ..engine.arrays import get_default_dtype
 from ..engine.ops import absolute, expm1, log, logaddexp, maximum, power, sigmoid, sqrt, tanh, where
 from ..engine.tensor import Tensor
@@ -143,3 +144,6 @@ def glu(x: Tensor, dim: int = -1) -> Tensor:
         raise ValueError(f"glu: halving dimension needs an even size, shape is {x.shape}")
     a, b = x.chunk(2, dim)
     return a * sigmoid(b)
+
+
+check_arguments(globals())

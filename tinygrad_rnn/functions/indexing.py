@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.accumulate import is_basic
+from ..engine.arguments import check_arguments
 from ..engine.arrays import as_array, is_array
 from ..engine.context import is_grad_enabled, tell
 from ..engine.ops import argsort as _argsort
@@ -214,3 +215,6 @@ def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndice
         )
     values, indices = sort(x, dim, descending=largest)
     return ValuesIndices(narrow(values, dim, 0, k), narrow(indices, dim, 0, k))
+
+
+check_arguments(globals())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arguments import check_arguments
 from ..engine.ops import absolute, exp, log, where, xlogy
 from ..engine.tensor import Tensor, wrap
 from .elementwise import clamp, logsigmoid
@@ -254,3 +255,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps))"""
     lengths = [clamp(safe_sqrt((x * x).sum(axis=dim)), min=eps) for x in (x1, x2)]
     return (x1 * x2).sum(axis=dim) / (lengths[0] * lengths[1])
+
+
+check_arguments(globals())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import ops
+from ..engine.arguments import check_arguments
 from ..engine.tensor import Tensor
 from .shapes import axis_of
 
@@ -128,3 +129,6 @@ def _without_repeats(x: Tensor, letters: str) -> tuple[Tensor, str]:
             x = x.diagonal(0, first, second)
             letters = letters[:first] + letters[first + 1 : second] + letters[second + 1 :] + c
     return x, letters
+
+
+check_arguments(globals())

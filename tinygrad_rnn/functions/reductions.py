@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import ops
+from ..engine.arguments import check_arguments
 from ..engine.arrays import get_default_dtype
 from ..engine.ops import absolute, equal, exp, log, maximum, power, sqrt, total, where
 from ..engine.tensor import Tensor, wrap
@@ -22,6 +23,9 @@ from .shapes import axis_of, flatten, narrow
 def _axes(x: Tensor, axis: Any, dim: Any) -> Any:
     """None, one axis or a tuple of axes, counted from the front and checked."""
     named = dim if axis is None else axis
+    if type(named) is int:
+        first = axis_of(x, named)
+        return first if x.ndim else None
     if named is None or (isinstance(named, (tuple, list)) and not len(named)):
         return None
     if isinstance(named, (tuple, list)):
@@ -84,15 +88,18 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
     return variance, middle if keep else middle.reshape(variance.shape)
 
 
-def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, **names: Any) -> Tensor:
+def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
+        keepdim: bool = False, correction: int | None = None) -> Tensor:  # fmt: skip
     """The square root of `var`; its gradient at constant input is 0, not NaN."""
-    return safe_sqrt(var(x, axis, ddof, keepdims, **names))
+    return std_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
 
 
-def std_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
-             **names: Any) -> tuple[Tensor, Tensor]:  # fmt: skip
-    variance, middle = var_mean(x, axis, ddof, keepdims, **names)
-    return safe_sqrt(variance), middle
+def std_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
+             dim: Any = None, keepdim: bool = False,
+             correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """(standard deviation, mean)."""
+    both = var_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)
+    return safe_sqrt(both[0]), both[1]
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
@@ -127,9 +134,10 @@ def amax(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
     return ops.amax(x, axis=axis, keepdims=keepdims or keepdim)
 
 
-def amin(x: Tensor, axis: Any = None, keepdims: bool = False, **names: Any) -> Tensor:
+def amin(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+         keepdim: bool = False) -> Tensor:  # fmt: skip
     """The smallest value; ties share the gradient evenly."""
-    return -amax(-x, axis, keepdims, **names)
+    return -amax(-x, axis, keepdims, dim=dim, keepdim=keepdim)
 
 
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
@@ -258,9 +266,10 @@ def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = Fa
     return where(zero, 0.0, power(where(zero, 1.0, sums), 1 / ord))
 
 
-def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, **names: Any) -> Tensor:
+def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
+         keepdim: bool = False) -> Tensor:  # fmt: skip
     """The p-norm of all entries or along axes ("fro" is 2)."""
-    return vector_norm(x, 2 if p == "fro" else p, axis, keepdims, **names)
+    return vector_norm(x, 2 if p == "fro" else p, axis, keepdims, dim=dim, keepdim=keepdim)
 
 
 def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
@@ -286,3 +295,6 @@ def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:
     )
     filled = where(mask, x, where(some, -math.inf, 0.0).astype(x.dtype))
     return where(mask, softmax(filled, axis), 0.0)
+
+
+check_arguments(globals())

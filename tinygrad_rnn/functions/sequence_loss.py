@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arguments import check_arguments
 from ..engine.arrays import host, library_of
 from ..engine.backward import grad
 from ..engine.context import is_grad_enabled
 from ..engine.ops import clone
-from ..engine.tensor import PRIMITIVES, Tensor, primitive
+from ..engine.primitive import PRIMITIVES, primitive
+from ..engine.tensor import Tensor
 from .losses import cross_entropy, linear
 
 BLOCK = 1 << 20  # so many logits at a time
@@ -99,3 +101,6 @@ def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _Rows) -> Any:
 
 _fused = primitive("sequence_loss", lambda *a, rows: rows.loss(*a), each=_rule, keeps="all")
 del PRIMITIVES["sequence_loss"]  # it belongs to its targets: no part of the vocabulary of programs
+
+
+check_arguments(globals())

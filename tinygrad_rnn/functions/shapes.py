@@ -6,6 +6,7 @@ kin return a new Tensor.
 
 from __future__ import annotations
 
+import math
 import operator
 from builtins import all as all_true
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arguments import check_arguments
 from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import concatenate, getitem, put, where
 from ..engine.ops import reshape as _reshape
@@ -27,7 +29,7 @@ Axis = Any
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
     """`axis` counted from the front; IndexError in PyTorch's words if there is none such."""
-    n = max(x.ndim + extra, 1)
+    n = x.ndim + extra or 1
     if not -n <= axis < n:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {axis})"
@@ -37,18 +39,21 @@ def axis_of(x: Any, axis: int, extra: int = 0) -> int:
 
 def _sizes(shape: tuple) -> tuple[int, ...]:
     nested = len(shape) == 1 and isinstance(shape[0], (tuple, list))
-    return tuple(operator.index(n) for n in (shape[0] if nested else shape))
+    return tuple(map(operator.index, shape[0] if nested else shape))
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
     """The same values in another shape; one size may be -1."""
     sizes, count = _sizes(shape), x._array.size
-    known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
-    unknown = sizes.count(-1)
-    if unknown > 1 or min(sizes, default=0) < -1 or (known != count if not unknown else
-                                                     known == 0 or count % known):  # fmt: skip
-        raise ValueError(f"shape '{list(sizes)}' is invalid for input of size {count}")
-    return _reshape(x, shape=tuple(count // known if n == -1 else n for n in sizes))
+    known = math.prod(sizes)
+    if -1 in sizes:
+        known = -known
+        if known > 0 and count % known == 0 and sizes.count(-1) == 1:
+            sizes = tuple([count // known if n == -1 else n for n in sizes])
+            known = count
+    if known != count or min(sizes, default=0) < 0:
+        raise ValueError(f"shape '{list(_sizes(shape))}' is invalid for input of size {count}")
+    return _reshape(x, shape=sizes)
 
 
 view = reshape
@@ -122,8 +127,8 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
-    dim = axis_of(x, dim, extra=1)
-    return _reshape(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+    dim, shape = axis_of(x, dim, 1), x._array.shape
+    return _reshape(x, shape=(*shape[:dim], 1, *shape[dim:]))
 
 
 def squeeze(x: Tensor, axis: Axis = None, *, dim: Axis = None) -> Tensor:
@@ -278,7 +283,7 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size, the last perhaps smaller."""
     if chunks <= 0:
         raise ValueError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    return split(x, max(-(-x.shape[axis_of(x, dim)] // chunks), 1), dim)
+    return split(x, -(-x._array.shape[axis_of(x, dim)] // chunks) or 1, dim)
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -367,3 +372,6 @@ def same_shape(name: str, *tensors: Any) -> None:
     """ValueError unless all shapes agree: (4,) against (4, 1) is nearly always a slip."""
     if not all_true(t.shape == tensors[0].shape for t in tensors):
         raise ValueError(f"{name}: shapes {' and '.join(str(t.shape) for t in tensors)} differ")
+
+
+check_arguments(globals())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.arguments import check_arguments
 from ..engine.tensor import Tensor
 from .reductions import mean
 from .shapes import pad, stack
@@ -78,3 +79,6 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """The mean of each window, padding counted as zeros."""
     stride = kernel_size if stride is None else stride
     return mean(stack(_windows(input, _pair(kernel_size), stride, padding), 0), axis=0)
+
+
+check_arguments(globals())

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.tensor import PRIMITIVES
+from ...engine.primitive import PRIMITIVES
 from ..passes import is_beside
 from ..phases import LOOPS, Program
 from ..program import Instr, Step, is_always_view

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.accumulate import Piece
+from ...engine.accumulate import SlicedGradient
 from ...engine.arrays import library_of
 from ...engine.context import MODE
-from ...engine.tensor import Primitive, Tensor, leaf_of, remembered, wrap
+from ...engine.primitive import Primitive, record_node
+from ...engine.tensor import Tensor, leaf_of, wrap
 from ...functions.checkpoint import Again, unpacked
 from ..codegen.emit_numpy import UFUNCS
 from ..codegen.rows import summed
@@ -70,9 +71,9 @@ class Run(Again):
         call, mode, node = self.call, MODE.get(), None
         flat = self.forward()
         if any(call.wants) or not mode.plain:
-            op = Primitive("scan", self.forward, self, "y", Piece)
+            op = Primitive("scan", self.forward, self, "y", SlicedGradient)
             tensors, arrays = tuple(call.tensors), [t._array for t in call.tensors]
-            node = remembered(op, tensors, arrays, {}, flat, any(call.wants), mode)
+            node = record_node(op, tensors, arrays, {}, flat, any(call.wants), mode)
         shapes = [(self.space.steps, *self.kernel.program.step.y.shape)]
         return unpacked(wrap(flat, node), shapes + [s.shape for s in call.states])
 
@@ -121,7 +122,7 @@ class Run(Again):
             self.forward()
         step, space, steps = self.kernel.program.step, self.space, self.space.steps
         at = steps * math.prod(step.y.shape)
-        if type(g) is Piece:  # of `y` alone: the last states were not used
+        if type(g) is SlicedGradient:  # of `y` alone: the last states were not used
             g = g.g if len(g.g) == at else g.dense()
         dy = g[:at].reshape(steps, *step.y.shape)
         self.flat[step.dy] = dy.reshape(-1, *dy.shape[2:])

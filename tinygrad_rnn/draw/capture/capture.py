@@ -19,7 +19,8 @@ import numpy as np
 
 from ...engine.backward import Flow
 from ...engine.context import trace
-from ...engine.tensor import Node, Tensor, leaf_of, toposort
+from ...engine.node import Node, toposort
+from ...engine.tensor import Tensor, leaf_of
 from ..errors import DrawError
 from ..graph import Graph, GraphNode
 from ..layout.legend import NOT_RUN

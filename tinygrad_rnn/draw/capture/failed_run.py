@@ -6,7 +6,8 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from ...engine.tensor import Primitive, Tensor
+from ...engine.primitive import Primitive
+from ...engine.tensor import Tensor
 from ..graph import Graph, GraphNode
 from ..labels import clean
 from .capture import Run, convert

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...engine.arrays import is_array, library_of
 from ...engine.backward import Flow, pull, reachable
-from ...engine.tensor import Node
+from ...engine.node import Node
 from ..graph import Graph, GraphNode
 
 EVERY = (1, 2, 4, 8)

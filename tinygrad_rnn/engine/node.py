@@ -1,0 +1,139 @@
+"""How one value was made: the nodes of the graph that gradients walk back.
+
+Nodes point to the nodes of their inputs, never to Tensors, so there are no cycles, and an array
+that no gradient rule will read is freed as soon as the last Tensor holding it is gone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .context import SCOPE, enclosing, scope
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+age = itertools.count().__next__  # a creation number, larger than any before
+NO_PARAMS: dict[str, Any] = {}  # one for all nodes that have none; never written to
+
+
+class Node:
+    """How one value was made. `parents` has an entry per input: its Node, or None for a constant.
+
+    `saved` is `(y, *inputs)` with only those arrays in it that a gradient rule reads; for the
+    others the parent's Node stands in, which has the same shape, dtype and ndim. Creation order
+    (`index`) is a topological order: a parent is always older than its child. What few nodes have
+    (a name, a gradient, hooks, …) is in `special`, so that the others do not pay for it.
+    """
+
+    __slots__ = tuple("dtype index needs op params parents saved scope shape special".split())
+
+    def __init__(self, op, parents, saved, params, shape, dtype, needs):  # type: ignore[no-untyped-def]
+        self.op: Primitive | None = op
+        self.parents: tuple[Node | None, ...] = parents
+        self.saved: tuple | None = saved
+        self.params: dict[str, Any] = params
+        self.shape: tuple[int, ...] = shape
+        self.dtype: np.dtype = dtype
+        self.needs: bool = needs
+        self.index = index = age()
+        self.scope: scope | None = SCOPE.get()
+        self.special: dict[str, Any] | None = None
+        if index >= next_knot:
+            tie(self)
+
+    def _rare(key: str) -> Any:  # type: ignore[misc]
+        def put(self: Node, value: Any) -> None:
+            self.special = {**(self.special or {}), key: value}
+
+        return property(lambda self: self.special.get(key) if self.special else None, put)
+
+    grad = _rare("grad")  # of a leaf, or where retain_grad() was called
+    hooks = _rare("hooks")
+    retains = _rare("retains")
+    name = _rare("name")
+    value = _rare("value")  # the array, when traced
+    inputs = _rare("inputs")  # the arrays it was computed from, when traced
+    flow = _rare("flow")  # what backward(record=…) saw
+    where = _rare("where")  # the user's line, within detect_anomaly()
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """All labels of the scopes around this node, inner ones winning."""
+        return {k: v for s in enclosing(self.scope) for k, v in s.labels.items()}
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names of the scopes around this node, outermost first."""
+        return tuple(s.name for s in enclosing(self.scope) if s.name)
+
+    def __repr__(self) -> str:
+        what = self.op.name if self.op else "leaf"
+        return f"<Node {self.index} {what} {self.name or ''}{list(self.shape)}>"
+
+
+class Dropped(threading.local):
+    """What this thread still has to let go of; None while it lets go of nothing."""
+
+    pile: list | None = None
+
+
+class Knot:
+    """Stops the freeing of a chain of nodes from nesting, at one node.
+
+    Python frees a node, inside that its parents, inside that theirs; CPython 3.13.0 lets this go
+    on until a small stack is full. A knot, freed as its node's last slot, holds the parents longer
+    and lays them on a pile that the outermost knot clears.
+    """
+
+    __slots__ = ("parents",)
+
+    def __init__(self, parents: tuple):
+        self.parents: tuple | None = parents
+
+    def __del__(self, thread: Dropped = Dropped()) -> None:  # noqa: B008, one for all
+        parents, self.parents = self.parents, None
+        if thread.pile is not None:
+            thread.pile.append(parents)
+            return
+        thread.pile = pile = [parents]
+        del parents  # or popping it would free nothing
+        try:
+            while pile:
+                pile.pop()
+        finally:
+            thread.pile = None
+
+
+next_knot = chance = 0
+
+
+def tie(node: Node) -> None:
+    """Give the node a knot and draw the index of the next, some 32 on.
+
+    They fall by chance, so that no program's period steps over them: a chain of a million nodes
+    then nests some 300 deep.
+    """
+    global next_knot, chance
+    chance = (chance * 1_103_515_245 + 12_345) % 2**31
+    next_knot = node.index + 1 + (chance >> 16) % 64
+    node.special = {"knot": Knot(node.parents)}
+
+
+def toposort(*roots: Node) -> list[Node]:
+    """Every node the roots were made from, parents before children."""
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda node: node.index)

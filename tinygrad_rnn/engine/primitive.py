@@ -1,0 +1,276 @@
+"""Primitives: one declaration is an operation on arrays, on Tensors, and its gradient rules.
+
+Run on arrays a primitive computes; with a Tensor among its inputs it also records a `Node`. The
+rules are written with primitives, so the same holds for a backward pass.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from inspect import Parameter
+from typing import Any
+
+import numpy as np
+
+from .arguments import misuse
+from .arrays import Array, as_array, is_array
+from .context import MODE, Mode
+from .dtypes import WEAK_SCALARS, unwidened
+from .errors import explained, line_of_user, watch
+from .node import NO_PARAMS, Node
+from .tensor import Tensor, leaf_of, wrap
+
+NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
+PLACE = Parameter.POSITIONAL_OR_KEYWORD
+READERS: dict[type, Callable] = {}  # how inputs of another kind, as letters are, take an operation
+
+
+class Primitive:
+    """One operation: its name, how it computes on arrays, and one gradient rule per input.
+
+    A rule `(g, y, *inputs, **options)` returns the gradient of its input from the gradient `g` of
+    the result `y`, None if there is none. It is written with primitives, so run on arrays it
+    computes, and run on Tensors it is a graph. Inputs have one-letter names; `keeps` lists those
+    that rules read beyond their shape and dtype ("y", "ab", "all"): only these stay in memory.
+    `writes` is how the operation is written down, in the letters of its inputs: "a + b".
+    """
+
+    __slots__ = tuple(
+        "casts compute keeps_all keeps_inputs keeps_y name postpones rules writes".split()
+    )
+
+    def __init__(self, name: str, compute: Callable, rules: Any = (), keeps: str = "",
+                 postpones: type | None = None, casts: Callable | None = None,
+                 writes: str | None = None):  # fmt: skip
+        self.name, self.compute, self.rules = name, compute, rules
+        self.postpones, self.casts, self.writes = postpones, casts, writes
+        self.keeps_y = "y" in keeps
+        code = rules[0].__code__ if isinstance(rules, tuple) and rules else None
+        names = [n for n in code.co_varnames[2 : code.co_argcount] if len(n) == 1] if code else []
+        self.keeps_inputs = tuple(n in keeps for n in names) if set(names) & set(keeps) else ()
+        self.keeps_all = keeps == "all" or (bool(self.keeps_inputs) and all(self.keeps_inputs))
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """Inputs and options as the first rule names them, or the computation if there is none."""
+        source, first = self.compute, 0
+        if isinstance(self.rules, ForEach):
+            source, first = self.rules.rule, 3
+        elif self.rules:
+            source, first = self.rules[0], 2
+        elif isinstance(source, np.ufunc):
+            return _signature([Parameter(n, PLACE) for n in "abcd"[: source.nin]])
+        try:
+            parameters = list(inspect.signature(source).parameters.values())
+        except ValueError:  # a function of C's that does not say
+            parameters = [Parameter("inputs", Parameter.VAR_POSITIONAL)]
+        return _signature(parameters[first:])
+
+    def bound(self, inputs: tuple, options: dict) -> tuple[tuple, dict]:
+        """Inputs by place and options by name; TypeError if they are not what is declared."""
+        signature = self.signature
+        try:
+            given = signature.bind(*inputs, **options)
+        except TypeError:
+            raise misuse(self.name, signature, inputs, options, "tensor") from None
+        return given.args, given.kwargs
+
+
+def _signature(parameters: list[Parameter]) -> inspect.Signature:
+    """One-letter names are inputs, given by place or name; the others options, by name alone."""
+    inputs = [p for p in parameters if p.kind is PLACE and len(p.name) == 1]
+    many = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
+    named = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters
+             if p not in inputs and p.kind in (PLACE, p.KEYWORD_ONLY)]  # fmt: skip
+    kind = "Tensor" if len(inputs) == 1 else "Any"  # beside a Tensor a number may stand
+    every = [p.replace(annotation=kind if p in inputs else "Any") for p in (*inputs, *many, *named)]
+    return inspect.Signature(every, return_annotation="Tensor")
+
+
+class ForEach:
+    """The rules of a primitive with any number of inputs: one rule, told which input `k` it is."""
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Callable):
+        self.rule = rule
+
+    def __getitem__(self, k: int) -> Callable:
+        return partial(self.rule, k)
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+OWN: set[str] = set()  # names of the engine's own
+
+
+def register_primitive(op: Primitive, home: str) -> None:
+    """Makes a primitive known by its name, which a compiled program calls it by."""
+    name, own = op.name, home.partition(".")[0] == __package__.partition(".")[0]
+    if name in OWN and not own:
+        raise ValueError(f"primitive: {name!r} is one of the engine's own; choose another name")
+    if own:
+        OWN.add(name)
+    older = PRIMITIVES.get(name)
+    if older is not None:  # what was made with it, before a notebook ran again, stays what it was
+        older.name = f"{name} {len(PRIMITIVES)}"
+        PRIMITIVES[older.name] = older
+    PRIMITIVES[name] = op
+
+
+def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
+              casts: Callable | None = None, each: Callable | None = None,
+              postpones: type | None = None, writes: str | None = None,
+              doc: str | None = None) -> Callable:  # fmt: skip
+    """Declare an operation and return it as a function of arrays or Tensors.
+
+    Called on arrays it computes; with a Tensor among the inputs it also records. Its signature is
+    that of its rule: one-letter names are inputs, others are options. `casts` brings the inputs to
+    one dtype first; `each` is the rule of an operation with any number of inputs; `postpones` names
+    the kind of postponed gradient that the rules take as it is.
+
+    >>> softcap = primitive("softcap", lambda a: a / (1 + abs(a)),
+    ...                     lambda g, y, a: g * (1 - abs(y)) * (1 - abs(y)), keeps="y")
+    >>> softcap(tensor([1.0, 3.0]))
+    tensor([0.5 , 0.75])
+    """
+    home = sys._getframe(1).f_globals["__name__"]
+    op = Primitive(name, compute, ForEach(each) if each else rules, keeps, postpones, casts, writes)
+    signature = op.signature
+    letters = [p.name for p in signature.parameters.values() if p.kind is PLACE]
+    if isinstance(op.rules, tuple) and op.rules and len(op.rules) != len(letters):
+        raise TypeError(f"primitive: {name!r} has {len(op.rules)} rules, and {len(letters)} inputs "
+                        f"({', '.join(letters)}): inputs have one-letter names")  # fmt: skip
+    register_primitive(op, home)
+    if compute.__name__ == "<lambda>":  # as Python names it in what it says of arguments
+        compute.__name__ = compute.__qualname__ = name
+    op.writes = writes or f"{name}({', '.join(letters) or '*'})"
+    apply = _caller(op, signature)
+    apply.__name__ = apply.__qualname__ = name
+    apply.__module__ = home  # there it is found to be pickled
+    apply.__doc__ = doc or f"Return {op.writes}, entry by entry."
+    apply.__signature__ = signature  # type: ignore[attr-defined]
+    apply.op = op  # type: ignore[attr-defined]
+    return apply
+
+
+def _caller(op: Primitive, signature: inspect.Signature) -> Any:
+    """The function that applies `op`, which counts its arguments before anything runs.
+
+    An argument too many would else be NumPy's `out=`, and be written to. Where the number of inputs
+    is fixed Python does the rest: a keyword it does not know, or an input it misses.
+    """
+    kinds = [p.kind for p in signature.parameters.values()]
+    options, count = kinds.count(Parameter.KEYWORD_ONLY), kinds.count(PLACE)
+    optional = any(p.default is not p.empty for p in signature.parameters.values())
+
+    def of_one(a: Any, *surplus: Any) -> Any:
+        if surplus:
+            op.bound((a, *surplus), {})
+        return apply_primitive(op, (a,), NO_PARAMS)
+
+    def of_two(a: Any, b: Any, *surplus: Any) -> Any:
+        if surplus:
+            op.bound((a, b, *surplus), {})
+        return apply_primitive(op, (a, b), NO_PARAMS)
+
+    def of_several(*inputs: Any, **params: Any) -> Any:
+        if len(inputs) != count or len(params) != options:
+            inputs, params = op.bound(inputs, params)
+        return apply_primitive(op, inputs, params)
+
+    def of_any(*inputs: Any, **params: Any) -> Any:
+        if not inputs or optional or len(params) != options:
+            inputs, params = op.bound(inputs, params)
+        return apply_primitive(op, inputs, params)
+
+    if Parameter.VAR_POSITIONAL in kinds or optional:
+        return of_any
+    if options or count not in (1, 2):
+        return of_several
+    apply = of_one if count == 1 else of_two
+    names = [p.name for p in signature.parameters.values()]
+    apply.__code__ = apply.__code__.replace(co_varnames=(*names, "surplus"))
+    return apply
+
+
+def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
+    """The result of an operation: an array from arrays, a Tensor if any input is one."""
+    arrays, tensors, foreign, needs = [], False, False, False
+    for x in inputs:
+        if type(x) is Tensor:
+            tensors, node = True, x.node
+            arrays.append(x._array)
+            if node is not None and node.needs:
+                needs = True
+        else:
+            arrays.append(x)
+            foreign = foreign or type(x) not in NUMBERS
+    if not tensors:
+        if READERS and not READERS.keys().isdisjoint(map(type, inputs)):
+            return next(READERS[type(x)] for x in inputs if type(x) in READERS)(op, inputs, params)
+        return op.compute(*inputs, **params)
+    try:
+        if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
+            arrays = [constant(a, x) for a, x in zip(arrays, inputs)]
+        if op.casts is not None:
+            arrays = op.casts(arrays)
+        y = op.compute(*arrays, **params) if params else op.compute(*arrays)
+    except Exception as error:
+        if params:
+            op.bound(inputs, params)  # an option may be misspelt
+        raise explained(op.name, inputs, error) from error
+    if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
+        y = np.asarray(y if WEAK_SCALARS else unwidened(y, arrays))
+    mode = MODE.get()
+    if needs and mode.grad and op.rules or not mode.plain:
+        return wrap(y, record_node(op, inputs, arrays, params, y, needs, mode))
+    return wrap(y, None)
+
+
+def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
+               mode: Mode) -> Node:  # fmt: skip
+    """The node of a result: its parents, and of the arrays only those that a rule will read."""
+    parents = tuple([(x.node or leaf_of(x)) if type(x) is Tensor else None for x in inputs])
+    if op.keeps_all:
+        saved = (y if op.keeps_y else None, *arrays)
+    elif op.keeps_inputs:
+        kept = zip(op.keeps_inputs, arrays, parents)
+        saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
+    else:
+        saved = (y if op.keeps_y else None, *parents)
+    needs = needs and mode.grad and bool(op.rules)
+    node = Node(op, parents, saved, params or NO_PARAMS, y.shape, y.dtype, needs)
+    if not mode.plain:
+        node.inputs = tuple(arrays)
+        trace_node(mode, node, inputs, y)
+    return node
+
+
+def constant(array: Any, x: Any) -> Any:
+    """The array of an input `x`: a Tensor's own, else a copy that nobody else can write to."""
+    return array if isinstance(x, Tensor) or not is_array(array) else as_array(array)
+
+
+def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
+    """What tracing and anomaly mode do with a node just made."""
+    if mode.nodes is not None:
+        trace_leaves(inputs, mode.nodes)
+        node.value = y
+        mode.nodes.add(node)
+    if mode.anomaly and node.op is not None:
+        node.where = line_of_user()
+        watch(node.op.name, str(node.scope or ""), y, node.where, given=node.inputs or ())
+
+
+def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
+    """Adds the inputs that were made outside to a trace the first time they are used in it."""
+    for x in inputs:
+        if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
+            leaf_of(x).value = x._array
+            nodes.add(leaf_of(x))
