@@ -214,15 +214,20 @@ from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile")}
 FLOORS["microscope"] = ".analysis.microscope"
+FLOORS["files"] = ".files"
+FROM_FLOORS = {name: ".files" for name in ("CheckpointError", "load", "save")}
 
 
 def __getattr__(name: str) -> Any:
-    """Load a floor when it is first touched: `tinygrad_rnn.nn`."""
-    if name not in FLOORS:
+    """Load a floor, or a function of one, when it is first touched: `tinygrad_rnn.nn`."""
+    if name in FROM_FLOORS:
+        globals()[name] = getattr(import_module(FROM_FLOORS[name], __name__), name)
+    elif name in FLOORS:
+        globals()[name] = import_module(FLOORS[name], __name__)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = import_module(FLOORS[name], __name__)
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FLOORS})
+    return sorted({*globals(), *FLOORS, *FROM_FLOORS})

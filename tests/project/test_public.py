@@ -33,7 +33,8 @@ def public(module: Any) -> list[str]:
     if hasattr(module, "__all__"):
         return sorted(module.__all__)
     home = "tinygrad_rnn" if hasattr(module, "__path__") else module.__name__
-    names = [n for n in vars(module) if n[0] != "_" and not inspect.ismodule(vars(module)[n])]
+    offered = {n: getattr(module, n) for n in dir(module) if n[0] != "_"}  # what loads late too
+    names = [n for n, thing in offered.items() if not inspect.ismodule(thing)]
     made = {n: getattr(getattr(module, n), "__module__", None) or "" for n in names}
     own = [
         n
