@@ -171,8 +171,9 @@ def torch_like() -> bytes:
         b"X\x03\x00\x00\x00cpuq\x06K\x06tq\x07QK\x00K\x02K\x03\x86q\x08K\x03K\x01\x86q\x09\x89"
         b"ccollections\nOrderedDict\nq\x0a)Rq\x0btq\x0cRq\x0ds."
     )
-    return archive({"a/data.pkl": program, "a/byteorder": b"little",
-                    "a/data/0": np.arange(6, dtype="<f4").tobytes(), "a/version": b"3\n"})  # fmt: skip
+    numbers = np.arange(6, dtype="<f4").tobytes()
+    entries = {"data.pkl": program, "byteorder": b"little", "data/0": numbers, "version": b"3\n"}
+    return archive({f"a/{name}": data for name, data in entries.items()})
 
 
 def archive(entries: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:

@@ -215,7 +215,7 @@ from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile")}
 FLOORS["microscope"] = ".analysis.microscope"
 FLOORS["files"] = ".files"
-FROM_FLOORS = {name: ".files" for name in ("CheckpointError", "load", "save")}
+FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
 
 
 def __getattr__(name: str) -> Any:

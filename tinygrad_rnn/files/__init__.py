@@ -5,9 +5,9 @@ tools read; every bit of the file is covered by a SHA-256. The path holds the ol
 new one whole, whatever happens meanwhile. `load` reads such files, any other safetensors file,
 PyTorch's `.pt` and NumPy's `.npz` and `.npy`. No file can make it run anything.
 
-Read in this order: `values` (Python values as a tree and arrays), `safetensors` (their bytes),
-`atomic_write` (onto the disk); `zip_entries`, `stack_machine`, `torch_files`, `numpy_files` (what
-others wrote). All of these take bytes from a `bounded_file`.
+Read in this order: `values` (Python values as a tree and arrays), `safetensors` (their bytes); then
+`zip_entries`, `stack_machine`, `torch_files`, `numpy_files` (what others wrote). All of these take
+their bytes from a `bounded_file`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from ..engine.arrays import library, move
+from ..engine.atomic_write import atomic_write
 from ..engine.tensor import Tensor, wrap
 from . import safetensors
 from .bounded_file import BoundedFile, CheckpointError
 from .numpy_files import MAGIC, read_npy, read_npz
-from .atomic_write import replaced_file
 from .torch_files import read_torch
 from .values import flatten, rebuild
 from .zip_entries import ZipEntries
@@ -50,11 +50,11 @@ def save(value: Any, path: Place) -> None:
     """
     tree, arrays = flatten(value)
     metadata = {"tree": json.dumps(tree, separators=(",", ":"))}
-    if not isinstance(path, (str, os.PathLike)):
-        safetensors.write(path, arrays, metadata)
-        return
-    with replaced_file(path) as file:
-        safetensors.write(file, arrays, metadata)
+    pieces = safetensors.pieces(arrays, metadata)
+    if isinstance(path, (str, os.PathLike)):
+        atomic_write(os.fspath(path), pieces)
+    else:
+        path.writelines(pieces)
 
 
 def load(path: Place, map_location: str | None = None, weights_only: bool = True) -> Any:

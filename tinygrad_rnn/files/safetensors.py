@@ -12,8 +12,8 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,24 +60,20 @@ class Header(NamedTuple):
 # ------------------------------------------------------------------------------------- writing
 
 
-def write(file: BinaryIO, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Write arrays, with a hash of each and of the header, to a file that can seek.
+def pieces(
+    arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> Iterator[bytes | memoryview]:
+    """Yield a file piece by piece: the header with its hashes, then each array's bytes.
 
-    The header is written twice, first with blank hashes: so each array is passed over only once,
-    and one that has to be copied (another byte order, a transposed view) is copied alone.
+    An array that has to be copied (another byte order, a transposed view) is copied alone, once to
+    be hashed and once to be written: so a file needs no more memory than its largest array.
     """
-    header = _header(arrays, metadata, dict.fromkeys(arrays, BLANK.decode()))
-    file.write(header)
-    hashes = {}
-    for name, array in arrays.items():
-        data = _bytes_of(array)
-        hashes[name] = hashlib.sha256(data).hexdigest()
-        file.write(data)
-    file.seek(0)
+    hashes = {name: hashlib.sha256(_bytes_of(a)).hexdigest() for name, a in arrays.items()}
     header = _header(arrays, metadata, hashes)
     checksum = hashlib.sha256(header).hexdigest().encode()
-    file.write(header.replace(PREFIX + BLANK, PREFIX + checksum, 1))
-    file.seek(0, 2)
+    yield header.replace(PREFIX + BLANK, PREFIX + checksum, 1)
+    for array in arrays.values():
+        yield _bytes_of(array)
 
 
 def _header(
@@ -127,7 +123,7 @@ def read_header(file: BoundedFile) -> Header:
     verified = text.startswith(PREFIX)
     if verified:
         _compare_checksum(struct.pack("<Q", length) + text)
-    content = parse_json(_limited(text))
+    content = parse_json(_limited(text).decode("utf-8"))
     if text[:1] != b"{" or not isinstance(content, dict):
         raise CheckpointError("the header is not a JSON object")
     metadata = content.pop("__metadata__", {})
@@ -160,7 +156,7 @@ def _check_marks(header: Header, verified: bool) -> None:
         raise CheckpointError("the tensors and their hashes have different names")
 
 
-def parse_json(text: bytes | str) -> Any:
+def parse_json(text: str) -> Any:
     """Return the value of a JSON text; a name that stands twice in an object is an error."""
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import host, is_array
-from ..functions.random import Generator
 from ..engine.tensor import Tensor
+from ..functions.random import Generator
 from .bounded_file import CheckpointError
 from .safetensors import CODES
 

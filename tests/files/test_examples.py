@@ -1,0 +1,18 @@
+"""The examples in the docstrings of `files` run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+from tinygrad_rnn import files
+
+MODULES = [files.__name__, *(f"{files.__name__}.{m.name}" for m in pkgutil.iter_modules(files.__path__))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
