@@ -10,7 +10,10 @@ import pytest
 
 from tinygrad_rnn import files
 
-MODULES = [files.__name__, *(f"{files.__name__}.{m.name}" for m in pkgutil.iter_modules(files.__path__))]
+MODULES = [
+    files.__name__,
+    *(f"{files.__name__}.{m.name}" for m in pkgutil.iter_modules(files.__path__)),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -105,11 +105,20 @@ def _temporary(target: Path) -> tuple[int, Path]:
             raise
         if fcntl is None:
             return descriptor, path
-        with contextlib.suppress(OSError):  # some network folders have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_nlink:
+        if _lock(descriptor) and os.fstat(descriptor).st_nlink:
             return descriptor, path
         os.close(descriptor)  # taken for stale in the moment before it was locked
+
+
+def _lock(descriptor: int) -> bool:
+    """Return False if another process has the lock: it is about to remove the file as stale."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some network folders have no locks
+        return True
+    return True
 
 
 def _remove_stale(target: Path) -> None:
