@@ -1,6 +1,9 @@
 """Optimisers and learning-rate schedules, with PyTorch's names, formulas and defaults."""
 
+from . import schedules as lr_scheduler
+from .adaptive import ASGD, NTASGD, Adadelta, Adamax, NAdam, Rprop
 from .base import Optimizer
+from .lbfgs import LBFGS
 from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from .schedules import (
     CosineAnnealingLR,
@@ -13,17 +16,25 @@ from .schedules import (
 )
 
 __all__ = [
+    "ASGD",
+    "LBFGS",
+    "NTASGD",
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "CosineAnnealingLR",
     "ExponentialLR",
     "LambdaLR",
     "LinearWarmup",
+    "NAdam",
     "Optimizer",
     "RMSprop",
     "ReduceLROnPlateau",
+    "Rprop",
     "Schedule",
     "StepLR",
+    "lr_scheduler",
 ]

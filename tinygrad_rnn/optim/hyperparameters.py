@@ -16,6 +16,11 @@ LIMITS: dict[str, tuple[str, float, float]] = {
     "weight_decay": ("weight_decay value", 0, math.inf),
     "eps": ("epsilon value", 0, math.inf),
     "alpha": ("alpha value", 0, math.inf),
+    "rho": ("rho value", 0, 1),
+    "lambd": ("lambd value", 0, math.inf),
+    "momentum_decay": ("momentum_decay value", 0, math.inf),
+    "tolerance_grad": ("tolerance_grad value", 0, math.inf),
+    "tolerance_change": ("tolerance_change value", 0, math.inf),
     "lr_decay": ("lr_decay value", 0, math.inf),
     "initial_accumulator_value": ("initial_accumulator_value value", 0, math.inf),
 }
