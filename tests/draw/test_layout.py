@@ -141,7 +141,7 @@ def test_lanes_cross_no_node(name):
 @EACH
 def test_arrows_are_not_stretched(name):
     """The last way-point of a wire lies close to its head, so that the arrow stays small."""
-    from tinygrad_rnn.draw.render.svg import arrow
+    from tinygrad_rnn.draw.render.painter import arrow
 
     scene = unrolled(GRAPHS[name])
     for wire in scene.wires:

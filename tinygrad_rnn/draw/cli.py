@@ -16,11 +16,12 @@ from pathlib import Path
 from . import book
 from .book import Sizes
 from .capture.sources import MOST_STEPS, near, of_cell, of_source
-from .drawing import FORMATS, Drawing, format_of, write
+from .drawing import Drawing, format_of, write
 from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
 from .layout import architectures
 from .layout.legend import finish
 from .palette import PALETTES, THEMES
+from .render.graphviz import ENGINES
 from .transform.fold import LEVELS
 from .views import VIEWS, Settings, in_ascii
 
@@ -51,8 +52,8 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--loss", choices=("last", "all"), default="all")
     _view_arguments(p.add_argument_group("how to draw it"))
     more = p.add_argument_group("more")
-    more.add_argument("--format", choices=FORMATS, help="instead of what the suffix says")
-    more.add_argument("--positions", action="store_true", help="DOT with positions, for neato -n2")
+    more.add_argument("--format", metavar="NAME", help="instead of what the suffix says")
+    more.add_argument("--positions", action=argparse.BooleanOptionalAction, default=True)
     more.add_argument("--dump-json", metavar="FILE", help="the graph, for --from-json")
     more.add_argument("--open", action="store_true", help="show the first file written")
     more.add_argument("--list-ops", action="store_true", help="count the operations and stop")
@@ -70,7 +71,7 @@ def _view_arguments(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--grad", default="norm", choices=("none", "norm", "maxabs", "ratio"))
     how.add_argument("--values", default="shape", choices=("none", "shape", "stats", "full"))
     how.add_argument("--params", default="chips", choices=("chips", "shelf", "once"))
-    how.add_argument("--engine", default="auto", choices=("auto", "builtin", "dot", "pygraphviz"))
+    how.add_argument("--engine", default="auto", choices=("auto", "builtin", *ENGINES))
     how.add_argument("--max-px", type=int, default=16_000)
     how.add_argument("--timeout", type=float, default=30.0)
     how.add_argument("--palette", default="cividis", choices=sorted(PALETTES))
@@ -111,9 +112,9 @@ def _run(args: argparse.Namespace) -> int:
         return _list_ops(drawing)
     if args.check:
         return _check_graph(drawing)
-    failed = _write_all(drawing, outputs, args.positions)
+    failed = _write_all(drawing, outputs)
     if "-" in args.output:
-        sys.stdout.buffer.write(_bytes(drawing, args.format or "svg", args.positions))
+        sys.stdout.buffer.write(drawing.encoded(args.format or "svg"))
         sys.stdout.buffer.flush()
     if args.dump_json:
         drawing.save(args.dump_json, "json")
@@ -126,12 +127,12 @@ def _run(args: argparse.Namespace) -> int:
     return failed or drawing.code
 
 
-def _write_all(drawing: Drawing, outputs: list[tuple[str, str]], positions: bool) -> int:
+def _write_all(drawing: Drawing, outputs: list[tuple[str, str]]) -> int:
     """Write every file that can be written; return the code of the first that cannot, or 0."""
     failed = 0
     for path, format in outputs:
         try:
-            write(Path(path), _bytes(drawing, format, positions))
+            write(Path(path), drawing.encoded(format))
         except DrawError as error:
             say(str(error))
             failed = failed or error.code
@@ -169,7 +170,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     return Settings(
         args.view, args.elide, wrap, tuple(args.fold), args.expand, tuple(args.collapse), args.grad,
         args.values, args.params, args.engine, args.palette, args.theme, args.ascii, args.title,
-        args.legend, args.force, args.max_px, args.timeout,
+        args.legend, args.force, args.max_px, args.timeout, args.positions,
     )  # fmt: skip
 
 
@@ -207,12 +208,6 @@ def _architecture(args: argparse.Namespace, settings: Settings) -> Drawing:
     if settings.ascii:
         in_ascii(drawing._scene)
     return drawing
-
-
-def _bytes(drawing: Drawing, format: str, positions: bool) -> bytes:
-    if format == "dot" and positions:
-        return drawing.dot_positions.encode()
-    return drawing.encoded(format)
 
 
 def _list_ops(drawing: Drawing) -> int:

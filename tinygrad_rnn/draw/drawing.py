@@ -22,17 +22,20 @@ from . import labels
 from .capture.capture import FREED, Run, check_result, convert, graph_of, named, run
 from .capture.failed_run import failure
 from .capture.programs import compiled_graphs, is_compiled
-from .errors import NO_RENDERER, TOO_LARGE, USER_CODE, DrawError
+from .errors import TOO_LARGE, USER_CODE, DrawError
 from .graph import Graph
-from .layout import dot
-from .render import raster, texts
+from .layout.dot import dot_text
+from .render import graphviz
+from .render.dot import positioned
+from .render.mermaid import MERMAID_EDGES, mermaid
 from .render.svg import svg
+from .render.table import table
+from .render.tikz import tikz
 from .scene import Scene
 from .views import Settings, prepared, scene_of, view_of
 
-FORMATS = ("svg", "html", "png", "pdf", "dot", "mermaid", "tikz", "json", "txt")
+FORMATS = ("svg", "html", "dot", "mermaid", "tikz", "json", "txt")  # the others are Graphviz's
 SUFFIXES = {"mmd": "mermaid", "mermaid": "mermaid", "tex": "tikz", "gv": "dot", "htm": "html"}
-PNG_INLINE = 300_000
 
 
 class Drawing:
@@ -62,7 +65,7 @@ class Drawing:
 
     @property
     def svg(self) -> str:
-        return self._by_dot("svg").decode() if self._wants_dot() else svg(self.scene)
+        return self._laid_out("svg").decode() if self._lays_out() else svg(self.scene)
 
     @property
     def html(self) -> str:
@@ -76,23 +79,21 @@ class Drawing:
 
     @property
     def dot(self) -> str:
-        """Return DOT for `dot`, without positions."""
+        """Return DOT: with the positions of the SVG, else for `dot` to lay out by itself."""
+        return positioned(self.scene) if self.settings.positions else self._unplaced()
+
+    def _unplaced(self) -> str:
         graph = prepared(self.graph, self.settings)
         if view_of(graph, self.settings) == "gate":
             from .transform.fold import to_gates
 
             graph = to_gates(graph)
         chips = self.settings.params != "once"
-        return dot.dot_text(graph, self.settings.palette, self.settings.theme, chips)
-
-    @property
-    def dot_positions(self) -> str:
-        """Return DOT with positions, for `neato -n2`: the same picture as the SVG."""
-        return dot.dot_scene(self.scene)
+        return dot_text(graph, self.settings.palette, self.settings.theme, chips)
 
     def graphviz(self) -> Any:
-        """Return the DOT as a `graphviz.Source` of the package graphviz (extra `viz`), which brings
-        Graphviz's other engines and formats; rendering it needs the program `dot`."""
+        """Return the DOT as a `graphviz.Source` of the package graphviz (extra `viz`), which has
+        every format of Graphviz; rendering it needs the program `dot`."""
         import graphviz
 
         return graphviz.Source(self.dot)
@@ -103,30 +104,28 @@ class Drawing:
         from .transform.fold import to_cells
 
         graph = prepared(self.graph, self.settings)
-        if sum(1 for _ in graph.edges()) > texts.MERMAID_EDGES:
+        if sum(1 for _ in graph.edges()) > MERMAID_EDGES:
             self.said.append("Mermaid ends at 500 edges: wrote cell level instead")
             graph = to_cells(graph)
-        return texts.mermaid(graph)
+        return mermaid(graph)
 
     @property
     def tikz(self) -> str:
-        return texts.tikz(self.scene)
+        return tikz(self.scene)
 
     @property
     def text(self) -> str:
         """Return the table of all nodes: step, op, name, shape, ‖v‖, ‖g‖."""
-        return "\n".join(texts.table(graph) for graph in self.graphs)
+        return "\n".join(table(graph) for graph in self.graphs)
 
     @property
     def json(self) -> str:
         return self.graph.to_json()
 
     def encoded(self, format: str) -> bytes:
-        """Return the drawing in one of `FORMATS`."""
-        if format in ("png", "pdf"):
-            return self._raster(format)
+        """Return the drawing in one of `FORMATS`, or in one that Graphviz has."""
         if format not in FORMATS:
-            raise DrawError(f"unknown format '{format}'; formats: {', '.join(FORMATS)}")
+            return self._picture(format)
         text = str(getattr(self, {"txt": "text"}.get(format, format)))
         if self.settings.ascii and format in ("dot", "mermaid", "txt"):
             text = labels.ascii_only(text)
@@ -145,18 +144,10 @@ class Drawing:
         return Frame(self.html, height)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Return all that a notebook may show: inline SVG keeps tool tips, PNG shows on GitHub."""
+        """Return what a notebook shows: inline SVG keeps tool tips, the table is for reading."""
         picture = self.svg
-        bundle: dict[str, Any] = {
-            "text/html": _inline(picture),
-            "image/svg+xml": picture,
-            "text/plain": self.text,
-        }
-        try:
-            image = self._raster("png")
-        except DrawError:
-            return bundle
-        return bundle | ({"image/png": image} if len(image) <= PNG_INLINE else {})
+        inline = f'<div style="overflow-x:auto">{picture}</div>'  # wide pictures scroll
+        return {"text/html": inline, "image/svg+xml": picture, "text/plain": self.text}
 
     def __repr__(self) -> str:
         return f"<Drawing of {self.graph.title or 'a graph'}: {len(self.graph)} nodes>"
@@ -166,52 +157,46 @@ class Drawing:
 
     # -- Graphviz
 
-    def _wants_dot(self) -> bool:
-        return self.settings.engine in ("dot", "pygraphviz")
+    def _lays_out(self) -> bool:
+        """Return whether Graphviz was asked for a layout of its own."""
+        return self.settings.engine in graphviz.ENGINES
 
-    def _raster(self, format: str) -> bytes:
-        if self._wants_dot():
-            return self._by_dot(format)
-        scene = self.scene
-        wide = max(scene.width, scene.height) * raster.POINT
+    def _picture(self, format: str) -> bytes:
+        """Return the drawing in a format of Graphviz; PNG by resvg_py where that is missing."""
+        if format not in graphviz.formats():
+            known = ", ".join((*FORMATS, *graphviz.PICTURES))
+            raise DrawError(f"unknown format '{format}'; formats: {known}")
+        if self._lays_out():
+            return self._laid_out(format)
+        wide = max(self.scene.width, self.scene.height) * graphviz.POINT
         if format == "png" and wide > self.settings.max_px:
             raise DrawError(
                 f"PNG would be {wide:,.0f} px wide (limit {self.settings.max_px:,}). "
                 "Use --wrap 10, --elide 3,3 or -o x.svg",
                 TOO_LARGE,
             )
-        return raster.raster(scene, format)
+        bare = self.settings.engine == "builtin" or not graphviz.here()
+        image = graphviz.png_of(svg(self.scene)) if bare and format == "png" else None
+        return image or graphviz.drawn(positioned(self.scene), format)
 
-    def _by_dot(self, format: str) -> bytes:
-        """Return what dot lays out by itself; ours instead when it is missing or too slow."""
-        engine = next((e for e in ("dot", "pygraphviz") if raster.available(e)), None)
-        if engine is None:
-            raise DrawError(raster.NOT_FOUND, NO_RENDERER)
-        run = raster.by_dot if engine == "dot" else raster.by_pygraphviz
+    def _laid_out(self, format: str) -> bytes:
+        """Return what Graphviz lays out by itself; ours instead where that takes too long."""
+        settings = self.settings
         try:
-            return run(self.dot, format, self.settings.timeout)
-        except raster.TookTooLong:
-            self.said.append(_too_slow(self.graph, self.settings.timeout))
-        except OSError as error:
-            self.said.append(f"dot failed ({error}). Falling back to the builtin layout")
-        except raster.subprocess.SubprocessError as error:
-            self.said.append(f"dot failed ({error}). Falling back to the builtin layout")
-        self.settings.engine = "auto"
-        return svg(self.scene).encode() if format == "svg" else self._raster(format)
+            return graphviz.drawn(self._unplaced(), format, settings.engine, settings.timeout)
+        except graphviz.TookTooLong:
+            self.said.append(_too_slow(self.graph, settings))
+        settings.engine = "auto"
+        return self.encoded(format)
 
 
-def _too_slow(graph: Graph, timeout: float) -> str:
+def _too_slow(graph: Graph, settings: Settings) -> str:
     shared = [len(uses) for uses in graph.param_uses.values()]
     return (
-        f"dot did not finish in {timeout:.0f} s ({len(graph):,} nodes, {len(shared)} parameters "
-        f"shared by {max(shared, default=0)} steps each). "
+        f"{settings.engine} did not finish in {settings.timeout:.0f} s ({len(graph):,} nodes, "
+        f"{len(shared)} parameters shared by {max(shared, default=0)} steps each). "
         "Falling back to the builtin layout; use --params chips."
     )
-
-
-def _inline(picture: str) -> str:
-    """Return SVG for a page: wide pictures scroll instead of shrinking."""
-    return f'<div style="overflow-x:auto">{picture}</div>'
 
 
 def write(path: Path, data: bytes) -> None:
@@ -226,8 +211,8 @@ def format_of(path: Path) -> str:
     """Return the format that a file's suffix means; a DrawError when it means none."""
     suffix = path.suffix.lstrip(".").lower()
     format = SUFFIXES.get(suffix, suffix)
-    if format not in FORMATS:
-        known = ", ".join(f".{name}" for name in FORMATS)
+    if format not in FORMATS and format not in graphviz.formats():
+        known = ", ".join(f".{name}" for name in (*FORMATS, *graphviz.PICTURES))
         raise DrawError(f"cannot tell the format of '{path}'; suffixes: {known}, .tex")
     return format
 

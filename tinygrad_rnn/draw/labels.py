@@ -72,6 +72,12 @@ def ascii_only(text: str) -> str:
     return "".join(c if ord(c) < 128 else "?" for c in kept)
 
 
+def quoted(text: str) -> str:
+    """Return text as a DOT string: backslashes and quotes cannot end it or start an escape."""
+    lines = [line.replace("\\", "\\\\").replace('"', '\\"') for line in text.split("\n")]
+    return '"' + "\\n".join(lines) + '"'
+
+
 def width(text: str, size: float = TEXT) -> float:
     """Return a width in px that the text does not exceed in common sans-serif fonts."""
     return _ems(text) * size

@@ -54,6 +54,7 @@ class Settings:
     force: bool = False
     max_px: int = 16_000
     timeout: float = 30.0
+    positions: bool = True
     said: list[str] = field(default_factory=list)
 
     def options(self, elide: tuple[int, int] | None) -> Options:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from ..labels import clean, width
+from ..palette import Scale
 from ..scene import Box, Patch, Scene, Wire, Words
 
 ROW = 30.0
+ROLES = {
+    "input": "input, target, state", "param": "parameter (one chip per use)", "op": "operation",
+    "loss": "loss",
+}  # fmt: skip
 NOT_RUN = "backward() not run — gradients not shown"
 
 
@@ -38,9 +43,7 @@ def _scale(scene: Scene, x: float, y: float) -> float:
     """Draw the gradient scale as wires from thin to thick, and what the dashes mean."""
     scale = scene.scale
     high = scale.high or 0.0
-    low_text, high_text = (
-        f"{10**v:.0e}".replace("e-0", "e-").replace("e+0", "e") for v in (scale.low, high)
-    )
+    low_text, high_text = limits(scale)
     x = _say(scene, x, y, f"‖∂L/∂·‖  {low_text}")
     for i in range(12):
         norm = 10 ** (scale.low + (high - scale.low) * (i + 0.5) / 12)
@@ -48,6 +51,13 @@ def _scale(scene: Scene, x: float, y: float) -> float:
         scene.patches.append(Patch(x + 9 * i, y - thick / 2, 9.2, thick, scale.colour(norm)))
     x = _say(scene, x + 9 * 12 + 6.0, y, high_text)
     return _dashes(scene, x, y)
+
+
+def limits(scale: Scale) -> tuple[str, str]:
+    """Return the smallest and the largest norm of a scale with one digit."""
+    ends = (f"{10**v:.0e}" for v in (scale.low, scale.high or 0.0))
+    low, high = (text.replace("e-0", "e-").replace("e+0", "e") for text in ends)
+    return low, high
 
 
 def _dashes(scene: Scene, x: float, y: float) -> float:
@@ -75,11 +85,9 @@ def _roles(scene: Scene, x: float, y: float) -> float:
     """Draw one small box per role that occurs in the picture."""
     used = {box.role for box in scene.boxes}
     shapes = {"param": "dashed", "input": "round", "op": "round", "loss": "round"}
-    words = {"param": "parameter (one chip per use)", "input": "input, target, state"}
-    seen = [r for r in ("input", "param", "op", "loss") if r in used]
-    for role in seen:
+    for role in (role for role in ROLES if role in used):
         scene.boxes.append(
             Box(x + 10.0, y, 18.0, 12.0, ("",), shapes[role], role, bold=role == "loss")
         )
-        x = _say(scene, x + 24.0, y, words.get(role, {"op": "operation"}.get(role, role)))
+        x = _say(scene, x + 24.0, y, ROLES[role])
     return x

@@ -1,4 +1,4 @@
-"""A scene as SVG text: the reference renderer, with nothing to install.
+"""The SVG brush, the reference picture: nothing to install.
 
 The file stands alone (system fonts, no script, no link), has a title and a description for
 screen readers, and the same scene gives the same bytes.
@@ -10,93 +10,85 @@ import math
 import zlib
 from html import escape
 
-from ..palette import BROKEN
-from ..scene import Box, Frame, Patch, Point, Scene, Wire, Words
+from ..scene import Box, Patch, Point, Scene, Wire
+from .painter import Line, Look, Part, num, paint
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
-def num(value: float) -> str:
-    """Return a coordinate with one decimal, without a trailing .0 and without −0."""
-    text = f"{value:.1f}".removesuffix(".0")
-    return "0" if text == "-0" else text
-
-
 def svg(scene: Scene) -> str:
     """Return the picture as a complete SVG document."""
-    wide, high = num(math.ceil(scene.width)), num(math.ceil(scene.height))
-    theme = scene.theme
-    # several pictures may stand in one page: each refers to its own title
-    key = f"{zlib.crc32(f'{scene.title}/{scene.description}/{wide}×{high}'.encode()):08x}"
-    head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
-        f'height="{high}" role="img" aria-labelledby="title-{key} desc-{key}" font-family="{FONT}" '
-        f'font-size="10" fill="{theme.ink}">',
-        f'<title id="title-{key}">{escape(scene.title or "graph", False)}</title>',
-        f'<desc id="desc-{key}">{escape(scene.description, False)}</desc>',
-        f'<rect width="{wide}" height="{high}" fill="{theme.paper}"/>',
-    ]
-    body = [_frame(frame, scene) for frame in scene.frames]
-    body += [_patch(patch) for patch in scene.patches]
-    body += [_wire(wire, scene) for wire in scene.wires]
-    body += [_box(box, scene) for box in scene.boxes]
-    body += [_patch(patch) for patch in scene.above]
-    body += [_words(words, scene) for words in scene.words]
-    return "\n".join([*head, *body, "</svg>"]) + "\n"
+    return paint(scene, _Svg())
 
 
-def _frame(frame: Frame, scene: Scene) -> str:
-    theme = scene.theme
-    fill = {"step": theme.panel, "gate": theme.inner}.get(frame.kind, "none")
-    radius = 8 if frame.kind == "step" else 5
-    dash = ' stroke-dasharray="4 3"' if frame.kind == "band" else ""
-    size = 12 if frame.kind == "step" else 8
-    x = frame.x + frame.w / 2 if frame.label_x is None else frame.label_x
-    y = frame.y + (size + 2 if frame.label_top else frame.h - (8 if frame.kind == "step" else 4))
-    text = _text(x, y, frame.label, size, "middle", theme.ink if size == 12 else theme.faint)
-    return (
-        f'<rect x="{num(frame.x)}" y="{num(frame.y)}" width="{num(frame.w)}" '
-        f'height="{num(frame.h)}" rx="{radius}" fill="{fill}" stroke="{theme.edge}"'
-        f' stroke-width="0.8"{dash}/>' + (text if frame.label else "")
-    )
+class _Svg:
+    """One line per part; a part that can be pointed at is a group with a tool tip."""
 
+    def open(self, scene: Scene) -> None:
+        wide, high = num(math.ceil(scene.width)), num(math.ceil(scene.height))
+        # several pictures may stand in one page: each refers to its own title
+        names = f"{scene.title}/{scene.description}/{wide}×{high}"
+        key = f"{zlib.crc32(names.encode()):08x}"
+        self.ink, self.line = scene.theme.ink, ""
+        self.lines = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
+            f'height="{high}" role="img" aria-labelledby="title-{key} desc-{key}" '
+            f'font-family="{FONT}" font-size="10" fill="{self.ink}">',
+            f'<title id="title-{key}">{escape(scene.title or "graph", False)}</title>',
+            f'<desc id="desc-{key}">{escape(scene.description, False)}</desc>',
+            f'<rect width="{wide}" height="{high}" fill="{scene.theme.paper}"/>',
+        ]
 
-def _text(x: float, y: float, text: str, size: float, anchor: str, fill: str = "") -> str:
-    colour = f' fill="{fill}"' if fill else ""
-    where = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return (
-        f'<text x="{num(x)}" y="{num(y)}"{where} font-size="{num(size)}"{colour}>'
-        f"{escape(text, False)}</text>"
-    )
+    def begin(self, part: Part) -> None:
+        self.size = "{:.2f}".format if isinstance(part, Patch) else num
+        self.tag, attributes = "", ""
+        if isinstance(part, Box):
+            node = f' data-node="{part.node}"' if part.node is not None else ""
+            self.tag, attributes = "g", f' class="node {part.role}"{node}'
+        elif isinstance(part, Wire):
+            edge = f' data-edge="{part.edge[0]}:{part.edge[1]}"' if part.edge else ""
+            self.tag, attributes = "g", f' class="edge"{edge}'
+        title = getattr(part, "title", "")
+        self.tag = "g" if title else self.tag
+        self.line = f"<{self.tag}{attributes}>" if self.tag else ""
+        self.line += f"<title>{escape(title, False)}</title>" if title else ""
 
+    def end(self) -> None:
+        self.lines.append(self.line + (f"</{self.tag}>" if self.tag else ""))
 
-def _patch(patch: Patch) -> str:
-    rect = (
-        f'<rect x="{num(patch.x)}" y="{num(patch.y)}" width="{patch.w:.2f}" '
-        f'height="{patch.h:.2f}" fill="{patch.fill}"'
-    )
-    title = f"<title>{escape(patch.title, False)}</title>" if patch.title else ""
-    return f"{rect}>{title}</rect>" if title else rect + "/>"
+    def close(self) -> str:
+        return "\n".join([*self.lines, "</svg>"]) + "\n"
 
+    def area(self, x: float, y: float, w: float, h: float, look: Look) -> None:
+        style = f' fill="{look.fill or "none"}"'
+        style += f' stroke="{look.edge}" stroke-width="{look.width}"' if look.edge else ""
+        style += f' stroke-dasharray="{look.dash}"' if look.dash else ""
+        if look.radius and w == h == 2 * look.radius:
+            middle = f'cx="{num(x + w / 2)}" cy="{num(y + h / 2)}" r="{num(w / 2)}"'
+            self.line += f"<circle {middle}{style}/>"
+            return
+        radius = f' rx="{num(look.radius)}"' if look.radius else ""
+        size = f'width="{self.size(w)}" height="{self.size(h)}"'
+        self.line += f'<rect x="{num(x)}" y="{num(y)}" {size}{radius}{style}/>'
 
-def _wire(wire: Wire, scene: Scene) -> str:
-    stroke = scene.scale.stroke(wire.norm)
-    dash = wire.dash or stroke.dash
-    points, head = arrow(wire.points, stroke.width) if wire.arrow else (wire.points, [])
-    dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    line = (
-        f'<path d="{path_data(points)}" fill="none" stroke="{stroke.colour}" '
-        f'stroke-width="{stroke.width:.2f}"{dashes}/>'
-    )
-    if head:
-        corners = " ".join(f"{num(x)},{num(y)}" for x, y in head)
-        line += f'<polygon points="{corners}" fill="{stroke.colour}"/>'
-    if stroke.broken:
-        x, y = wire.points[len(wire.points) // 2]
-        line += _text(x, y + 3, "✖", 10, "middle", BROKEN)
-    attributes = f' data-edge="{wire.edge[0]}:{wire.edge[1]}"' if wire.edge else ""
-    title = f"<title>{escape(wire.title, False)}</title>" if wire.title else ""
-    return f'<g class="edge"{attributes}>{title}{line}</g>'
+    def curve(self, points: list[Point], colour: str, width: float, dash: str) -> None:
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self.line += (
+            f'<path d="{path_data(points)}" fill="none" stroke="{colour}" '
+            f'stroke-width="{width:.2f}"{dashes}/>'
+        )
+
+    def head(self, corners: list[Point], colour: str) -> None:
+        places = " ".join(f"{num(x)},{num(y)}" for x, y in corners)
+        self.line += f'<polygon points="{places}" fill="{colour}"/>'
+
+    def text(self, line: Line) -> None:
+        look = f' text-anchor="{line.anchor}"' if line.anchor != "start" else ""
+        look += f' font-size="{num(line.size)}"'
+        look += f' fill="{line.colour}"' if line.colour != self.ink else ""
+        look += ' font-weight="bold"' if line.bold else ""
+        text = escape(line.text, False)
+        self.line += f'<text x="{num(line.x)}" y="{num(line.y)}"{look}>{text}</text>'
 
 
 def path_data(points: list[Point]) -> str:
@@ -105,56 +97,3 @@ def path_data(points: list[Point]) -> str:
     form = "M%.1f,%.1f C" + " ".join(["%.1f,%.1f"] * (len(points) - 1)) + " "
     text = form % tuple(value for point in points for value in point)
     return text.replace(".0,", ",").replace(".0 ", " ").rstrip(" C")
-
-
-def arrow(points: list[Point], width: float) -> tuple[list[Point], list[Point]]:
-    """Return a wire cut short at its end and the corners of the arrow head put there."""
-    length, half = 4.6 + 0.9 * width, 1.9 + 0.6 * width
-    (bx, by), (ex, ey) = points[-2], points[-1]
-    far = math.hypot(ex - bx, ey - by) or 1.0
-    ux, uy = (ex - bx) / far, (ey - by) / far
-    px, py = ex - ux * length, ey - uy * length
-    corners = [(ex, ey), (px - uy * half, py + ux * half), (px + uy * half, py - ux * half)]
-    # the control point moves along, else the line would bend back inside the head
-    start = points[:-2]
-    return [*start, (bx - ux * length, by - uy * length), (px + ux, py + uy)], corners
-
-
-def _box(box: Box, scene: Scene) -> str:
-    theme = scene.theme
-    fill = box.fill or theme.fills.get(box.role, theme.paper)
-    edge = theme.param_edge if box.role == "param" else theme.ink
-    thick = 1.6 if box.bold else 0.8
-    style = f'fill="{fill}" stroke="{edge}" stroke-width="{thick}"'
-    if box.shape == "circle":
-        shape = f'<circle cx="{num(box.x)}" cy="{num(box.y)}" r="{num(box.w / 2)}" {style}/>'
-    else:
-        dash = ' stroke-dasharray="3 2"' if box.shape == "dashed" else ""
-        radius = ' rx="6"' if box.shape == "round" else ""
-        shape = (
-            f'<rect x="{num(box.x - box.w / 2)}" y="{num(box.y - box.h / 2)}" '
-            f'width="{num(box.w)}" height="{num(box.h)}"{radius} {style}{dash}/>'
-        )
-    text = "".join(_lines(box))
-    if box.mark:
-        x, y, size = box.corner
-        text += _text(x, y, box.mark, size, "middle", BROKEN)
-    node = f' data-node="{box.node}"' if box.node is not None else ""
-    title = f"<title>{escape(box.title, False)}</title>" if box.title else ""
-    return f'<g class="node {box.role}"{node}>{title}{shape}{text}</g>'
-
-
-def _lines(box: Box) -> list[str]:
-    step = box.size * 1.2
-    first = box.y - box.lift + box.size * 0.35 - (len(box.lines) - 1) * step / 2
-    return [
-        _text(box.x, first + i * step, line, box.size, "middle")
-        for i, line in enumerate(box.lines)
-        if line
-    ]
-
-
-def _words(words: Words, scene: Scene) -> str:
-    fill = scene.theme.faint if words.faint else ""
-    text = _text(words.x, words.y, words.text, words.size, words.anchor, fill)
-    return text.replace("<text ", '<text font-weight="bold" ', 1) if words.bold else text
