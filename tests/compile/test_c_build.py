@@ -105,7 +105,7 @@ def test_threads_change_no_number() -> None:
         fast, given = compile(layer, "c", threads=threads), tensor(x, requires_grad=True)
         output = fast(given)[0]
         found.append([output, *grad(output.sum(), [given, *layer.parameters()])])
-        (kernel,) = fast.scan.kernels.values()
+        (kernel,) = fast.compiled.kernels.values()
         assert kernel.loops.threads == threads
     assert all(np.array_equal(one._array, three._array) for one, three in zip(*found, strict=True))
 

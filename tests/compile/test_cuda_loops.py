@@ -124,7 +124,7 @@ def test_the_kernels_compute_what_the_cell_does(
     for _ in range(3):  # issued, recorded, launched
         assert_same(plain, fast, x)
     assert_same(plain, fast, x, lengths=[4, 2, 1])
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []
     assert ("in one kernel" in fast.explain()) == (small > 0)
 
 
@@ -245,7 +245,7 @@ def test_random_layers_in_kernels(emulation: None) -> None:
         layer, x, options = random_case(seed)
         fast = compile(layer, "emulated")
         assert_same(layer, fast, x, seed, **options)
-        assert fast.scan.notes == []
+        assert fast.compiled.notes == []
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler (nvcc)")
@@ -276,7 +276,7 @@ def test_streams_have_workspaces_of_their_own(monkeypatch: pytest.MonkeyPatch) -
     for stream in (7, 8, 7):
         monkeypatch.setattr(call, "queue_of", lambda array, stream=stream: (0, stream))
         fast(tensor(np.zeros((2, 2, 3))))
-    first, second = fast.scan.kernels.values()
+    first, second = fast.compiled.kernels.values()
     assert not set(map(id, first.spare.things)) & set(map(id, second.spare.things))
 
 
@@ -311,7 +311,7 @@ def test_memory_goes_with_the_layer(backend: str, emulation: None) -> None:
     for T in (2, 2, 2, 3):
         x = tensor(np.zeros((T, 2, 3)), device=device, requires_grad=True)
         grad(fast(x)[0].sum(), x)
-    (kernel,) = fast.scan.kernels.values()
+    (kernel,) = fast.compiled.kernels.values()
     spaces = [weakref.ref(space) for space in kernel.spare.things]
     assert len(spaces) == 2
     gc.disable()

@@ -130,7 +130,7 @@ def agree(odd: Callable, backend: str, change: Callable = lambda cell, k: None) 
             change(layer.cells[0][0], k)
             found.append(run(tensor(inputs(3, 2, 3)))[0].detach().numpy())
         np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12)
-    return fast.scan.notes
+    return fast.compiled.notes
 
 
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
@@ -210,7 +210,7 @@ def test_a_cell_may_hold_what_holds_it(knot: str) -> None:
     whole = layer(tensor(inputs(3, 2, 3)))[0]
     cell.log.append({"itself": cell, "its layer": layer, "a list": cell.log}[knot])
     np.testing.assert_allclose(fast(tensor(inputs(3, 2, 3)))[0]._array, whole._array, rtol=1e-12)
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []
 
 
 def test_an_output_without_axes_runs_unrolled() -> None:
@@ -246,4 +246,4 @@ def test_a_step_may_ask_whether_gradients_are_recorded(backend: str) -> None:
         with recorded():
             whole, found = layer(x)[0], fast(x)[0]
         np.testing.assert_allclose(found._array, whole._array, rtol=1e-12)
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []

@@ -60,9 +60,9 @@ def test_formulas(dtype: type, backend: str, emulation: None) -> None:  # noqa: 
             y = way(x)[0]
             slopes = grad(y.sum(), x)[0]
         found.append([t.detach().cpu().numpy()[0] for t in (y, slopes)])
-    (kernel,) = fast.scan.kernels.values()
+    (kernel,) = fast.compiled.kernels.values()
     made = {i.op for all_ in kernel.program.native.values() for i in all_}
-    assert made.issuperset(NAMES) and fast.scan.notes == []
+    assert made.issuperset(NAMES) and fast.compiled.notes == []
     for k, name in enumerate(NAMES):
         for plain, ours in zip(*found, strict=True):
             width = plain.shape[1] // len(NAMES)

@@ -16,7 +16,7 @@ from compile.test_loops import assert_same, layer_of
 from tinygrad_rnn import Tensor, cat, detect_anomaly, grad, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
 from tinygrad_rnn.engine.context import trace
-from tinygrad_rnn.nn import LSTM, Cell, Recurrent
+from tinygrad_rnn.nn import LSTM, Cell, Recurrent, scan
 
 
 def inputs(*shape: int, dtype: Any = np.float64, seed: int = 0) -> np.ndarray:
@@ -36,7 +36,7 @@ def test_parameters_are_read_at_call_time() -> None:
     for p in layer.parameters():
         p.data = p.data * 0.5
     assert np.allclose(fast(x)[0]._array, layer(x)[0]._array, atol=1e-12)
-    assert len(fast.scan.kernels) == 1
+    assert len(fast.compiled.kernels) == 1
 
 
 def test_steps_may_vary_and_other_shapes_are_bounded() -> None:
@@ -44,10 +44,10 @@ def test_steps_may_vary_and_other_shapes_are_bounded() -> None:
     fast = compile(layer, "numpy")
     for T in (1, 5, 3):
         assert_same(layer, fast, inputs(T, 2, 2))
-    assert len(fast.scan.kernels) == 1
+    assert len(fast.compiled.kernels) == 1
     for batch in range(1, 20):
         fast(tensor(inputs(2, batch, 2)))
-    assert len(fast.scan.kernels) <= 16
+    assert len(fast.compiled.kernels) <= 16
 
 
 def test_one_node_on_the_tape_and_two_runs_do_not_mix() -> None:
@@ -165,7 +165,7 @@ def test_whole_numbers_are_looked_up(name: str, backend: str) -> None:
     for run in (layer, compile(layer, backend)):
         y = run(x, lengths=[5, 2, 4])[0]
         found.append([y, *grad((y**2).sum(), list(layer.parameters()))])
-    assert not [note for note in run.scan.notes if "no C compiler" not in note]
+    assert not [note for note in run.compiled.notes if "no C compiler" not in note]
     assert all(np.allclose(a._array, b._array, atol=1e-12) for a, b in zip(*found))
 
 
@@ -233,7 +233,7 @@ def test_a_cell_of_ones_own() -> None:
     layer = Recurrent(Own())
     fast = compile(layer, "numpy")
     assert_same(layer, fast, inputs(4, 3, 2))
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []
 
 
 class TwoWeights(Cell):
@@ -277,7 +277,7 @@ def test_unusual_uses_of_the_state(way: str, backend: str) -> None:
     layer = Recurrent(Odd(way))
     fast = compile(layer, backend)
     assert_same(layer, fast, inputs(5, 3, 2))
-    assert not [note for note in fast.scan.notes if "unrolled" in note]
+    assert not [note for note in fast.compiled.notes if "unrolled" in note]
 
 
 class Shaped(TwoWeights):
@@ -381,7 +381,9 @@ def test_cells_that_hold_more_than_parameters(way: str, why: str) -> None:
             gradients = grad((run(x)[0] ** 2).sum(), weights, retain_graph=True)
             found.append([g._array for g in gradients])
     assert all(np.allclose(a, b, atol=1e-12) for a, b in zip(*found))
-    assert len(fast.scan.notes) == bool(why) and all(why in note for note in fast.scan.notes)
+    assert len(fast.compiled.notes) == bool(why) and all(
+        why in note for note in fast.compiled.notes
+    )
 
 
 class Batched(TwoWeights):
@@ -514,6 +516,29 @@ def test_a_compiled_layer_is_copied_compiled(how: str, options: dict) -> None:
     assert same() == (how == "copied")  # then it has the very same parameters
 
 
+def test_a_compiled_layer_is_its_layer_with_another_loop() -> None:
+    layer = LSTM(3, 4, seed=0)
+    fast, other = layer.compile("numpy"), layer.compile("numpy")
+    assert type(fast) is LSTM and fast.cells is layer.cells and fast.loop is not other.loop
+    assert layer.loop is scan and not hasattr(layer, "compiled") and not hasattr(layer, "source")
+    layer.stateful, fast.batch_first = True, True  # a change to one is one to both
+    fast(tensor(inputs(2, 5, 3, dtype=np.float32)))
+    assert layer.batch_first and other._state is layer._state is not None
+    again = fast.compile("numpy", without=["fuse"])  # compiled anew, not around the first loop
+    assert again.plain is layer and again.loop.without == ("fuse",)
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+def test_a_layer_and_its_compiled_twin_stay_twins_when_copied_together(how: Any) -> None:
+    layer = LSTM(3, 4, dropout=0.5, num_layers=2, seed=0)
+    plain, fast = how((layer, layer.compile("numpy", checkpoint_every=2)))
+    assert fast.cells is plain.cells and plain.cells is not layer.cells
+    plain.eval()
+    assert not fast.training and layer.training
+    x = tensor(inputs(4, 2, 3, dtype=np.float32))
+    assert np.allclose(fast(x)[0]._array, plain(x)[0]._array, atol=1e-6)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
 def test_a_batch_without_rows(backend: str) -> None:
     layer = layer_of("lstm", 3, 4, np.float64)
@@ -538,4 +563,4 @@ def test_capture_warns_of_nothing_that_the_data_do_not_do(backend: str) -> None:
     with warnings.catch_warnings(), detect_anomaly():
         warnings.simplefilter("error")
         assert np.allclose(fast(tensor(x))[0]._array, layer(tensor(x))[0]._array)
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []

@@ -82,7 +82,7 @@ def test_every_cell(name: str, backend: str) -> None:
     layer = layer_of(name, 3, 4, np.float64)
     fast = compile(layer, backend)
     assert_same(layer, fast, x)
-    assert fast.scan.notes == []  # nothing fell back
+    assert fast.compiled.notes == []  # nothing fell back
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -93,7 +93,7 @@ def test_deep_bidirectional_and_padded(name: str, backend: str) -> None:
     fast = compile(layer, backend)
     assert_same(layer, fast, x)
     assert_same(layer, fast, x, lengths=[5, 2, 1])
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -103,7 +103,7 @@ def test_one_unit_and_padding(backend: str) -> None:
     layer = layer_of("lstm normalised", 3, 1, np.float64, bidirectional=True)
     fast = compile(layer, backend)
     assert_same(layer, fast, x, lengths=[3, 1])
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []
 
 
 def random_case(seed: int) -> tuple[Any, np.ndarray, dict]:
@@ -127,7 +127,7 @@ def test_random_layers(block: int, backend: str) -> None:
         layer, x, options = random_case(seed)
         fast = compile(layer, backend)
         assert_same(layer, fast, x, seed, **options)
-        assert fast.scan.notes == []
+        assert fast.compiled.notes == []
 
 
 SOME_SLOW = [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 10))]
@@ -141,7 +141,7 @@ def test_random_layers_in_c(block: int) -> None:
         layer, x, options = random_case(seed)
         fast = compile(layer, "c", threads=2)
         assert_same(layer, fast, x, seed, **options)
-        assert fast.scan.notes == []
+        assert fast.compiled.notes == []
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ def test_passes_can_be_left_out_of_c(without: str) -> None:
     layer = layer_of("lstm normalised", 3, 4, np.float64)
     fast = compile(layer, "c", without=[without])
     assert_same(layer, fast, x)
-    assert fast.scan.notes == []
+    assert fast.compiled.notes == []

@@ -78,7 +78,7 @@ def check(seed: int, backend: str) -> None:
     T, B = 1 + seed % 4, 1 + seed // 4 % 4  # as many rows as columns too
     x = np.random.default_rng(seed).standard_normal((T, B, I))
     assert_same(layer, fast, x, seed)
-    assert fast.scan.notes == [], seed  # nothing fell back
+    assert fast.compiled.notes == [], seed  # nothing fell back
 
 
 @pytest.mark.parametrize("backend", ["numpy", gpu.CUDA])

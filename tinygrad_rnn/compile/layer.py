@@ -1,8 +1,9 @@
 """`compile(layer)`: the layer's loop over time, exchanged for a compiled one.
 
-A `CompiledScan` stands in for `nn.recurrent.scan`. For each new combination of shapes, dtypes and
-wanted gradients it captures the cell's step, optimises it and emits loops; what it cannot compile
-it says once and runs unrolled. Parameters are read at every call.
+A compiled layer is the layer with another `loop`: a `CompiledScan` in place of `nn.scan`. For each
+new combination of shapes, dtypes and wanted gradients it captures the cell's step, optimises it and
+emits loops; what it cannot compile it says once and runs unrolled. Parameters are read at every
+call.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from ..engine.tensor import Tensor
 from ..functions.random import undone
 from ..nn.cell import Cell
 from ..nn.recurrent import Recurrent
-from ..nn.scan import in_pieces, scan
+from ..nn.scan import InPieces, scan
 from .codegen.emit_c import CLoops
 from .codegen.emit_cuda import CUDALoops
 from .codegen.emit_numpy import NumPyLoops
@@ -48,16 +48,8 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
         raise ValueError(f"backend must be auto, {', '.join(EMITTERS)}; got {backend!r}")
     if unknown := set(without) - {*PASSES, "fuse", "plan"}:
         raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
-    scan = CompiledScan(backend, without, threads)
-    again = partial(compile, backend=backend, without=without, threads=threads,
-                    checkpoint_every=checkpoint_every)  # fmt: skip
-    loop = staticmethod(in_pieces(scan, checkpoint_every)) if checkpoint_every else scan
-    own: dict[str, Any] = {"scan": loop, "compiled": scan, "source": scan.source,
-                           "explain": scan.explain, "drawing": scan.drawing,
-                           "__reduce__": lambda self: (again, (layer,))}  # fmt: skip
-    fast: Any = object.__new__(type(type(layer).__name__, (type(layer),), own))
-    fast.__dict__ = vars(layer)  # parameters, training, a kept state: all of it
-    return fast
+    loop = CompiledScan(backend, without, threads)
+    return layer.with_loop(InPieces(loop, checkpoint_every) if checkpoint_every else loop)
 
 
 class NotCompiled(UserWarning):
@@ -65,13 +57,26 @@ class NotCompiled(UserWarning):
 
 
 class CompiledScan:
-    """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape."""
+    """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape.
+
+    A layer with this loop offers `source()`, `explain()`, `drawing()` and this object, `compiled`.
+    A copy compiles anew: kernels belong to the cells that they were made for.
+    """
+
+    offers = ("compiled", "source", "explain", "drawing")
 
     def __init__(self, backend: str, without: Sequence[str], threads: int | None):
         self.backend, self.without, self.threads = backend, tuple(without), threads
         self.kernels: dict[Any, Kernel | Uncompilable] = {}
         self.known: dict[int, Held] = {}
         self.notes: list[str] = []
+
+    def __reduce__(self) -> Any:
+        return CompiledScan, (self.backend, self.without, self.threads)
+
+    @property
+    def compiled(self) -> CompiledScan:
+        return self
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
                  run: Any = None, context: Any = None) -> tuple[Any, Any]:  # fmt: skip

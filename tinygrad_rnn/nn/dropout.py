@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..engine.tensor import Tensor
 from ..functions.losses import dropout
 from ..functions.random import Generator
@@ -51,12 +53,12 @@ class VariationalDropout(Wrapper):
             self.core._mask = None
         super().end()
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: State, *context: Any) -> tuple[Tensor, State]:
         if not self.training:
-            return super().step(x, state)
+            return super().step(x, state, *context)
         if not self._drawn:
-            return self._step_alone(x, state)
-        return super().step(self._hidden(x), state)
+            return self._step_alone(x, state, *context)
+        return super().step(self._hidden(x), state, *context)
 
     def _hidden(self, x: Tensor) -> Tensor:
         if self._mask is None:
@@ -65,10 +67,10 @@ class VariationalDropout(Wrapper):
             raise TypeError("whole numbers have no units to drop: embed them and drop of that")
         return x * self._mask
 
-    def _step_alone(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def _step_alone(self, x: Tensor, state: State, *context: Any) -> tuple[Tensor, State]:
         self.begin(x.shape[0], self.like(x))
         try:
-            return self.step(x, state)
+            return self.step(x, state, *context)
         finally:
             self.end()
 

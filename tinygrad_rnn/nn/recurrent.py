@@ -40,7 +40,9 @@ class Recurrent(Module):
     """
 
     label = "recurrent"
-    scan: Callable = staticmethod(scan)  # a compiler puts its own loop here
+    __slots__ = ("loop", "plain")  # of a compiled twin: it shares `__dict__` with the plain layer
+    loop: Callable
+    plain: Recurrent | None
 
     def __init__(
         self,
@@ -66,8 +68,9 @@ class Recurrent(Module):
             raise ValueError(f"num_layers must be at least 1, got {num_layers!r}")
         self.generator = generator_from(seed)
         self.batch_first, self.dropout, self.merge = batch_first, rate(dropout), merge
-        self.stateful, self._state = stateful, None
+        self.stateful = stateful
         self._observers: list[Callable] = []
+        self._state: State | None = None
         if isinstance(cell, Cell) or not callable(cell):
             layers: Any = cell if isinstance(cell, (list, tuple)) else [cell]
             cells = [list(c) if isinstance(c, (list, tuple)) else [c] for c in layers]
@@ -90,6 +93,24 @@ class Recurrent(Module):
             cells.append([make(size) for _ in range(sides)])
             size = self._width(cells[-1])
         return cells
+
+    # The loop over time
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        self = super().__new__(cls)
+        self.loop, self.plain = scan, None
+        return self
+
+    def with_loop(self, loop: Callable) -> Recurrent:
+        """Return this layer with another loop over time; all else the two have in common."""
+        twin = object.__new__(type(self))
+        twin.__dict__ = self.__dict__  # train(), a kept state, …: a change to one is one to both
+        twin.loop, twin.plain = loop, self.plain or self
+        return twin
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.plain is None:
+            return super().__reduce_ex__(protocol)
+        return Recurrent.with_loop, (self.plain, self.loop)  # a copy has a copy's plain layer
 
     # Shape of the stack
     @property
@@ -129,11 +150,13 @@ class Recurrent(Module):
             for name, value in cell.named_tensors():
                 yield f"{prefix}{name}{ending}", value
 
-    def __getattr__(self, name: str) -> Tensor:
+    def __getattr__(self, name: str) -> Any:
         found = re.fullmatch(r"(\w+?)(_l\d+(?:_reverse)?)", name)
         for ending, cell in self.flat_cells() if found and "cells" in vars(self) else ():
             if found and ending == found[2] and hasattr(cell, found[1]):
                 return getattr(cell, found[1])
+        if name in getattr(self.loop, "offers", ()):
+            return getattr(self.loop, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -201,7 +224,7 @@ class Recurrent(Module):
                 labels = {"layer": k, "dir": "rev" if d else "fwd", "cell": type(cell).__name__}
                 with scope(self.label, **labels):
                     more = (run, context) if cell.takes_context else (run,)
-                    steps, end = self.scan(cell, xs, first[len(last)], real, bool(d), *more)
+                    steps, end = self.loop(cell, xs, first[len(last)], real, bool(d), *more)
                 outputs.append(steps)
                 last.append(end)
                 runs.append(run.close() if run else None)

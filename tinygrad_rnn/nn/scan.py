@@ -58,29 +58,40 @@ def scan(
     return outputs, state
 
 
-def in_pieces(run: Callable, every: int) -> Callable:
-    """The scan `run` cut into pieces of so many steps, each computed again in the backward pass:
-    only the states between the pieces, and one piece's values, are in memory."""
+class InPieces:
+    """A loop cut into pieces of `every` steps, each computed again in the backward pass.
 
-    def in_turn(cell: Cell, xs: Steps, state: State, mask: Any = None, reverse: bool = False,
-                trace: Run | None = None, context: Any = None) -> tuple[Steps, State]:  # fmt: skip
-        if trace is not None or not isinstance(xs, Tensor) or len(xs) <= every:
-            return run(cell, xs, state, mask, reverse, trace, context)
-        nested, cuts, outputs = isinstance(state, tuple), range(0, len(xs), every), []
+    Only the states between the pieces, and one piece's values, are in memory.
+    """
+
+    def __init__(self, loop: Callable, every: int):
+        self.loop, self.every = loop, every
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "loop" not in vars(self):
+            raise AttributeError(name)
+        return getattr(self.loop, name)
+
+    def __call__(
+        self, cell: Cell, xs: Steps, state: State, mask: Any = None, reverse: bool = False,
+        run: Run | None = None, context: Any = None,
+    ) -> tuple[Steps, State]:  # fmt: skip
+        if run is not None or not isinstance(xs, Tensor) or len(xs) <= self.every:
+            return self.loop(cell, xs, state, mask, reverse, run, context)
+        nested, outputs = isinstance(state, tuple), []
+        cuts = range(0, len(xs), self.every)
         for at in reversed(cuts) if reverse else cuts:
-            part = slice(at, at + every)
+            part = slice(at, at + self.every)
 
             def piece(x: Tensor, *states: Tensor, part: slice = part) -> tuple[Tensor, ...]:
                 first, real = states if nested else states[0], None if mask is None else mask[part]
-                y, last = run(cell, x, first, real, reverse, None, context)
+                y, last = self.loop(cell, x, first, real, reverse, None, context)
                 return (y if isinstance(y, Tensor) else stack(list(y), 0), *parts_of(last))
 
             y, *last = checkpoint(piece, xs[part], *parts_of(state))
             state = tuple(last) if nested else last[0]
             outputs.append(y)
         return cat(outputs[::-1] if reverse else outputs, 0), state
-
-    return in_turn
 
 
 def stepper(cell: Cell, context: Any) -> Callable:

@@ -28,6 +28,7 @@ class Wrapper(Cell):
     gate_names = property(lambda self: self.inner.gate_names)  # type: ignore[assignment]
     state_names = property(lambda self: self.inner.state_names)  # type: ignore[assignment]
     output_size = property(lambda self: self.inner.output_size)  # type: ignore[assignment]
+    takes_context = property(lambda self: self.inner.takes_context)  # type: ignore[assignment]
     core = property(lambda self: self.inner.core)  # type: ignore[assignment]
 
     def named_tensors(self, prefix: str = "") -> Any:
@@ -45,5 +46,5 @@ class Wrapper(Cell):
     def record(self, into: dict[str, list] | None) -> None:
         self.inner.record(into)
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.inner.step(x, state)
+    def step(self, x: Tensor, state: State, *context: Any) -> tuple[Tensor, State]:
+        return self.inner.step(x, state, *context)

@@ -29,8 +29,8 @@ class Zoneout(Wrapper):
             raise ValueError(f"{len(self.rates)} zoneout rates for the {parts} parts of the state")
         self.generator = generator_from(seed)
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        output, new = self.inner.step(x, state)
+    def step(self, x: Tensor, state: State, *context: Any) -> tuple[Tensor, State]:
+        output, new = self.inner.step(x, state, *context)
         olds, news = map(parts_of, (state, new))
         parts = [self._zoned(*three) for three in zip(olds, news, self.rates, strict=True)]
         output = parts[0] if output is news[0] else output
