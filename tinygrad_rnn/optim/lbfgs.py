@@ -51,7 +51,7 @@ class LBFGS(Optimizer):
         first = evaluate()
         loss, g = float(first.item()), self._gradient()
         evaluations = 1
-        for _ in range(options["max_iter"]):
+        for k in range(options["max_iter"]):
             if np.abs(g).max() <= options["tolerance_grad"]:
                 break
             d, length = self._direction(g, state, options)
@@ -61,6 +61,9 @@ class LBFGS(Optimizer):
             x, old = self._vector(), loss
             if options["line_search_fn"] is None:
                 self._move(x + length * d)
+                if k + 1 == options["max_iter"]:  # the next step() begins with an evaluation here
+                    state.update(d=d, length=length, g=g, step=state["step"] + 1)
+                    break
                 loss, new, used = float(evaluate().item()), self._gradient(), 1
             else:
                 probe = Probe(self, evaluate, x, d)
