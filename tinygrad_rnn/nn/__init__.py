@@ -1,10 +1,49 @@
 """Recurrent networks: cells, layers over time, and what keeps their gradients in bounds."""
 
-from . import decoding
+from .. import init
+from . import decoding, functional, utils
+from .activations import (
+    ELU,
+    GELU,
+    GLU,
+    Activation,
+    Flatten,
+    Hardsigmoid,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmin,
+    Softplus,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Unflatten,
+)
 from .attention import AdditiveAttention, Attention, AttentionCell, DotAttention, GeneralAttention
 from .cell import Cell
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .containers import ModuleDict, ModuleList
 from .crf import CRF
+from .criteria import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from .ctc import CTCLoss, ctc_beam, ctc_greedy, ctc_loss
 from .dropout import VariationalDropout
 from .gates import Gate, Gated
@@ -12,6 +51,7 @@ from .language_model import LanguageModel
 from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Sequential
 from .masks import pad_sequence, unpad_sequence
 from .module import Module
+from .packed import PackedSequence
 from .readout import Readout
 from .recurrent import GRU, LSTM, MGU, RNN, Recurrent
 from .remedies import (
@@ -30,36 +70,72 @@ from .zoneout import Zoneout
 
 __all__ = [
     "CRF",
+    "ELU",
+    "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "MGU",
     "RNN",
+    "Activation",
     "AdditiveAttention",
     "Attention",
     "AttentionCell",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "CTCLoss",
     "Cell",
     "Conv1d",
     "Conv2d",
+    "CrossEntropyLoss",
     "DotAttention",
     "Dropout",
     "EchoState",
     "Embedding",
+    "Flatten",
     "GRUCell",
     "Gate",
     "Gated",
     "GeneralAttention",
+    "Hardsigmoid",
+    "Hardtanh",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
     "LSTMCell",
     "LanguageModel",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Loss",
     "MGUCell",
+    "MSELoss",
+    "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "PackedSequence",
     "RNNCell",
+    "ReLU",
+    "ReLU6",
     "Readout",
     "Recurrent",
     "Seq2Seq",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softmin",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Unflatten",
     "VariationalDropout",
     "WeightDrop",
     "Zoneout",
@@ -70,6 +146,8 @@ __all__ = [
     "ctc_loss",
     "decoding",
     "echo_state_test",
+    "functional",
+    "init",
     "l1_penalty",
     "l2_penalty",
     "memory_capacity",
@@ -77,5 +155,6 @@ __all__ = [
     "scan",
     "tbptt",
     "unpad_sequence",
+    "utils",
     "vanishing_penalty",
 ]

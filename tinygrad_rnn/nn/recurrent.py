@@ -21,6 +21,7 @@ from .dropout import VariationalDropout
 from .gates import Gated, rate
 from .masks import time_mask
 from .module import Module
+from .packed import PackedSequence
 from .record import Run, Traced
 from .scan import Steps, clean, per_step, scan
 from .zoneout import Zoneout
@@ -189,6 +190,8 @@ class Recurrent(Module):
         that take one, as what an `nn.Attention` remembers of another sequence. With trace=True the
         pair returned also has `.h`, `.c`, `.gate("f")`, … of every step.
         """
+        if isinstance(x, PackedSequence):
+            return self._packed(x, state, trace=trace, context=context)
         check_kind(x)
         xs, alone = self._time_major(x)
         real = time_mask(xs.shape[:2], lengths, mask, self.batch_first and not alone)
@@ -209,6 +212,16 @@ class Recurrent(Module):
         elif self.batch_first:
             output = output.transpose(0, 1)
         return Traced(output, final, runs) if trace else (output, final)
+
+    def _packed(self, x: PackedSequence, state: State | None, **how: Any) -> Any:
+        """The run over a packed batch, which is time first whatever `batch_first` says."""
+        was, self.batch_first = self.batch_first, False
+        try:
+            found: Any = self.forward(x.padded, state, lengths=x.lengths, **how)
+        finally:
+            self.batch_first = was
+        packed: Any = PackedSequence(found[0], x.lengths)
+        return Traced(packed, found[1], found.runs) if how["trace"] else (packed, found[1])
 
     def _layers(
         self, xs: Steps, first: list[State], real: Any, trace: bool, context: Any

@@ -1,0 +1,98 @@
+"""Activations as modules, for Sequential: each is a function with its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..engine import ops
+from ..engine.tensor import Tensor
+from ..functions import elementwise, reductions, shapes
+from .module import Module
+
+
+class Activation(Module):
+    """Base: `function(x, **options)`; the names of the options are in `takes`, with defaults."""
+
+    function: ClassVar[Callable]
+    takes: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, *values: Any, inplace: bool = False, **options: Any):
+        if len(values) > len(self.takes) or not options.keys() <= self.takes.keys():
+            got, own = [*values, *options], ", ".join(self.takes) or "nothing"
+            raise TypeError(f"{type(self).__name__} takes {own}, got {', '.join(map(str, got))}")
+        self.options = {**self.takes, **dict(zip(self.takes, values)), **options}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the function of x."""
+        return type(self).function(x, **self.options)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{k}={v!r}" for k, v in self.options.items())
+
+
+def _activation(name: str, function: Callable, **takes: Any) -> type[Activation]:
+    """Return the class of one activation."""
+    said = (function.__doc__ or "").strip() or f"{function.__name__}(x)"
+    body = {"function": staticmethod(function), "takes": takes, "__doc__": said,
+            "__module__": __name__}  # fmt: skip
+    return type(name, (Activation,), body)
+
+
+Sigmoid = _activation("Sigmoid", ops.sigmoid)
+Tanh = _activation("Tanh", ops.tanh)
+ReLU = _activation("ReLU", ops.relu)
+LeakyReLU = _activation("LeakyReLU", elementwise.leaky_relu, negative_slope=0.01)
+ELU = _activation("ELU", elementwise.elu, alpha=1.0)
+GELU = _activation("GELU", elementwise.gelu, approximate="none")
+SiLU = _activation("SiLU", elementwise.silu)
+Mish = _activation("Mish", elementwise.mish)
+Softplus = _activation("Softplus", elementwise.softplus, beta=1.0)
+Softsign = _activation("Softsign", elementwise.softsign)
+Tanhshrink = _activation("Tanhshrink", elementwise.tanhshrink)
+LogSigmoid = _activation("LogSigmoid", elementwise.logsigmoid)
+Hardtanh = _activation("Hardtanh", elementwise.hardtanh, min_val=-1.0, max_val=1.0)
+Hardsigmoid = _activation("Hardsigmoid", elementwise.hardsigmoid)
+ReLU6 = _activation("ReLU6", elementwise.relu6)
+GLU = _activation("GLU", elementwise.glu, dim=-1)
+Softmax = _activation("Softmax", reductions.softmax, dim=-1)
+Softmin = _activation("Softmin", reductions.softmin, dim=-1)
+LogSoftmax = _activation("LogSoftmax", reductions.log_softmax, dim=-1)
+
+
+class Identity(Module):
+    """x as it is; any arguments of the constructor are ignored, as in PyTorch."""
+
+    def __init__(self, *ignored: Any, **options: Any):
+        pass
+
+    def forward(self, x: Any) -> Any:
+        """Return x."""
+        return x
+
+
+class Flatten(Module):
+    """Axes start_dim … end_dim as one.
+
+    >>> import tinygrad_rnn as t
+    >>> t.nn.Flatten()(t.zeros(2, 3, 4)).shape
+    (2, 12)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with those axes joined."""
+        return shapes.flatten(x, self.start_dim, self.end_dim)
+
+
+class Unflatten(Module):
+    """One axis as several of these sizes."""
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with that axis split up."""
+        return shapes.unflatten(x, self.dim, self.unflattened_size)

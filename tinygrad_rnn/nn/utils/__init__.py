@@ -1,0 +1,13 @@
+"""`nn.utils`, the place where PyTorch's programs look for clipping and for packed sequences."""
+
+from ..remedies import clip_grad_norm_, clip_grad_value_
+from . import rnn
+from .vectors import parameters_to_vector, vector_to_parameters
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "parameters_to_vector",
+    "rnn",
+    "vector_to_parameters",
+]
