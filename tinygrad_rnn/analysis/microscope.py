@@ -101,6 +101,7 @@ def bptt(loss: Tensor, model: Module) -> Report:
     Gradients are added to `.grad` as always, and the graph stays usable.
     """
     flow = loss.backward(record="full")
+    assert flow is not None  # as a record was asked for
     names = {id(p.node): name for name, p in model.named_parameters()}
     labels = {node: node.labels for node in flow.order}
     states: dict[tuple, dict] = {}
@@ -114,7 +115,12 @@ def bptt(loss: Tensor, model: Module) -> Report:
             key = (node.name, where.get("layer"), where.get("dir"))
             states.setdefault(key, {})[where["step"]] = host(flow.nodes[node])
         for parent, share in zip(node.parents, flow.edges[node]):
-            if share is not None and parent.op is None and id(parent) in names:
+            if (
+                share is not None
+                and parent is not None
+                and parent.op is None
+                and id(parent) in names
+            ):
                 found = steps.setdefault(names[id(parent)], {})
                 step = where.get("step")
                 found[step] = found.get(step, 0) + host(share)

@@ -229,4 +229,4 @@ def _listed(x: Any) -> list:
     return list(x) if isinstance(x, (list, tuple)) else [] if x is None else [x]
 
 
-Tensor.backward = backward  # type: ignore[attr-defined]
+Tensor.backward = backward  # type: ignore[method-assign, assignment]

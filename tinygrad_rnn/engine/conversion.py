@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Array, get_default_dtype, is_array, is_device, library, library_of
+from .attached import Attached
 from .context import tell
 from .errors import different_devices
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
-class Outward:
+class Outward(Attached):
     """The part of `Tensor` that leaves Tensors behind: copies and Python numbers come out."""
 
     __slots__ = ()
@@ -26,8 +27,17 @@ class Outward:
         requires_grad: bool
         name: str | None
 
-        def __getattr__(self, name: str) -> Any: ...
-        def __getitem__(self, key: Any) -> Tensor: ...
+        @property
+        def shape(self) -> tuple[int, ...]: ...
+        @property
+        def ndim(self) -> int: ...
+        @property
+        def dtype(self) -> np.dtype: ...
+        @property
+        def device(self) -> str: ...
+        @property
+        def is_leaf(self) -> bool: ...
+        def detach(self) -> Tensor: ...
 
     def _read(self, way: str) -> Array:
         tell("reads a Tensor's values in Python", way)

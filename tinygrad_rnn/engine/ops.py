@@ -262,6 +262,13 @@ argmin = primitive("argmin", lambda a, axis: np.argmin(a, axis=axis))
 argsort = primitive("argsort", lambda a, axis: np.argsort(a, axis=axis, kind="stable"))
 # fmt: on
 
+# A primitive that takes tensors alone (one-letter names) is public, and a method; one with options
+# is dressed by a function of `functions/`
+__all__ = sorted(
+    {f.op.name for f in list(globals().values())
+     if hasattr(f, "op") and all(len(name) == 1 for name in f.__signature__.parameters)}
+)  # fmt: skip
+
 
 def power_slope(a: Any, b: Any) -> Any:
     """b aᵇ⁻¹, and 0 where b is 0, even if a is too."""

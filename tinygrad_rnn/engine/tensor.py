@@ -11,7 +11,7 @@ Tensor binds a new array to it, so what the graph saved stays what it was.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +28,6 @@ class Tensor(Outward):
     __slots__ = ("__weakref__", "_array", "node")
     __array_ufunc__ = None  # so that ndarray * Tensor is a Tensor, never an array of objects
     __hash__ = object.__hash__
-    if TYPE_CHECKING:  # methods.py adds the operators, and every function as a method
-
-        def __getattr__(self, name: str) -> Any: ...
-
-        _any: Any = ...
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _any
-        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __mod__ = __rmod__ = __rmatmul__ = _any
-        __and__ = __or__ = __xor__ = __invert__ = __neg__ = __abs__ = __getitem__ = _any
-        __lt__ = __le__ = __gt__ = __ge__ = _any
-
     _array: Array
     node: Node | None
 

@@ -24,12 +24,7 @@ COMPARE = {"eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_
            "gt": ops.greater, "ge": ops.greater_equal}  # fmt: skip
 LOGIC = {"and": ops.logical_and, "or": ops.logical_or, "xor": ops.logical_xor}
 METHODS = {
-    ops: (
-        "add sub mul div neg maximum minimum fmod remainder atan2 hypot logaddexp xlogy sqrt "
-        "exp log expm1 log1p sin cos tan asin acos atan sinh cosh tanh sigmoid erf relu sign "
-        "floor ceil trunc where matmul clone transfer logical_and logical_or logical_xor "
-        "logical_not isnan isinf isfinite equal not_equal less less_equal greater greater_equal"
-    ),
+    ops: " ".join([*ops.__all__, "transfer"]),
     reductions: (
         "sum mean var std var_mean std_mean prod max min amax amin argmax argmin logsumexp all "
         "any norm cumsum cumprod cummax softmax log_softmax"
@@ -92,6 +87,21 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
     return x if x.dtype == dtype else ops.astype(x, dtype=dtype)
 
 
+def as_float32(x: Tensor) -> Tensor:
+    """The values as float32."""
+    return astype(x, np.float32)
+
+
+def as_float64(x: Tensor) -> Tensor:
+    """The values as float64."""
+    return astype(x, np.float64)
+
+
+def itself(x: Tensor) -> Tensor:
+    """The same Tensor."""
+    return x
+
+
 def matrix_t(x: Tensor) -> Tensor:
     """The last two axes exchanged."""
     return x.swapaxes(-1, -2)
@@ -103,6 +113,7 @@ def reversed_axes(x: Tensor) -> Tensor:
 
 
 def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
+    """The tensor's values where the condition holds, else those of `other`."""
     return ops.where(condition, x, other)
 
 
@@ -130,6 +141,13 @@ def of_booleans(function: Callable, name: str) -> Callable:
     return apply
 
 
+OTHERS: dict[str, Any] = {
+    "__neg__": ops.neg, "__pos__": itself, "__abs__": ops.abs, "__setitem__": indexing.set_items,
+    "__invert__": of_booleans(ops.logical_not, "__not__"), "where": where_method,
+    "__getitem__": indexing.take.__wrapped__,  # type: ignore[attr-defined]
+    "astype": astype, "float": as_float32, "double": as_float64,
+    "T": property(reversed_axes), "mT": property(matrix_t),
+}  # fmt: skip
 for _name, _function in BINARY.items():
     setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
@@ -144,16 +162,6 @@ for _module, _names in METHODS.items():
     for _name in _names.split():
         setattr(Tensor, _name, getattr(_module, _name))
 
+for _name, _function in OTHERS.items():
+    setattr(Tensor, _name, _function)
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
-Tensor.__neg__ = ops.neg  # type: ignore[attr-defined]
-Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
-Tensor.__abs__ = Tensor.abs = ops.absolute  # type: ignore[attr-defined]
-Tensor.__invert__ = of_booleans(ops.logical_not, "__not__")  # type: ignore[attr-defined]
-Tensor.__getitem__ = indexing.take.__wrapped__  # type: ignore[attr-defined]
-Tensor.__setitem__ = indexing.set_items  # type: ignore[attr-defined]
-Tensor.astype = astype  # type: ignore[attr-defined]
-Tensor.float = lambda x: astype(x, np.float32)  # type: ignore[attr-defined]
-Tensor.double = lambda x: astype(x, np.float64)  # type: ignore[attr-defined]
-Tensor.where = where_method  # type: ignore[attr-defined]
-Tensor.T = property(reversed_axes)  # type: ignore[attr-defined]
-Tensor.mT = property(matrix_t)  # type: ignore[attr-defined]

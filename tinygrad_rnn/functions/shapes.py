@@ -24,8 +24,6 @@ from ..engine.ops import stack as _stack
 from ..engine.ops import transpose as _transpose
 from ..engine.tensor import Tensor, wrap
 
-Axis = Any
-
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
     """`axis` counted from the front; IndexError in PyTorch's words if there is none such."""
@@ -131,7 +129,7 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     return _reshape(x, shape=(*shape[:dim], 1, *shape[dim:]))
 
 
-def squeeze(x: Tensor, axis: Axis = None, *, dim: Axis = None) -> Tensor:
+def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
     """Without the axes of size 1, or without those named that have size 1."""
     named = dim if axis is None else axis
     axes = (
