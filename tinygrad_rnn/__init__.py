@@ -161,7 +161,7 @@ from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile")}
 FLOORS["microscope"] = ".analysis.microscope"
-FLOORS["files"] = ".files"
+FLOORS |= {"files": ".files", "text": ".text"}
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
 
 

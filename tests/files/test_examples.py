@@ -10,12 +10,9 @@ import pytest
 
 from tinygrad_rnn import files
 
-MODULES = [
-    files.__name__,
-    *(f"{files.__name__}.{m.name}" for m in pkgutil.iter_modules(files.__path__)),
-]
+MODULES = [f"{files.__name__}.{m.name}" for m in pkgutil.iter_modules(files.__path__)]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [files.__name__, *MODULES])
 def test_examples(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
