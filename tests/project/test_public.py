@@ -16,7 +16,9 @@ import pytest
 
 RECORD = Path(__file__).parent / "public_names.txt"
 MODULES = ["tinygrad_rnn", "tinygrad_rnn.nn", "tinygrad_rnn.optim", "tinygrad_rnn.init"]
-MODULES += [f"tinygrad_rnn.{name}" for name in ("draw", "compile", "analysis.microscope", "files", "text")]
+MODULES += [
+    f"tinygrad_rnn.{name}" for name in ("draw", "compile", "analysis.microscope", "files", "text")
+]
 
 
 def present() -> list[Any]:
