@@ -15,6 +15,7 @@ from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.capture.statistics import digits, measured, statistics
 from tinygrad_rnn.draw.capture.steps import infer_steps
 from tinygrad_rnn.draw.drawing import draw, traced
+from tinygrad_rnn.draw.graph import Place
 from tinygrad_rnn.draw.layout.legend import NOT_RUN
 from tinygrad_rnn.draw.layout.unrolled import unrolled
 from tinygrad_rnn.draw.transform.backward import backward_graph
@@ -70,7 +71,7 @@ def test_inferred_steps_are_the_scoped_steps(cell):
     scoped = drawn(cell)
     bare = drawn(cell)
     for node in bare.nodes:
-        node.labels = {}
+        node.place, node.labels = Place(), {}
     infer_steps(bare)
     inner = [n.id for n in scoped.nodes if n.op and n.step is not None]
     same = [bare.nodes[i].step == scoped.nodes[i].step for i in inner]
@@ -109,7 +110,7 @@ def test_roles():
     roles = {n.name: n.role for n in graph.nodes if n.name}
     assert roles["Wf"] == "param" and roles["x⟨1⟩"] == "input" and roles["y⟨1⟩"] == "target"
     assert roles["a⟨0⟩"] == roles["c⟨0⟩"] == "state" and roles["L"] == "loss"
-    assert all("step" not in n.labels for n in graph.nodes if n.role == "param")
+    assert all(n.step is None for n in graph.nodes if n.role == "param")
 
 
 LAYERS = {

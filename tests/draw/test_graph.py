@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from draw_graphs import lstm, rnn
 
-from tinygrad_rnn.draw.graph import Graph, GraphError, GraphNode
+from tinygrad_rnn.draw.graph import (
+    Graph,
+    GraphError,
+    GraphNode,
+    Place,
+    place_of,
+    topological_order,
+)
 
 
 def small():
@@ -72,3 +80,35 @@ def test_edges_and_children_agree():
     edges = [(p.id, c.id, s) for p, s, c in graph.edges()]
     assert edges and all((c, s) in children[p] for p, c, s in edges)
     assert sum(map(len, children)) == len(edges)
+
+
+def test_labels_become_a_place_and_come_back():
+    labels = {"head": "out", "gate": "forget", "step": 3, "dir": "rev", "layer": 0, "phase": "x"}
+    node = GraphNode(0, labels=labels)
+    assert node.place == Place("x", 0, "rev", 3, None, "forget") and node.labels == {"head": "out"}
+    assert node.scopes == labels
+    assert Graph.from_json(Graph([node]).to_json()).nodes[0] == node
+    moved = node.moved(1, (0,))
+    moved.put(step=4)
+    assert (node.step, moved.step) == (3, 4) and moved.place.timeless == node.place.timeless
+
+
+@pytest.mark.parametrize("step", ["first", True, 1.5])
+def test_a_step_that_is_no_number_is_a_label(step):
+    place, labels = place_of({"step": step, "cell": "lstm"})
+    assert place == Place(cell="lstm") and labels == {"step": step}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_topological_order_is_the_oldest_possible(seed):
+    """At each place stands the oldest of all that could stand there; cycles are left out."""
+    chance = random.Random(seed)
+    ages = {key: chance.randrange(5) for key in "abcdefghij"}
+    edges = [(chance.choice("abcdefghij"), chance.choice("abcdefghij")) for _ in range(12)]
+    order, turn = topological_order(ages, edges), list(ages)
+    for place, key in enumerate(order):
+        done = set(order[:place])
+        free = [k for k in ages if k not in done and all(a in done for a, b in edges if b == k)]
+        assert key == min(free, key=lambda k: (ages[k], turn.index(k)))
+    left = set(ages) - set(order)
+    assert all(any(b == key and a in left for a, b in edges) for key in left)

@@ -26,7 +26,7 @@ def test_hostile_labels_stay_labels(name):
     for one in graph.nodes:
         if one.role == "param" or one.id % 3 == 0:
             one.name = name
-            one.labels["gate"] = name
+            one.put(gate=name)
     graph.title = name
     drawing = Drawing([graph])
     text = drawing.svg
@@ -54,7 +54,7 @@ def test_a_hundred_thousand_nodes():
         _ = Drawing([Graph(nodes)]).svg
     assert raised.value.code == 4
     for node in nodes[1:30_000]:
-        node.labels["step"] = 1 + node.id // 25
+        node.put(step=1 + node.id // 25)
     start = time.process_time()
     assert len(Drawing([Graph(nodes[:30_000])]).svg) < 100_000
     assert time.process_time() - start < 10.0

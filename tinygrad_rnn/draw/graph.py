@@ -8,11 +8,13 @@ is smaller than its child's: the list of nodes is already a topological order.
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 SCHEMA = 1
 ROLES = ("param", "input", "target", "state", "const", "op", "loss")
@@ -22,9 +24,66 @@ class GraphError(ValueError):
     """The data is not a graph of schema v1; the text says which node and what is wrong."""
 
 
+class Place(NamedTuple):
+    """Where a node stands in the model: what the scopes round it say; None where they say nothing.
+
+    As a tuple it is what nodes of one cell, one gate or one moment have in common.
+
+    >>> Place(layer=0, step=3, gate="forget").cell_place
+    Place(phase=None, layer=0, direction=None, step=3, cell=None, gate=None)
+    """
+
+    phase: str | None = None  # encoder or decoder: their steps count apart
+    layer: Any = None
+    direction: str | None = None  # fwd or rev
+    step: int | None = None
+    cell: str | None = None
+    gate: Any = None
+
+    @property
+    def moment(self) -> tuple[str, int | None]:
+        """Return the step with the phase that it counts in."""
+        return (str(self.phase or ""), self.step)
+
+    @property
+    def row(self) -> tuple[Any, str | None]:
+        """Return layer and direction: what runs along time."""
+        return (self.layer, self.direction)
+
+    @property
+    def cell_place(self) -> Place:
+        """Return the place without its gate."""
+        return self._replace(gate=None)
+
+    @property
+    def timeless(self) -> Place:
+        """Return the place without its step, the same for what repeats in every step."""
+        return self._replace(step=None)
+
+    def words(self) -> dict[str, Any]:
+        """Return what is known, by the names that scopes have."""
+        return {k: v for k, v in zip(SCOPES, self, strict=True) if v is not None}
+
+
+NOWHERE = Place()
+SCOPES = ("phase", "layer", "dir", "step", "cell", "gate")
+
+
+def place_of(labels: Mapping[str, Any]) -> tuple[Place, dict[str, Any]]:
+    """Return the place that labels tell, and the labels that tell something else."""
+    known = [labels.get(key) for key in SCOPES]
+    if type(known[3]) is not int:  # a step that is not counted is a name like any other
+        known[3] = None
+    used = {key for key, value in zip(SCOPES, known, strict=True) if value is not None}
+    return Place(*known), {k: v for k, v in labels.items() if k not in used}
+
+
 @dataclass(slots=True)
 class GraphNode:
-    """One tensor: what made it (`op`, None for a leaf), from what, and what is known of it."""
+    """One tensor: what made it (`op`, None for a leaf), from what, and what is known of it.
+
+    Labels that tell a place become part of `place`; `labels` keeps the others.
+    """
 
     id: int
     op: str | None = None
@@ -37,18 +96,34 @@ class GraphNode:
     path: tuple[str, ...] = ()
     value: dict[str, Any] | None = None
     grad: dict[str, Any] | None = None
+    place: Place = NOWHERE
+
+    def __post_init__(self) -> None:
+        if self.labels:
+            told, self.labels = place_of(self.labels)
+            self.place = self.place._replace(**{
+                k: v for k, v in told._asdict().items() if v is not None
+            })  # fmt: skip
 
     @property
     def step(self) -> int | None:
         """Return the time step this node belongs to, None when it belongs to all or none."""
-        step = self.labels.get("step")
-        return step if type(step) is int else None
+        return self.place.step
+
+    @property
+    def scopes(self) -> dict[str, Any]:
+        """Return everything that is said of where the node stands, by name."""
+        return self.place.words() | self.labels
+
+    def put(self, **place: Any) -> None:
+        """Change some parts of the node's place."""
+        self.place = self.place._replace(**place)
 
     def moved(self, number: int, parents: tuple[int | None, ...]) -> GraphNode:
-        """Return the same node at another place of another graph, with labels of its own."""
+        """Return the same node with another number, made from other parents."""
         return GraphNode(
             number, self.op, parents, self.shape, self.dtype, self.name, self.role,
-            dict(self.labels), self.path, self.value, self.grad,
+            dict(self.labels), self.path, self.value, self.grad, self.place,
         )  # fmt: skip
 
     @property
@@ -155,6 +230,38 @@ class Graph:
         return cls.from_dict(data)
 
 
+Key = TypeVar("Key", bound=Hashable)
+
+
+def topological_order(ages: Mapping[Key, Any], edges: Iterable[tuple[Key, Key]]) -> list[Key]:
+    """Return the keys of `ages`, each after all that lead to it, the oldest first.
+
+    What is on a cycle, or behind one, is left out.
+
+    >>> topological_order({"a": 3, "b": 1, "c": 2}, [("a", "c")])
+    ['b', 'a', 'c']
+    """
+    users: dict[Key, set[Key]] = defaultdict(set)
+    for tail, head in edges:
+        users[tail].add(head)
+    missing = dict.fromkeys(ages, 0)
+    for heads in users.values():
+        for head in heads:
+            missing[head] += 1
+    entries = {key: (age, turn, key) for turn, (key, age) in enumerate(ages.items())}
+    ready = [entries[key] for key, count in missing.items() if not count]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        key = heapq.heappop(ready)[2]
+        order.append(key)
+        for head in users[key]:
+            missing[head] -= 1
+            if not missing[head]:
+                heapq.heappush(ready, entries[head])
+    return order
+
+
 def _text(data: Any, indent: int | None) -> str:
     close = (",", ":") if indent is None else None
     options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": close}
@@ -231,7 +338,7 @@ def _node_dict(node: GraphNode) -> dict[str, Any]:
         "dtype": node.dtype,
         "name": node.name,
         "role": node.role,
-        "labels": node.labels,
+        "labels": node.scopes,
         "path": list(node.path),
         "value": node.value,
         "grad": node.grad,

@@ -22,7 +22,7 @@ from ...engine.context import trace
 from ...engine.node import Node, toposort
 from ...engine.tensor import Tensor, leaf_of
 from ..errors import DrawError
-from ..graph import Graph, GraphNode
+from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
 from .names import name_nodes
 from .statistics import flat, measured, size, statistics
@@ -141,8 +141,10 @@ def convert(
     stats = measured([node.value if values else None for node in nodes])
     homes = {scope: _home(one) for scope, one in {one.scope: one for one in nodes}.items()}
     for node, value in zip(nodes, stats, strict=True):
-        labels, path = homes[node.scope]
-        graph.nodes.append(_graph_node(node, ids, names.get(node), dict(labels), path, value))
+        made = _graph_node(node, ids, names.get(node), value)
+        made.place, labels, made.path = homes[node.scope]
+        made.labels = dict(labels)
+        graph.nodes.append(made)
     _roles(graph, nodes, roots, ids)
     if flow is not None:
         _overlay(graph, nodes, ids, flow)
@@ -155,17 +157,17 @@ def convert(
     return graph
 
 
-def _home(node: Node) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the labels and the path of a scope, told by any node within."""
-    labels: dict[str, Any] = node.labels
-    return {key: _plain(value) for key, value in labels.items()}, tuple(map(str, node.path))
+def _home(node: Node) -> tuple[Place, dict[str, Any], tuple[str, ...]]:
+    """Return the place, the other labels and the path of a scope, told by any node within."""
+    place, labels = place_of({key: _plain(value) for key, value in node.labels.items()})
+    return place, labels, tuple(map(str, node.path))
 
 
-def _graph_node(node: Node, ids: dict[Node, int], name: str | None, *known: Any) -> GraphNode:
+def _graph_node(node: Node, ids: dict[Node, int], name: str | None, value: Any) -> GraphNode:
     op, role = (node.op.name, "op") if node.op else (None, "input")
     parents = tuple([None if p is None else ids.get(p) for p in node.parents])
     made = (ids[node], op, parents, node.shape, _word(node.dtype), node.name or name, role)
-    return GraphNode(*made, *known)
+    return GraphNode(*made, value=value)
 
 
 _word = lru_cache(str)  # NumPy takes long to spell a dtype
@@ -180,7 +182,8 @@ def _roles(graph: Graph, nodes: list[Node], roots: list[Node], ids: dict[Node, i
         if node.op is None:
             made.role = _leaf_role(node, made)
         if made.role == "param":  # it may have been made within a step, but serves them all
-            made.labels = {k: v for k, v in made.labels.items() if k in ("layer", "dir")}
+            made.labels, kept = {}, made.place
+            made.place = Place(layer=kept.layer, direction=kept.direction)
     for root in roots:
         made = graph.nodes[ids[root]]
         if root.op is not None and len(roots) == 1 and not made.shape:

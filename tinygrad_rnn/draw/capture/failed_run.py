@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.primitive import Primitive
 from ...engine.tensor import Tensor
-from ..graph import Graph, GraphNode
+from ..graph import Graph, GraphNode, Place
 from ..labels import clean
 from .capture import Run, convert
 
@@ -55,12 +55,9 @@ def _add_failed(graph: Graph, failed: tuple[Primitive, tuple], made: Run) -> tup
         node = x.node if isinstance(x, Tensor) else None
         parents.append(ids.get(node) if node is not None else None)
     step = _last_step(graph)
-    labels: dict[str, Any] = {"failed": True}
-    if step is not None:
-        labels["step"] = step
-    graph.nodes.append(
-        GraphNode(len(graph.nodes), op.name, tuple(parents), (), "", None, "op", labels)
-    )
+    broken = GraphNode(len(graph.nodes), op.name, tuple(parents), dtype="", place=Place(step=step))
+    broken.labels["failed"] = True
+    graph.nodes.append(broken)
     shapes = ["×".join(map(str, x.shape)) for x in inputs if hasattr(x, "shape")]
     sign = " @ " if op.name == "matmul" else ", "
     return step, " " + clean(f"({sign.join(shapes)})", 80) if shapes else ""

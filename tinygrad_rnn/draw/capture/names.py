@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 from ..graph import Graph, GraphNode
 from ..labels import GATES
@@ -22,10 +23,10 @@ def name_nodes(graph: Graph) -> Graph:
     _gate_values(graph)
     _slices(graph)
     repeated = Counter(node.name for node in graph.nodes if node.name and node.op)
-    deep = len({node.labels.get("layer") for node in graph.nodes} - {None}) > 1
-    both = len({node.labels.get("dir") for node in graph.nodes} - {None}) > 1
+    deep = len({node.place.layer for node in graph.nodes} - {None}) > 1
+    both = len({node.place.direction for node in graph.nodes} - {None}) > 1
     for node in graph.nodes:
-        if node.name in STATES and "cell" in node.labels:
+        if node.name in STATES and node.place.cell is not None:
             node.name = _state_name(node, deep, both)
         elif node.name and node.op and node.step is not None and repeated[node.name] > 1:
             plain = not re.search(r"\d|Γ|c̃|\[", node.name)
@@ -35,28 +36,24 @@ def name_nodes(graph: Graph) -> Graph:
 
 def _state_name(node: GraphNode, deep: bool, both: bool) -> str:
     """Return the letter of a state with its layer, direction and step: a[2]→⟨3⟩."""
-    layer = f"[{_layer(node)}]" if deep and "layer" in node.labels else ""
-    way = {"fwd": "→", "rev": "←"}.get(str(node.labels.get("dir")), "") if both else ""
+    layer = f"[{_layer(node)}]" if deep and node.place.layer is not None else ""
+    way = {"fwd": "→", "rev": "←"}.get(str(node.place.direction), "") if both else ""
     step = node.labels.get("before", node.step)
     letter = BOOK.get(node.name or "", node.name)
     return f"{letter}{layer}{way}" + (f"⟨{step}⟩" if step is not None else "")
 
 
 def _layer(node: GraphNode) -> object:
-    layer = node.labels["layer"]
+    layer = node.place.layer
     return layer + 1 if isinstance(layer, int) else layer
 
 
 def _gate_values(graph: Graph) -> None:
     """Name the last node of each gate after the gate."""
-    last: dict[tuple[object, ...], GraphNode] = {}
-    for node in graph.nodes:
-        if "gate" in node.labels and node.op:
-            keys = ("layer", "dir", "step", "phase", "cell", "gate")
-            last[tuple(node.labels.get(k) for k in keys)] = node
-    for node in last.values():
-        gate = str(node.labels["gate"])
-        node.name = node.name or GATES.get(gate)
+    gated = (node for node in graph.nodes if node.place.gate is not None and node.op)
+    last = {node.place: node for node in gated}
+    for place, node in last.items():
+        node.name = node.name or GATES.get(str(place.gate))
 
 
 def _slices(graph: Graph) -> None:
@@ -85,36 +82,35 @@ def _make_initial(node: GraphNode, later: GraphNode) -> None:
     """Turn a leaf into the state before the first step, named like the state it stands for."""
     node.role = "state"
     step = later.step or 1
-    kept = ("layer", "dir", "cell", "phase")
-    node.labels = {k: later.labels[k] for k in kept if k in later.labels}
-    node.labels["before"] = step + 1 if later.labels.get("dir") == "rev" else step - 1
+    node.place = later.place._replace(step=None, gate=None)
+    node.labels = {"before": step + 1 if later.place.direction == "rev" else step - 1}
     node.name = node.name or later.name
 
 
-Place = tuple[object, ...]
+Spot = tuple[Any, ...]  # place, other labels, step, operation, running number
 
 
 def _same_place(
-    graph: Graph, places: dict[int, Place], nodes: dict[Place, int], child: GraphNode, slot: int
+    graph: Graph, places: dict[int, Spot], nodes: dict[Spot, int], child: GraphNode, slot: int
 ) -> GraphNode | None:
     """Return what stands in the same slot of the same operation one step later."""
     scope, step, *rest = places[child.id]
-    move = -1 if child.labels.get("dir") == "rev" else 1
-    twin = nodes.get((scope, step + move, *rest))  # type: ignore[operator]
+    move = -1 if child.place.direction == "rev" else 1
+    twin = nodes.get((scope, step + move, *rest))
     parent = graph.nodes[twin].parents[slot] if twin is not None else None
     found = graph.nodes[parent] if parent is not None else None
     return found if found is not None and found.step == child.step else None
 
 
-def _places(graph: Graph) -> tuple[dict[int, Place], dict[Place, int]]:
+def _places(graph: Graph) -> tuple[dict[int, Spot], dict[Spot, int]]:
     """Return where each operation stands in its step, and the operation of each such place."""
-    counts: Counter[Place] = Counter()
-    places: dict[int, Place] = {}
+    counts: Counter[Spot] = Counter()
+    places: dict[int, Spot] = {}
     for node in graph.nodes:
         if node.op is None or node.step is None:
             continue
-        scope = tuple(sorted((k, str(v)) for k, v in node.labels.items() if k != "step"))
-        key: Place = (scope, node.step, node.op)
+        scope = (node.place.timeless, *sorted((k, str(v)) for k, v in node.labels.items()))
+        key: Spot = (scope, node.step, node.op)
         places[node.id] = (*key, counts[key])
         counts[key] += 1
     return places, {place: node for node, place in places.items()}

@@ -53,23 +53,16 @@ def program_graph(step: Any, title: str = "") -> Graph:
     made = Graph(title=title)
     for i, instr in enumerate(order):
         leaf = not instr.args
-        labels: dict[str, Any] = {} if leaf else {"layer": _part(instr in forward)}
-        if instr.gate and not leaf:
-            labels["gate"] = instr.gate
-        made.nodes.append(
-            GraphNode(
-                i,
-                None if leaf else instr.op,
-                tuple(number[a] for a in instr.args),
-                tuple(instr.shape),
-                str(instr.dtype or "number"),
-                _leaf_name(instr, step) if leaf else names.get(instr),
-                ROLES.get(instr.op, "input") if leaf else "op",
-                labels,
-                (),
-                statistics(np.asarray(instr.value)) if instr.value is not None else None,
-            )
-        )
+        node = GraphNode(i, dtype=str(instr.dtype or "number"), shape=tuple(instr.shape))
+        if leaf:
+            node.name, node.role = _leaf_name(instr, step), ROLES.get(instr.op, "input")
+        else:
+            node.op, node.name = instr.op, names.get(instr)
+            node.parents = tuple(number[a] for a in instr.args)
+            node.put(layer=_part(instr in forward), gate=instr.gate or None)
+        if instr.value is not None:
+            node.value = statistics(np.asarray(instr.value))
+        made.nodes.append(node)
     return made.validate()
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from ..graph import Graph
+from ..graph import Graph, GraphNode
 
 PHASES = ("encoder", "decoder")
+Moment = tuple[str, int | None]
 
 
 def assign_steps(graph: Graph) -> Graph:
@@ -31,8 +32,8 @@ def _name_phases(graph: Graph) -> None:
     """Let the steps of an encoder and of a decoder count apart, where scopes have these names."""
     for node in graph.nodes:
         found = next((part for part in node.path if part.lower() in PHASES), None)
-        if found and "phase" not in node.labels and node.role != "param":
-            node.labels["phase"] = found.lower()
+        if found and node.place.phase is None and node.role != "param":
+            node.put(phase=found.lower())
 
 
 def infer_steps(graph: Graph) -> None:
@@ -48,7 +49,7 @@ def infer_steps(graph: Graph) -> None:
             known[node.id] = max(found)
     for node in graph.nodes:
         if node.id in known:
-            node.labels["step"] = known[node.id]
+            node.put(step=known[node.id])
 
 
 def _leaf_steps(graph: Graph, marks: dict[int, int]) -> dict[int, int]:
@@ -87,21 +88,21 @@ def _marks(graph: Graph) -> dict[int, int]:
 
 def _number_from_one(graph: Graph) -> None:
     """Count steps from 1, as the books do, in each phase whose first step is 0."""
-    zero = {node.labels.get("phase") for node in graph.nodes if node.step == 0}
+    zero = {node.place.phase for node in graph.nodes if node.step == 0}
     for node in graph.nodes:
-        if node.step is not None and node.labels.get("phase") in zero:
-            node.labels["step"] = node.step + 1
+        if node.step is not None and node.place.phase in zero:
+            node.put(step=node.step + 1)
 
 
 def _free_shared(graph: Graph) -> None:
     """Take a leaf that several steps use out of the step that happened to make it."""
-    homes: dict[int, set[object]] = defaultdict(set)
+    homes: dict[int, set[Moment]] = defaultdict(set)
     for parent, _, child in graph.edges():
         if parent.op is None and parent.step is not None:
-            homes[parent.id].add(_home(graph, child.id))
+            homes[parent.id].add(child.place.moment)
     for leaf, users in homes.items():
         if len(users) > 1:
-            del graph.nodes[leaf].labels["step"]
+            graph.nodes[leaf].put(step=None)
 
 
 def _join_users(graph: Graph) -> None:
@@ -110,9 +111,7 @@ def _join_users(graph: Graph) -> None:
     for node in reversed(graph.nodes):
         if node.step is not None or node.role in ("param", "state", "const"):
             continue
-        homes = {_home(graph, child) for child, _ in children[node.id]}
-        if len(homes) == 1:
-            _adopt(graph, node.id, next(iter(homes)))
+        _adopt(node, {graph.nodes[child].place.moment for child, _ in children[node.id]})
 
 
 def _join_makers(graph: Graph) -> None:
@@ -121,21 +120,16 @@ def _join_makers(graph: Graph) -> None:
         if node.step is not None or node.op is None:
             continue
         makers = [p for p in node.parents if p is not None]
-        homes = {_home(graph, p) for p in makers if not _timeless(graph, p)}
-        if len(homes) == 1:
-            _adopt(graph, node.id, next(iter(homes)))
+        _adopt(node, {graph.nodes[p].place.moment for p in makers if not _timeless(graph, p)})
 
 
 def _timeless(graph: Graph, node: int) -> bool:
     return graph.nodes[node].op is None and graph.nodes[node].step is None
 
 
-def _home(graph: Graph, node: int) -> tuple[object, int | None]:
-    return (graph.nodes[node].labels.get("phase"), graph.nodes[node].step)
-
-
-def _adopt(graph: Graph, node: int, home: tuple[object, int | None]) -> None:
-    if home[1] is not None:
-        graph.nodes[node].labels["step"] = home[1]
-        if home[0] is not None:
-            graph.nodes[node].labels["phase"] = home[0]
+def _adopt(node: GraphNode, moments: set[Moment]) -> None:
+    """Put a node into the step of all its neighbours, if they share one."""
+    if len(moments) == 1:
+        phase, step = moments.pop()
+        if step is not None:
+            node.put(step=step, phase=phase or node.place.phase)

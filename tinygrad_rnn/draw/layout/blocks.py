@@ -7,7 +7,6 @@ is outside a gate can overlap it, however odd the graph is.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -234,43 +233,3 @@ def _absorb(made: Block, part: Block) -> None:
 def _join(first: list[Point], second: list[Point]) -> list[Point]:
     """Return two paths as one; the point where they meet is kept once."""
     return first + (second[1:] if first and second else second)
-
-
-def convex(groups: dict[Key, object], edges: Iterable[Edge]) -> set[object]:
-    """Return the groups that can be drawn as one part: no path leaves one and comes back."""
-    links: list[tuple[Key, Key]] = [(source, (child,)) for source, child, _ in edges]
-    keys = {key for pair in links for key in pair} | set(groups)
-    bad: set[object] = set()
-    while True:
-        whole = {key: (groups[key] if groups.get(key) not in bad | {None} else key) for key in keys}
-        stuck = _on_cycles(whole, links)
-        tied = {group for key, group in groups.items() if group is not None and whole[key] in stuck}
-        if not tied - bad:
-            return {group for group in groups.values() if group is not None} - bad
-        bad |= tied
-
-
-def _on_cycles(whole: dict[Key, object], links: list[tuple[Key, Key]]) -> set[object]:
-    """Return the contracted nodes that lie on a cycle or between two."""
-    ahead: dict[object, set[object]] = defaultdict(set)
-    back: dict[object, set[object]] = defaultdict(set)
-    for source, child in links:
-        if whole[source] != whole[child]:
-            ahead[whole[source]].add(whole[child])
-            back[whole[child]].add(whole[source])
-    nodes = set(whole.values())
-    return _peeled(_peeled(nodes, back, ahead), ahead, back)
-
-
-def _peeled(
-    nodes: set[object], needs: dict[object, set[object]], gives: dict[object, set[object]]
-) -> set[object]:
-    """Return what is left when nodes that need nothing are taken away again and again."""
-    missing = {node: len(needs[node] & nodes) for node in nodes}
-    ready = [node for node, count in missing.items() if not count]
-    for node in ready:
-        for head in gives[node] & nodes:
-            missing[head] -= 1
-            if not missing[head]:
-                ready.append(head)
-    return nodes - set(ready)

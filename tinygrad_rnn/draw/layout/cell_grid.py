@@ -253,10 +253,9 @@ class _Grid:
     def _place(self, node: int) -> object:
         if node in self.cells.home:
             return self.cells.home[node]
-        step = self.graph.nodes[node].step
-        if step is None:
+        where = self.graph.nodes[node].place.moment
+        if where[1] is None:
             return None
-        where = (str(self.graph.nodes[node].labels.get("phase", "")), step)
         return ("head", where) if in_step(self.cells.heads, where, node) else None
 
     def _up(self, low: Box, high: Box, edge: tuple[int, int], norm: float | None) -> None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from html import escape
 
 from .. import labels
-from ..graph import Graph, GraphNode
+from ..graph import Graph, GraphNode, Place
 from ..labels import quoted
 from ..palette import THEMES, Scale, Theme
 from ..transform.columns import Plan, plan
@@ -92,13 +92,13 @@ class _Recipe:
         )
         fence = "style=invis shape=point width=0 height=0"
         self.lines.append(f"  in{index} [{fence}]; out{index} [{fence}];")
-        gates: dict[tuple[object, ...], list[int]] = defaultdict(list)
+        gates: dict[Place | None, list[int]] = defaultdict(list)
         for i in column.ids:
-            gate = self.graph.nodes[i].labels.get("gate")
-            gates[_gate_key(self.graph.nodes[i]) if gate is not None else ()].append(i)
-        self._nodes(gates.pop((), []), "  ")
+            place = self.graph.nodes[i].place
+            gates[place._replace(cell=None) if place.gate is not None else None].append(i)
+        self._nodes(gates.pop(None, []), "  ")
         for number, (key, ids) in enumerate(gates.items()):
-            name = quoted(labels.clean(key[-1]))
+            name = quoted(labels.clean(key.gate if key else ""))
             self.lines.append(
                 f"  subgraph cluster_t{index}_{number} {{ label={name}; margin=4; fontsize=9;"
                 f' fillcolor="{self.theme.inner}";'
@@ -199,8 +199,3 @@ class _Recipe:
         dash = {"": "", "2 2": " style=dotted"}.get(stroke.dash, " style=dashed")
         mark = ' label="✖" fontcolor="#d55e00"' if stroke.broken else ""
         return f'color="{stroke.colour}" penwidth={stroke.width:.2f}{dash}{mark}'
-
-
-def _gate_key(node: GraphNode) -> tuple[object, ...]:
-    names = ("phase", "layer", "dir", "step", "gate")
-    return tuple(node.labels.get(name) for name in names)

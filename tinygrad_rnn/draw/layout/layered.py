@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice, permutations
 
+from ..graph import topological_order
 from .x_positions import place
 
 ROW_GAP = 22.0
@@ -143,7 +144,8 @@ def _ranks(problem: Problem) -> list[int]:
         if link.tail is not None:
             below[link.head].append(link.tail)
             above[link.tail].append(link.head)
-    order = _sorted(below, above)
+    edges = [(link.tail, link.head) for link in problem.links if link.tail is not None]
+    order = topological_order(dict.fromkeys(range(count), 0), edges)
     rank = [0] * count
     for node in order:
         least = 1 if problem.floor and node not in problem.floor else 0
@@ -156,18 +158,6 @@ def _ranks(problem: Problem) -> list[int]:
     for node in problem.roof:
         rank[node] = top
     return _spread(rank, problem.alone)
-
-
-def _sorted(below: list[list[int]], above: list[list[int]]) -> list[int]:
-    """Return the nodes, each after all below it; what is on a cycle is left out."""
-    missing = [len(b) for b in below]
-    order = [n for n, m in enumerate(missing) if not m]
-    for node in order:
-        for user in above[node]:
-            missing[user] -= 1
-            if not missing[user]:
-                order.append(user)
-    return order
 
 
 def _spread(rank: list[int], alone: frozenset[int]) -> list[int]:

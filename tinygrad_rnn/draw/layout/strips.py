@@ -60,7 +60,7 @@ def gate_series(graph: Graph) -> dict[str, dict[int, float]]:
     for node in graph.nodes:
         named = (node.name or "").startswith("Γ")
         if named and node.step is not None and node.value and "mean" in node.value:
-            layer = node.labels.get("layer")
+            layer = node.place.layer
             key = node.name if layer in (None, 0) else f"{node.name}[{layer + 1}]"
             lines.setdefault(str(key), {})[node.step] = node.value["mean"]
     return lines

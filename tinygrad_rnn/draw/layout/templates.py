@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from .. import labels
 from ..graph import GraphNode
 from ..transform.columns import Column, Plan, masked
-from .blocks import Block, Composer, Edge, Key, convex, leaf
+from ..transform.convex import convex
+from .blocks import Block, Composer, Edge, Key, leaf
 
 LEFT, RIGHT = -1, 1
 
@@ -71,7 +72,7 @@ def _source(
     if (child, slot) in plan.gathers.get(child, ()):
         return shape.outside(-1 - child, LEFT)
     home = plan.where.get(parent)
-    late = plan.graph.nodes[parent].labels.get("dir") == "rev" if home is None else home > index
+    late = plan.graph.nodes[parent].place.direction == "rev" if home is None else home > index
     return shape.outside(parent, RIGHT if late else LEFT)
 
 
@@ -83,7 +84,7 @@ def signature(shape: Shape) -> tuple[object, ...]:
             node.op,
             node.role,
             masked(node.name),
-            tuple((k, v) for k, v in sorted(node.labels.items(), key=str) if k != "step"),
+            (node.place.timeless, *sorted(node.labels.items(), key=str)),
             len(node.parents),
         )
         for node in shape.nodes
@@ -101,9 +102,10 @@ def template(shape: Shape, leaving: set[int], values: str, inner: bool = True) -
     bands = _groups(shape, owners, _band) if inner else {}
     bands = {key: band for key, band in bands.items() if band is not None}
     gates = _groups(shape, owners, _gate) if inner else {}
-    sound = convex({k: bands.get(k) for k in faces}, shape.edges)
+    links = [(source, (child,)) for source, child, _ in shape.edges]
+    sound = convex(bands, links)
     bands = {key: band for key, band in bands.items() if band in sound}
-    sound = convex({k: gates.get(k) for k in faces}, shape.edges)
+    sound = convex(gates, links)
     gates = {key: gate for key, gate in gates.items() if gate in sound}
     builder = _Builder(shape, faces, leaving)
     return Template(builder.column(bands, gates), faces, len(set(bands.values())))
@@ -111,14 +113,12 @@ def template(shape: Shape, leaving: set[int], values: str, inner: bool = True) -
 
 def _band(node: GraphNode) -> object:
     """Return the layer and direction of a node; each gets rows of its own."""
-    layer, way = node.labels.get("layer"), node.labels.get("dir")
-    if layer is None and way is None and "cell" not in node.labels:
-        return None
-    return (layer, way)
+    inside = node.place.row != (None, None) or node.place.cell is not None
+    return node.place.row if inside else None
 
 
 def _gate(node: GraphNode) -> object:
-    gate = node.labels.get("gate")
+    gate = node.place.gate
     return None if gate is None else (_band(node), gate)
 
 

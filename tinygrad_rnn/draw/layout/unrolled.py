@@ -250,7 +250,7 @@ class _Stamper:
         node = self.graph.nodes[self.graph.nodes[child].parents[slot]]  # type: ignore[index]
         wide = labels.width(labels.caption(node)) + 12.0
         place = self.slots[here]
-        right_side = home > here if home is not None else node.labels.get("dir") == "rev"
+        right_side = home > here if home is not None else node.place.direction == "rev"
         x = place.right + 20.0 + wide / 2 if right_side else place.left - 20.0 - wide / 2
         box = Box(x, lane, wide, 20.0, (labels.caption(node),), "round", node.role, node.id)
         box.title = labels.title(node)

@@ -27,7 +27,6 @@ from .levels import levels
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 LEAST = 80  # bytes a node needs when only norms are kept
 MANY = 10_000  # nodes: above, only norms are kept
-PLACES = ("phase", "layer", "dir", "cell")  # labels that tell one state from another
 SAMPLES = (64, 32, 16, 8, 4)
 
 
@@ -129,7 +128,7 @@ def _numbered(values: Sequence[Hashable]) -> tuple[list[Any], list[int]]:
 
 def _labels(node: GraphNode) -> tuple[str, ...]:
     """Return the words that say where a node belongs, its step left out."""
-    labels = [f"{k} {v}" for k, v in node.labels.items() if k not in ("step", "cell")]
+    labels = [f"{k} {v}" for k, v in node.scopes.items() if k not in ("step", "cell")]
     return (clean(" / ".join(node.path), 60), *(clean(label) for label in labels))
 
 
@@ -246,7 +245,7 @@ def state_rows(graph: Graph) -> list[dict[str, Any]]:
 def _state(node: GraphNode) -> tuple[Any, ...]:
     """Return what the nodes of one state have in common, whatever their step."""
     name = re.sub(r"\d+", "#", node.name) if node.name else f"{node.op} {' / '.join(node.path)}"
-    return (name, *(str(node.labels.get(key)) for key in PLACES))
+    return (name, node.place._replace(step=None, gate=None))
 
 
 def _add_last(graph: Graph, rows: dict[tuple[Any, ...], dict[int, int]]) -> None:
@@ -259,4 +258,5 @@ def _add_last(graph: Graph, rows: dict[tuple[Any, ...], dict[int, int]]) -> None
 def _row_label(node: GraphNode) -> str:
     if node.name:
         return clean(node.name).replace(f"⟨{node.step}⟩", "⟨t⟩")
-    return " ".join([glyph(node.op), *(f"{k} {v}" for k, v in node.labels.items() if k in PLACES)])
+    place = node.place._replace(step=None, gate=None)
+    return " ".join([glyph(node.op), *(f"{k} {v}" for k, v in place.words().items())])

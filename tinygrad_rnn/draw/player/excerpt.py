@@ -115,5 +115,5 @@ def _sign(drawn: Plan, index: int, node: GraphNode, places: dict[int, int]) -> t
             joined.append((home - index, places[parent]))  # type: ignore[index]
         else:  # a parameter is the same everywhere, another leaf is one of each step
             joined.append((None, parent if home is None else -1))
-    labels = tuple((key, str(value)) for key, value in node.labels.items() if key != "step")
-    return (node.op, node.role, masked(node.name), labels, tuple(joined))
+    labels = tuple((key, str(value)) for key, value in node.labels.items())
+    return (node.op, node.role, masked(node.name), node.place.timeless, labels, tuple(joined))

@@ -56,7 +56,7 @@ def _start_late(made: Graph, last: int | None) -> None:
     """Put what belongs to no step, the start of the pass, into the last step."""
     for node in made.nodes:
         if last is not None and node.step is None and node.role != "param":
-            node.labels["step"] = last
+            node.put(step=last)
 
 
 def _live(graph: Graph) -> set[int]:
@@ -93,7 +93,7 @@ def _gradient_of(
     if len(parts) == 1:
         last = made.nodes[parts[0]]
         last.name, number[node.id] = name, parts[0]
-        last.labels = dict(node.labels) if node.op else last.labels
+        last.place = node.place if node.op else last.place
         last.role = "param" if node.role == "param" else last.role
         return
     whole = _add(made, node, "+" if parts else "1", tuple(parts), name)
@@ -112,7 +112,7 @@ def _add(
     made.nodes.append(
         GraphNode(
             len(made.nodes), text, parents, like.shape, like.dtype, name, "op", dict(like.labels),
-            like.path,
+            like.path, place=like.place,
         )
     )  # fmt: skip
     return len(made.nodes) - 1

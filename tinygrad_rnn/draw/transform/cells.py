@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ..graph import Graph, GraphNode
+from ..graph import Graph
 
 Row = tuple[object, object]  # layer, direction
 Step = tuple[str, int]  # phase, time step
@@ -42,7 +42,7 @@ class Cells:
 
 def cells_of(graph: Graph) -> Cells:
     """Return the nodes of a graph by cell; without cell labels a whole step is the cell."""
-    labelled = {_phase(node) for node in graph.nodes if "cell" in node.labels}
+    labelled = {node.place.moment[0] for node in graph.nodes if node.place.cell is not None}
     made = Cells(graph, through=_between_cells(graph) if labelled else set())
     rows: dict[Row, None] = {}
     steps: dict[Step, None] = {}
@@ -51,13 +51,13 @@ def cells_of(graph: Graph) -> Cells:
             if node.op:
                 made.ends.append(node.id)
             continue
-        step = (_phase(node), node.step)
+        step: Step = node.place.moment  # type: ignore[assignment]
         steps[step] = None
-        if node.op and ("cell" in node.labels or step[0] not in labelled):
-            row = (node.labels.get("layer"), node.labels.get("dir"))
+        if node.op and (node.place.cell is not None or step[0] not in labelled):
+            row = node.place.row
             rows[row] = None
             made.home[node.id] = (row, step)
-            made.names.setdefault(row, str(node.labels.get("cell", step[0] or "cell")))
+            made.names.setdefault(row, str(node.place.cell or step[0] or "cell"))
         elif node.id in made.through:
             continue
         elif node.op and any(p in made.home or in_step(made.heads, step, p) for p in node.parents):
@@ -71,24 +71,21 @@ def cells_of(graph: Graph) -> Cells:
     return made
 
 
-def _phase(node: GraphNode) -> str:
-    return str(node.labels.get("phase", ""))
-
-
 def _between_cells(graph: Graph) -> set[int]:
     """Return the operations outside of cells that lead from one cell to another."""
+    inside = {node.id for node in graph.nodes if node.place.cell is not None}
     after: set[int] = set()
     for node in graph.nodes:
         known = [p for p in node.parents if p is not None]
-        if any("cell" in graph.nodes[p].labels and graph.nodes[p].op or p in after for p in known):
+        if any(p in inside and graph.nodes[p].op or p in after for p in known):
             after.add(node.id)
     before: set[int] = set()
     for node in reversed(graph.nodes):
-        if "cell" in node.labels or node.id in before:
+        if node.id in inside or node.id in before:
             before |= {p for p in node.parents if p is not None}
-    plain = (n.id for n in graph.nodes if n.op and "cell" not in n.labels and n.step is not None)
-    return after & before & set(plain)
+    stepped = {node.id for node in graph.nodes if node.op and node.step is not None}
+    return (after & before & stepped) - inside
 
 
-def in_step(table: dict[Step, list[int]], step: Step, node: int | None) -> bool:
-    return node in table.get(step, ())
+def in_step(table: dict[Step, list[int]], step: tuple[str, int | None], node: int | None) -> bool:
+    return node in table.get(step, ())  # type: ignore[arg-type]

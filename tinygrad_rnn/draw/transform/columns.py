@@ -51,17 +51,12 @@ def plan(graph: Graph, chips: str = "chips") -> Plan:
     return made
 
 
-def phase(node: GraphNode) -> str:
-    """Return the part of the model a step counts in: encoder and decoder count apart."""
-    return str(node.labels.get("phase", ""))
-
-
 def _loose(graph: Graph) -> set[int]:
     """Return the nodes that stand in no column: leaves shared by several, or parameters."""
     homes: dict[int, set[tuple[str, int | None]]] = defaultdict(set)
     for parent, _, child in graph.edges():
         if parent.op is None:
-            homes[parent.id].add((phase(child), child.step))
+            homes[parent.id].add(child.place.moment)
     stepped = any(node.step is not None for node in graph.nodes)
     loose = set()
     for node in graph.nodes:
@@ -85,7 +80,7 @@ def _columns(graph: Graph, loose: set[int]) -> list[Column]:
         if node.step is None:
             unplaced.append(node)
         else:
-            steps[(phase(node), node.step)].append(node.id)
+            steps[node.place.moment].append(node.id)  # type: ignore[index]
     if not steps:
         return [Column(None, [node.id for node in unplaced])] if unplaced else []
     early, after = _ends(graph, unplaced, steps)
@@ -116,7 +111,7 @@ def _ends(
     early: set[int] = {i for ids in steps.values() for i in ids}
     before, after = [], []
     for node in reversed(unplaced):
-        users = {(phase(child), child.step) for child in children[node.id]}
+        users = {child.place.moment for child in children[node.id]}
         home = next(iter(users)) if len(users) == 1 else None
         if node.op is None and home in steps:
             steps[home].append(node.id)  # type: ignore[index]
@@ -134,7 +129,7 @@ def _between(graph: Graph, early: list[int]) -> tuple[list[int], dict[str, list[
     for node in graph.nodes if early else ():
         for parent in node.parents:
             if parent is not None and graph.nodes[parent].step is not None:
-                source[node.id] = phase(graph.nodes[parent])
+                source[node.id] = graph.nodes[parent].place.moment[0]
             elif parent is not None and parent in source:
                 source.setdefault(node.id, source[parent])
     between: dict[str, list[int]] = defaultdict(list)

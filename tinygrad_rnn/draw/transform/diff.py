@@ -7,11 +7,10 @@ cell line up without any annotation.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Hashable
 
-from ..graph import Graph, GraphNode
+from ..graph import Graph, GraphNode, topological_order
 from ..layout.unrolled import Options, unrolled
 from ..scene import Box, Scene
 from .columns import masked
@@ -86,7 +85,7 @@ def _places(graph: Graph, left: set[int]) -> dict[int, Hashable]:
 
 
 def _scope(node: GraphNode) -> Hashable:
-    return tuple(sorted((k, str(v)) for k, v in node.labels.items() if k != "cell"))
+    return tuple(sorted((k, str(v)) for k, v in node.scopes.items() if k != "cell"))
 
 
 def _compare(
@@ -120,20 +119,8 @@ def _sorted(
 
     An edge that would close a cycle is left out.
     """
-    missing = [len({p for p in parents if p is not None}) for _, parents in rows]
-    users: list[list[int]] = [[] for _ in rows]
-    for i, (_, parents) in enumerate(rows):
-        for parent in dict.fromkeys(p for p in parents if p is not None):
-            users[parent].append(i)
-    ready = sorted((ages[i], i) for i, count in enumerate(missing) if not count)
-    order = []
-    while ready:
-        _, i = heapq.heappop(ready)
-        order.append(i)
-        for user in users[i]:
-            missing[user] -= 1
-            if not missing[user]:
-                heapq.heappush(ready, (ages[user], user))
+    edges = [(p, i) for i, (_, parents) in enumerate(rows) for p in parents if p is not None]
+    order = topological_order(dict(enumerate(ages)), edges)
     order += sorted(set(range(len(rows))) - set(order))
     number = {i: k for k, i in enumerate(order)}
     made = Graph(title=title)
@@ -142,7 +129,7 @@ def _sorted(
         kept = tuple(number[p] for p in parents if p is not None and number[p] < k)
         made.nodes.append(
             GraphNode(k, node.op, kept, node.shape, node.dtype, node.name, node.role,
-                      dict(node.labels), node.path)
+                      dict(node.labels), node.path, place=node.place)
         )  # fmt: skip
     return made.validate(), {number[i]: mark for i, mark in marks.items()}
 

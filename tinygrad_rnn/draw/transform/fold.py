@@ -9,13 +9,12 @@ edges from one source is the root of the sum of squares; for a single edge it is
 from __future__ import annotations
 
 import fnmatch
-import heapq
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from ..graph import Graph, GraphNode
-from ..layout.blocks import convex
+from ..graph import Graph, GraphNode, Place, topological_order
+from .convex import convex
 
 LINEAR = {
     "matmul",
@@ -32,14 +31,13 @@ NOTHING: frozenset[int] = frozenset()
 
 def fold(graph: Graph, groups: dict[int, Hashable]) -> Graph:
     """Return the graph with each group of node ids merged into one node."""
-    edges = [((parent.id,), child.id, slot) for parent, slot, child in graph.edges()]
-    wanted = {(i,): group for i, group in groups.items() if group is not None}
-    sound = convex({(n.id,): wanted.get((n.id,)) for n in graph.nodes}, edges)
+    links = [(parent.id, child.id) for parent, _, child in graph.edges()]
+    sound = convex({node.id: groups.get(node.id) for node in graph.nodes}, links)
     home: dict[int, Hashable] = {
         n.id: groups[n.id] if groups.get(n.id) in sound else n.id for n in graph.nodes
     }
     folded = _merge(graph, home)
-    left = set(wanted.values()) - sound
+    left = set(groups.values()) - sound - {None}
     if left:
         folded.notes.append(f"{len(left)} groups stay unfolded: they are entered twice")
     return folded
@@ -65,39 +63,10 @@ def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
 def _order(
     graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
 ) -> list[Hashable]:
-    """Return the groups in topological order, oldest first."""
-    order = sorted(members, key=lambda group: members[group][-1])
-    place = {group: i for i, group in enumerate(order)}
-    rank = {i: place[group] for i, group in home.items()}
-    if all(rank[parent.id] <= rank[child.id] for parent, _, child in graph.edges()):
-        return order
-    return _sorted(graph, home, members)
-
-
-def _sorted(
-    graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
-) -> list[Hashable]:
-    """Return the same where a group's last node is younger than what is made from the group."""
-    users: dict[Hashable, set[Hashable]] = defaultdict(set)
-    for parent, _, child in graph.edges():
-        if home[parent.id] != home[child.id]:
-            users[home[parent.id]].add(home[child.id])
-    missing: dict[Hashable, int] = dict.fromkeys(members, 0)
-    for heads in users.values():
-        for head in heads:
-            missing[head] += 1
-    ready = [(members[g][-1], i, g) for i, g in enumerate(members) if not missing[g]]
-    heapq.heapify(ready)
-    rank = {group: i for i, group in enumerate(members)}
-    order = []
-    while ready:
-        group = heapq.heappop(ready)[2]
-        order.append(group)
-        for head in users[group]:
-            missing[head] -= 1
-            if not missing[head]:
-                heapq.heappush(ready, (members[head][-1], rank[head], head))
-    return order
+    """Return the groups in topological order, by the age of the last member."""
+    ages = {group: ids[-1] for group, ids in members.items()}
+    homes = ((home[parent.id], home[child.id]) for parent, _, child in graph.edges())
+    return topological_order(ages, [pair for pair in homes if pair[0] != pair[1]])
 
 
 def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) -> GraphNode:
@@ -112,11 +81,13 @@ def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) ->
     for slot, norm in enumerate(norms):
         if norm is not None:
             made.edge_grads[f"{number}:{slot}"] = norm
-    labels = _common([graph.nodes[i].labels for i in ids])
+    places = [graph.nodes[i].place for i in ids]
+    place_of_all = Place(*(all_same(part) for part in zip(*places, strict=True)))
     role = "loss" if last.role == "loss" else "op"
     return GraphNode(
         number, f"{len(ids)} ops", tuple(sources), last.shape, last.dtype, last.name, role,
-        labels, last.path, last.value, last.grad,
+        _common([graph.nodes[i].labels for i in ids]), last.path, last.value, last.grad,
+        place_of_all,
     )  # fmt: skip
 
 
@@ -140,6 +111,11 @@ def _outer(
             before = squares.get(place[parent])
             squares[place[parent]] = before if norm is None else (before or 0.0) + norm**2
     return list(squares), [None if s is None else s**0.5 for s in squares.values()]
+
+
+def all_same(values: tuple[Any, ...]) -> Any:
+    """Return the value if all are the same, else None."""
+    return values[0] if values.count(values[0]) == len(values) else None
 
 
 def _common(all_labels: list[dict[str, Any]]) -> dict[str, Any]:
@@ -170,19 +146,20 @@ def to_gates(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
 
     Here and below, the nodes of `keep` stay what they are.
     """
-    groups: dict[int, Hashable] = {
-        node.id: ("gate", *_scope(node), node.labels["gate"])
+    groups: dict[int, tuple[str, Place] | None] = {
+        node.id: ("gate", node.place)
         for node in graph.nodes
-        if "gate" in node.labels and node.op
+        if node.place.gate is not None and node.op
     }
     children = graph.children()
     for node in reversed(graph.nodes):
         users = {groups.get(child) for child, _ in children[node.id]}
         if node.id in groups or not node.op or node.op not in LINEAR or not users:
             continue
-        if None in users or node.name or {u[1:6] for u in users if u} != {_scope(node)}:  # type: ignore[index]
+        here = node.place.cell_place
+        if None in users or node.name or {u[1].cell_place for u in users if u} != {here}:
             continue
-        groups[node.id] = users.pop() if len(users) == 1 else ("affine", *_scope(node))
+        groups[node.id] = users.pop() if len(users) == 1 else ("affine", here)
     folded = fold(graph, _without(groups, keep))
     for node in folded.nodes:
         if (node.op or "").endswith(" ops") and node.name is None:
@@ -190,11 +167,7 @@ def to_gates(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     return folded
 
 
-def _scope(node: GraphNode) -> tuple[Any, ...]:
-    return tuple(node.labels.get(k) for k in ("phase", "layer", "dir", "cell", "step"))
-
-
-def _without(groups: dict[int, Hashable], keep: frozenset[int]) -> dict[int, Hashable]:
+def _without(groups: Mapping[int, Hashable], keep: frozenset[int]) -> dict[int, Hashable]:
     return {i: group for i, group in groups.items() if i not in keep}
 
 
@@ -203,23 +176,21 @@ def to_cells(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     groups: dict[int, Hashable] = {}
     after: set[int] = set()
     for node in graph.nodes:
-        if "cell" in node.labels and node.op:
-            groups[node.id] = ("cell", *_scope(node))
+        if node.place.cell is not None and node.op:
+            groups[node.id] = ("cell", node.place.cell_place)
             after.add(node.id)
         elif node.op and node.step is not None:
             late = any(p in after for p in node.parents)
             if late:
                 after.add(node.id)
-            groups[node.id] = ("after" if late else "before", node.labels.get("phase"), node.step)
+            groups[node.id] = ("after" if late else "before", node.place.moment)
     return fold(graph, _without(groups, keep))
 
 
 def to_steps(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     """Return the graph with one node per time step."""
     groups: dict[int, Hashable] = {
-        n.id: ("step", n.labels.get("phase"), n.step)
-        for n in graph.nodes
-        if n.op and n.step is not None
+        n.id: ("step", n.place.moment) for n in graph.nodes if n.op and n.step is not None
     }
     return fold(graph, _without(groups, keep))
 
@@ -227,9 +198,9 @@ def to_steps(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
 def to_layers(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
     """Return the graph with one node per layer and direction: the steps disappear."""
     groups: dict[int, Hashable] = {
-        n.id: ("layer", n.labels.get("layer"), n.labels.get("dir"))
+        n.id: ("layer", n.place.row)
         for n in graph.nodes
-        if n.op and ("layer" in n.labels or "cell" in n.labels)
+        if n.op and (n.place.layer is not None or n.place.cell is not None)
     }
     return fold(graph, _without(groups, keep))
 
@@ -252,7 +223,7 @@ def collapse(graph: Graph, pattern: str) -> Graph:
     for node in graph.nodes:
         outer = "/".join(node.path[:depth])
         if node.op and len(node.path) >= depth and fnmatch.fnmatchcase(outer, pattern):
-            groups[node.id] = (outer, *_scope(node))
+            groups[node.id] = (outer, node.place.cell_place)
     return fold(graph, groups)
 
 

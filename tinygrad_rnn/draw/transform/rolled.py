@@ -72,19 +72,16 @@ def _copied(
     parents = () if outside else tuple(None if p is None else number[p] for p in node.parents)
     name = node.name
     if name and "⟨" in name:
-        rev = node.labels.get("dir") == "rev"
-        before = "⟨t+1⟩" if rev else "⟨t−1⟩"
+        before = "⟨t+1⟩" if node.place.direction == "rev" else "⟨t−1⟩"
         name = _bare(name) + (before if outside and node.role != "param" else "⟨t⟩")
     role, op = node.role, node.op
     if outside:
         role = role if role in ("param", "const") else "state"
         op = "delay" if role == "state" else None
         name = f"{name or role} ×{times}" if role == "param" else name or node.op
-    kept = {k: v for k, v in node.labels.items() if k != "step"}
-    return GraphNode(
-        number[node.id], op, parents, node.shape, node.dtype, name, role, kept, node.path,
-        node.value, node.grad,
-    )  # fmt: skip
+    made = node.moved(number[node.id], parents)
+    made.op, made.name, made.role, made.place = op, name, role, node.place.timeless
+    return made
 
 
 def rolled_view(graph: Graph, options: Options | None = None) -> Scene:

@@ -27,7 +27,7 @@ def chosen(graph: Graph, predicate: str, option: str = "--expand") -> frozenset[
 
 
 def _label(node: GraphNode, key: str) -> str | None:
-    value = node.name if key == "name" else node.op if key == "op" else node.labels.get(key)
+    value = node.name if key == "name" else node.op if key == "op" else node.scopes.get(key)
     return None if value is None else str(value)
 
 
