@@ -14,7 +14,7 @@ from tinygrad_rnn.draw.capture.capture import graph_of, named, run
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.capture.statistics import digits, measured, statistics
 from tinygrad_rnn.draw.capture.steps import infer_steps
-from tinygrad_rnn.draw.drawing import draw, traced
+from tinygrad_rnn.draw.drawing import draw
 from tinygrad_rnn.draw.graph import Place
 from tinygrad_rnn.draw.layout.legend import NOT_RUN
 from tinygrad_rnn.draw.layout.unrolled import unrolled
@@ -239,7 +239,7 @@ def test_not_finite_values_are_marked():
 
 def test_ops_that_need_no_gradient_are_traced():
     x = tg.tensor([1.0, 2.0])
-    graph = traced(lambda: (x * 2).sum())
+    graph = draw(lambda: (x * 2).sum()).graph
     assert [n.op for n in graph.nodes] == [None, "mul", "sum"]
 
 

@@ -20,12 +20,14 @@ from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.drawing import Drawing
 from tinygrad_rnn.draw.errors import DrawError
 from tinygrad_rnn.draw.labels import quoted
+from tinygrad_rnn.draw.layout.architectures import arch_graph
 from tinygrad_rnn.draw.layout.dot import dot_text
 from tinygrad_rnn.draw.render import graphviz as renderer
 from tinygrad_rnn.draw.render.dot import positioned
 from tinygrad_rnn.draw.render.svg import svg
+from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.fold import fold_sums
-from tinygrad_rnn.draw.views import VIEWS, Settings
+from tinygrad_rnn.draw.views import VIEWS
 
 pytestmark = [
     pytest.mark.dot,
@@ -126,7 +128,8 @@ def drawn_by_dot(scene):
 @pytest.mark.parametrize("view", [view for view in VIEWS if view != "table"])
 def test_dot_draws_our_picture(view):
     """The same sheet, every box, frame and bar in its place, every text where ours has it."""
-    pair = [lstm(3), rnn(3)] if view in ("diff", "flow") else [lstm(3)]
+    graph = arch_graph("encoder-decoder") if view == "arch" else lstm(3)
+    pair = [graph, rnn(3)] if view in ("diff", "flow") else [graph]
     scene = Drawing(pair, Settings(view=view)).scene
     size, texts, areas = drawn_by_dot(scene)
     assert size == pytest.approx([scene.width, scene.height], abs=1.0)

@@ -17,11 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a scrip
 
 from tinygrad_rnn.draw.book import CELLS, Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
-from tinygrad_rnn.draw.layout.architectures import NAMES, arch_view
+from tinygrad_rnn.draw.layout.architectures import NAMES, arch_graph, arch_view
 from tinygrad_rnn.draw.layout.dot import dot_text
 from tinygrad_rnn.draw.layout.legend import finish
+from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.fold import fold_sums
-from tinygrad_rnn.draw.views import Settings, measured, scene_of
+from tinygrad_rnn.draw.views import measured, scene_of
 
 FOLDER = Path(__file__).parents[1] / "golden" / "draw"
 LEVELS = ("cell", "gate", "op")
@@ -54,7 +55,7 @@ def cell_graph(cell):
 
 def pictures():
     """Return name → sketch of everything that is recorded."""
-    found = {name: sketch(finish(arch_view(name))) for name in NAMES}
+    found = {name: sketch(finish(arch_view(arch_graph(name)))) for name in NAMES}
     for cell in CELLS:
         graph = cell_graph(cell)
         for level in LEVELS:

@@ -15,8 +15,9 @@ from tinygrad_rnn.draw.graph import Graph, GraphNode
 from tinygrad_rnn.draw.layout.cell_grid import cell_view
 from tinygrad_rnn.draw.layout.layered import Link, Problem, arrange
 from tinygrad_rnn.draw.layout.legend import finish
-from tinygrad_rnn.draw.layout.unrolled import Options, unrolled
+from tinygrad_rnn.draw.layout.unrolled import unrolled
 from tinygrad_rnn.draw.render.svg import svg
+from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.backward import backward_graph
 from tinygrad_rnn.draw.transform.fold import LEVELS, fold_sums
 
@@ -165,7 +166,7 @@ def test_wires_end_on_their_nodes(name):
 
 def test_elision_shows_the_first_and_the_last_steps_and_folds_the_rest():
     graph = fold_sums(lstm(30))
-    scene = unrolled(graph, Options(elide=(2, 2)))
+    scene = unrolled(graph, Settings(elide=(2, 2)))
     assert [f.label for f in scene.frames if f.kind == "step"] == [
         "t = 1", "t = 2", "t = 29", "t = 30",
     ]  # fmt: skip
@@ -178,7 +179,7 @@ def test_elision_shows_the_first_and_the_last_steps_and_folds_the_rest():
 
 def test_wrapping_makes_rows_and_repeats_the_states():
     graph = fold_sums(lstm(6))
-    scene = unrolled(graph, Options(wrap=2))
+    scene = unrolled(graph, Settings(wrap=2))
     rows = defaultdict(list)
     for frame in scene.frames:
         if frame.kind == "step":

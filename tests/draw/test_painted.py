@@ -11,21 +11,24 @@ from draw_graphs import lstm, rnn
 
 from tinygrad_rnn.draw import labels
 from tinygrad_rnn.draw.drawing import Drawing
+from tinygrad_rnn.draw.layout.architectures import arch_graph
 from tinygrad_rnn.draw.palette import THEMES, Scale
 from tinygrad_rnn.draw.render.dot import positioned
 from tinygrad_rnn.draw.render.painter import paint
 from tinygrad_rnn.draw.render.svg import svg
 from tinygrad_rnn.draw.render.tikz import tex, tikz
 from tinygrad_rnn.draw.scene import Box, Frame, Patch, Scene, Wire, Words
+from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.fold import fold_sums
-from tinygrad_rnn.draw.views import VIEWS, Settings
+from tinygrad_rnn.draw.views import VIEWS
 
 PICTURES = [view for view in VIEWS if view != "table"]
 BRUSHES = {"svg": svg, "dot": positioned, "tikz": tikz}
 
 
 def scene_of(view: str, theme: str = "light") -> Scene:
-    pair = [lstm(3), rnn(3)] if view in ("diff", "flow") else [lstm(3)]
+    graph = arch_graph("encoder-decoder") if view == "arch" else lstm(3)
+    pair = [graph, rnn(3)] if view in ("diff", "flow") else [graph]
     return Drawing(pair, Settings(view=view, theme=theme)).scene
 
 

@@ -11,6 +11,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 from . import book
@@ -19,11 +20,11 @@ from .capture.sources import MOST_STEPS, near, of_cell, of_source
 from .drawing import Drawing, format_of, write
 from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
 from .layout import architectures
-from .layout.legend import finish
 from .palette import PALETTES, THEMES
 from .render.graphviz import ENGINES
+from .settings import Settings
 from .transform.fold import LEVELS
-from .views import VIEWS, Settings, in_ascii
+from .views import VIEWS
 
 PROGRAM = "draw_graph"
 
@@ -166,12 +167,12 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    wrap = args.wrap if args.wrap is not None else 4 if args.palette == "print" else 0
-    return Settings(
-        args.view, args.elide, wrap, tuple(args.fold), args.expand, tuple(args.collapse), args.grad,
-        args.values, args.params, args.engine, args.palette, args.theme, args.ascii, args.title,
-        args.legend, args.force, args.max_px, args.timeout, args.positions,
-    )  # fmt: skip
+    """Return the options that are wishes; the others say what is drawn, and to where."""
+    wishes = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
+    wishes["fold"], wishes["collapse"] = tuple(args.fold), tuple(args.collapse)
+    if args.wrap is None:
+        wishes["wrap"] = 4 if args.palette == "print" else 0
+    return Settings(**wishes)
 
 
 def _drawing(args: argparse.Namespace) -> Drawing:
@@ -200,14 +201,9 @@ def _source(args: argparse.Namespace) -> str:
 def _architecture(args: argparse.Namespace, settings: Settings) -> Drawing:
     """Return one of the five architectures; there is no computation in it."""
     cell = {"brnn": "RNN", "deep": "RNN"}.get(args.cell or "rnn", (args.cell or "rnn").upper())
-    scene = architectures.arch_view(args.arch, min(args.steps, 200), cell, settings.options(None))
-    scene.legend = False
     graph = architectures.arch_graph(args.arch, min(args.steps, 200), cell)
-    drawing = Drawing([graph], settings)
-    drawing._scene = finish(scene)
-    if settings.ascii:
-        in_ascii(drawing._scene)
-    return drawing
+    view = "arch" if settings.view == "auto" else settings.view
+    return Drawing([graph], replace(settings, view=view))
 
 
 def _list_ops(drawing: Drawing) -> int:

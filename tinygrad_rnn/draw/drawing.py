@@ -8,20 +8,19 @@ function is run once, with its backward pass; of a Tensor whose backward pass wa
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ..engine.atomic_write import atomic_write
-from ..engine.node import Node
 from ..engine.tensor import Tensor
 from ..nn import Cell, Recurrent
 from . import labels
-from .capture.capture import FREED, Run, check_result, convert, graph_of, named, run
-from .capture.failed_run import failure
+from .capture.capture import check_result, graph_of, named, run
 from .capture.programs import compiled_graphs, is_compiled
+from .capture.runs import graph_of_run
+from .capture.sources import layer_graph
 from .errors import TOO_LARGE, USER_CODE, DrawError
 from .graph import Graph
 from .layout.dot import dot_text
@@ -32,7 +31,8 @@ from .render.svg import svg
 from .render.table import table
 from .render.tikz import tikz
 from .scene import Scene
-from .views import Settings, prepared, scene_of, view_of
+from .settings import Settings
+from .views import prepared, scene_of, view_of
 
 FORMATS = ("svg", "html", "dot", "mermaid", "tikz", "json", "txt")  # the others are Graphviz's
 SUFFIXES = {"mmd": "mermaid", "mermaid": "mermaid", "tex": "tikz", "gv": "dot", "htm": "html"}
@@ -244,64 +244,8 @@ def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, Exception | None]:
     if is_compiled(x):
         return list(compiled_graphs(x).values())[-1], None
     if isinstance(x, (Cell, Recurrent)):
-        from .capture.sources import layer_graph
-
         return layer_graph(x, type(x).__name__)
     if callable(x) and not isinstance(x, Tensor):
         title = getattr(x, "__name__", type(x).__name__)
         return graph_of_run(run(x), str(title), names)
     return graph_of(check_result(x), names), None
-
-
-def graph_of_run(
-    made: Run, title: str, names: dict[Any, str] | None = None, backward: bool = True
-) -> tuple[Graph, Exception | None]:
-    """Return the graph of a function that was run, and the error when it raised."""
-    names = {**(names or {}), **made.names}
-    if made.error is not None:
-        return failure(made, names, title), made.error
-    found = check_result(made.result, title)
-    scalar = len(found) == 1 and not found[0].shape and found[0].requires_grad
-    with _own_gradients(made.nodes):
-        try:
-            flow = backward_of(found[0]) if backward and scalar else None
-        except DrawError as error:  # the function ran backward itself: drawn without gradients
-            graph = graph_of(found, names, title)
-            graph.notes = [str(error)]
-            return graph, None
-        return graph_of(found, names, title, flow), None
-
-
-@contextmanager
-def _own_gradients(nodes: Sequence[Node]) -> Iterator[None]:
-    """Let a backward pass of ours start from nothing, and give the reader's `.grad` back after."""
-    kept = [(node, node.grad) for node in nodes if node.op is None]
-    for node, _ in kept:
-        node.grad = None
-    try:
-        yield
-    finally:
-        for node, grad in kept:
-            node.grad = grad
-
-
-def backward_of(loss: Tensor) -> Any:
-    """Return the Flow of a backward pass, run now unless one was recorded."""
-    node = loss.node
-    if node is not None and node.flow is not None:
-        return node.flow
-    try:
-        return loss.backward(record="full")
-    except RuntimeError as error:
-        if "freed" in str(error) or "second time" in str(error):
-            raise DrawError(FREED) from error
-        raise
-
-
-def traced(function: Callable[[], Any], title: str = "") -> Graph:
-    """Return the graph of everything a function computed, also what its result does not need."""
-    made = run(function)
-    if made.error is not None:
-        raise made.error
-    roots = [t.node for t in check_result(made.result) if t.node is not None]
-    return convert(made.nodes, roots, made.names, title)

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from .errors import TOO_LARGE, DrawError
 from .graph import Graph, GraphNode
 from .labels import ascii_only
+from .layout.architectures import arch_view
 from .layout.cell_grid import cell_view
 from .layout.legend import finish
+from .layout.overlays import diff_view, rolled_view
 from .layout.strips import flow_view, params_view
-from .layout.unrolled import Options, unrolled
+from .layout.unrolled import unrolled
 from .scene import Scene
+from .settings import Settings
 from .transform import fold as folding
 from .transform.backward import backward_graph
-from .transform.diff import diff_view
-from .transform.rolled import rolled_view
 from .transform.select import chosen
 
 VIEWS = ("arch", "rolled", "cell", "gate", "op", "flow", "params", "backward", "diff", "table")
@@ -30,37 +31,6 @@ OP_LIMIT, GATE_LIMIT = 300, 3_000
 ELEMENTS, MOST_OPS, PLAIN_OPS = 6_000, 5_000, 4_000
 CELL_COLUMNS = 40
 BYTES_PER_ELEMENT = 125
-
-
-@dataclass(slots=True)
-class Settings:
-    """All that a reader may wish for; the defaults choose by the size of the graph."""
-
-    view: str = "auto"
-    elide: str = "auto"
-    wrap: int = 0
-    fold: tuple[str, ...] = ()
-    expand: str = ""
-    collapse: tuple[str, ...] = ()
-    grad: str = "norm"
-    values: str = "shape"
-    params: str = "chips"
-    engine: str = "auto"
-    palette: str = "cividis"
-    theme: str = "light"
-    ascii: bool = False
-    title: str | None = None
-    legend: bool = True
-    force: bool = False
-    max_px: int = 16_000
-    timeout: float = 30.0
-    positions: bool = True
-    said: list[str] = field(default_factory=list)
-
-    def options(self, elide: tuple[int, int] | None) -> Options:
-        return Options(
-            elide, self.wrap, self.values, self.palette, self.theme, self.legend, self.title
-        )
 
 
 def scene_of(graphs: Sequence[Graph], settings: Settings) -> Scene:
@@ -113,22 +83,24 @@ def _elements(graph: Graph) -> int:
 
 def _made(graphs: list[Graph], settings: Settings) -> Scene:
     graph, view = graphs[0], view_of(graphs[0], settings)
+    if view == "arch":
+        return arch_view(graph, settings)
     if view == "flow":
-        return flow_view(graphs, settings.options(None))
+        return flow_view(graphs, settings.keeping(None))
     if view == "params":
-        return params_view(graph, settings.options(None))
+        return params_view(graph, settings.keeping(None))
     if view == "diff":
         if len(graphs) != 2:
             raise DrawError("--view diff needs two sources: the second with --against SOURCE")
         elide = _elision(graph, settings, ELEMENTS)
-        return diff_view(graph, graphs[1], settings.options(elide))
+        return diff_view(graph, graphs[1], settings.keeping(elide))
     if view == "rolled":
-        return rolled_view(graph, settings.options(None))
+        return rolled_view(graph, settings.keeping(None))
     if view == "cell":
         if not graph.steps():
             return _whole(folding.to_layers(graph), settings)
         many = len(graph.steps()) > CELL_COLUMNS
-        return cell_view(graph, settings.options(_wished(settings, many)))
+        return cell_view(graph, settings.keeping(_wished(settings, many)))
     if view == "backward":
         graph = backward_graph(graph)
     if view == "gate":
@@ -148,7 +120,7 @@ def _whole(graph: Graph, settings: Settings) -> Scene:
     if settings.params != "chips":
         graph = without_params(graph, settings)
     elide = _elision(graph, settings, ELEMENTS)
-    return unrolled(graph, settings.options(elide))
+    return unrolled(graph, settings.keeping(elide))
 
 
 def _elision(graph: Graph, settings: Settings, most: int) -> tuple[int, int] | None:
@@ -163,8 +135,8 @@ def _elision(graph: Graph, settings: Settings, most: int) -> tuple[int, int] | N
 
 
 def _wished(settings: Settings, many: bool) -> tuple[int, int] | None:
-    if settings.elide == "none":
-        return None
+    if not isinstance(settings.elide, str) or settings.elide == "none":
+        return settings.kept
     if settings.elide == "auto":
         return (2, 2) if many else None
     try:

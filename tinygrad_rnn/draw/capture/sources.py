@@ -22,10 +22,10 @@ import numpy as np
 from ...engine.tensor import Tensor, tensor
 from .. import book
 from ..book import Sizes
-from ..drawing import graph_of_run
 from ..errors import DrawError
 from ..graph import Graph, GraphError
 from .capture import check_result, graph_of, named, run
+from .runs import graph_of_run
 
 MOST_STEPS = 20_000
 Found = tuple[Graph, Exception | None]

@@ -10,34 +10,33 @@ from collections import defaultdict
 
 from .. import labels
 from ..graph import Graph, GraphNode
-from ..palette import THEMES, Scale
 from ..scene import Box, Point, Scene, Wire, Words, curve, elbow
+from ..settings import Settings
 from ..transform.cells import Row, cells_of, in_step
-from .unrolled import Options
 
 CELL_W, CELL_H = 66.0, 50.0
 COLUMN, ROW = 112.0, 104.0
 LEFT = 92.0
 
 
-def cell_view(graph: Graph, options: Options | None = None) -> Scene:
+def cell_view(graph: Graph, settings: Settings | None = None) -> Scene:
     """Return the scene with one box per cell and step."""
-    return _Grid(graph, options or Options()).scene()
+    return _Grid(graph, settings or Settings()).scene()
 
 
 class _Grid:
-    def __init__(self, graph: Graph, options: Options) -> None:
-        self.graph, self.options = graph, options
+    def __init__(self, graph: Graph, settings: Settings) -> None:
+        self.graph = graph
         self.cells = cells_of(graph)
         norms = [*graph.edge_grads.values(), *(n.grad_norm or 0.0 for n in graph.nodes)]
-        scale = options.scale or Scale.over(norms, options.palette, options.theme)
-        self.out = Scene(THEMES[options.theme], scale, options.title or graph.title)
+        self.out = settings.sheet(norms, graph.title)
         count = len(self.cells.steps)
-        shown = range(count)
-        if options.elide and count > sum(options.elide) + 1:
-            shown = [*range(options.elide[0]), *range(count - options.elide[1], count)]  # type: ignore[assignment]
+        shown = list(range(count))
+        kept = settings.kept
+        if kept and count > sum(kept) + 1:
+            shown = [*range(kept[0]), *range(count - kept[1], count)]
         self.column = {self.cells.steps[i]: c for c, i in enumerate(shown)}
-        self.gap = options.elide[0] if options.elide and len(self.column) < count else None
+        self.gap = kept[0] if kept and len(self.column) < count else None
         self.hidden = count - len(self.column)
         self.boxes: dict[object, Box] = {}
         self.letters: dict[Row, list[str]] = {}

@@ -12,22 +12,19 @@ from typing import Any
 
 from .. import labels
 from ..graph import Graph, GraphNode
-from ..palette import THEMES, Scale
 from ..scene import Box, Frame, Patch, Scene, Wire, Words, elbow
+from ..settings import Settings
 from ..transform.cells import cells_of
-from .unrolled import Options
 
 LEFT = 120.0
 
 
-def flow_view(graphs: list[Graph], options: Options | None = None) -> Scene:
+def flow_view(graphs: list[Graph], settings: Settings | None = None) -> Scene:
     """Return the scene of one or more models, cells above and strips below, one scale for all."""
-    options = options or Options()
+    settings = settings or Settings()
     series = [state_series(graph) for graph in graphs]
     norms = [v for s in series for line in s.values() for v in line.values() if v is not None]
-    scale = Scale.over(norms, options.palette, options.theme)
-    title = options.title or " and ".join(g.title for g in graphs if g.title)
-    out = Scene(THEMES[options.theme], scale, title)
+    out = settings.sheet(norms, " and ".join(g.title for g in graphs if g.title))
     count = max((len(graph.steps()) for graph in graphs), default=1)
     cell = max(12.0, min(40.0, 1000.0 / max(1, count)))
     out.height, out.width = 20.0, LEFT + count * cell + 130.0
@@ -140,13 +137,12 @@ def _gate_strip(
     return y + 21.0
 
 
-def params_view(graph: Graph, options: Options | None = None) -> Scene:
+def params_view(graph: Graph, settings: Settings | None = None) -> Scene:
     """Return the scene with a bar per use of each parameter, and their sum."""
-    options = options or Options()
+    settings = settings or Settings()
     uses = {p: u for p, u in graph.param_uses.items() if graph.nodes[p].role == "param"}
     norms = [use["norm"] for us in uses.values() for use in us if use.get("norm") is not None]
-    scale = Scale.over(norms, options.palette, options.theme)
-    out = Scene(THEMES[options.theme], scale, options.title or f"{graph.title}: Σ over time")
+    out = settings.sheet(norms, f"{graph.title}: Σ over time")
     out.width, out.height = LEFT + 560.0, 16.0
     for param, every in uses.items():
         _param(out, graph.nodes[param], every)

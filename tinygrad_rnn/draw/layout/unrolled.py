@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from .. import labels
 from ..graph import Graph, GraphNode
-from ..palette import THEMES, Scale, signed
+from ..palette import signed
 from ..scene import Box, Frame, Patch, Point, Scene, Wire, Words
+from ..settings import Settings
 from ..transform.columns import Plan, plan
 from .blocks import Edge, Key
 from .templates import Shape, Template, column_title, templates
@@ -24,20 +25,6 @@ PAD = 12.0
 HEADER = 26.0
 TOP = 30.0
 ELLIPSIS = 74.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the reader may choose about an unrolled picture."""
-
-    elide: tuple[int, int] | None = None
-    wrap: int = 0
-    values: str = "shape"
-    palette: str = "cividis"
-    theme: str = "light"
-    legend: bool = True
-    title: str | None = None
-    scale: Scale | None = None
 
 
 @dataclass(slots=True)
@@ -51,22 +38,19 @@ class _Slot:
     right: float
 
 
-def unrolled(graph: Graph, options: Options | None = None) -> Scene:
+def unrolled(graph: Graph, settings: Settings | None = None) -> Scene:
     """Return the scene of a graph, unrolled where it has steps, layered where it has none."""
-    return _Stamper(graph, options or Options()).scene()
+    return _Stamper(graph, settings or Settings()).scene()
 
 
 class _Stamper:
-    def __init__(self, graph: Graph, options: Options) -> None:
-        self.graph, self.options = graph, options
+    def __init__(self, graph: Graph, settings: Settings) -> None:
+        self.graph, self.settings = graph, settings
         self.plan: Plan = plan(graph)
-        self.made: list[tuple[Shape, Template]] = templates(self.plan, options.values)
-        norms = [n.grad_norm or 0.0 for n in graph.nodes]
-        scale = options.scale or Scale.over(
-            [*graph.edge_grads.values(), *norms], options.palette, options.theme
-        )
-        self.out = Scene(THEMES[options.theme], scale, options.title or graph.title)
-        self.shown = _visible(len(self.made), options.elide, self._steps())
+        self.made: list[tuple[Shape, Template]] = templates(self.plan, settings.values)
+        norms = [node.grad_norm or 0.0 for node in graph.nodes]
+        self.out = settings.sheet([*graph.edge_grads.values(), *norms], graph.title)
+        self.shown = _visible(len(self.made), settings.kept, self._steps())
         self.slots: dict[int, _Slot] = {}
         self.pieces: list[Piece] = []
         self.gap = 34.0
@@ -84,7 +68,6 @@ class _Stamper:
         self._states()
         self._finish_wires()
         self._fold_hidden()
-        self.out.legend = self.options.legend
         self.out.notes = list(self.graph.notes)
         self.out.description = f"{len(self.graph)} nodes in {len(self.plan.columns)} columns"
         return self.out
@@ -110,7 +93,7 @@ class _Stamper:
         return max(names, default=-20.0) + 34.0
 
     def _stub_nodes(self) -> list[GraphNode]:
-        whole = self.options.elide is None and not self.options.wrap
+        whole = self.settings.kept is None and not self.settings.wrap
         states = [self.graph.nodes[c].parents[s] for c, s in sorted(self.plan.states)]
         picked = {p for p in states if not whole or p not in self.plan.where}
         return [self.graph.nodes[p] for p in picked if p is not None]
@@ -124,7 +107,7 @@ class _Stamper:
         for position, index in enumerate(self.shown):
             hidden = position and self.shown[position - 1] != index - 1
             last = self.plan.columns[index].label == "after"
-            if self.options.wrap and count == self.options.wrap and not last:
+            if self.settings.wrap and count == self.settings.wrap and not last:
                 x, row, count = room, row + 1, 0
             elif hidden:
                 x += ELLIPSIS + room - 34.0
@@ -170,13 +153,13 @@ class _Stamper:
 
     def _box(self, shape: Shape, made: Template, key: Key, x: float, y: float) -> None:
         node = shape.chips[key] if len(key) == 2 else shape.nodes[key[0]]
-        face = labels.chip(node) if len(key) == 2 else labels.face(node, self.options.values)
+        face = labels.chip(node) if len(key) == 2 else labels.face(node, self.settings.values)
         box = Box(x, y, made.faces[key].w, made.faces[key].h, face.lines, face.shape, node.role)
         box.node, box.title, box.size = node.id, labels.title(node), face.size
         box.bold = node.role == "loss" and len(key) == 1
         box.mark = "✖" if _broken(node) and len(key) == 1 else ""
         self.out.boxes.append(box)
-        if self.options.values == "full" and face.shape not in ("circle", "dashed"):
+        if self.settings.values == "full" and face.shape not in ("circle", "dashed"):
             self._heat(box, labels.heat(node))
 
     def _heat(self, box: Box, values: list[float]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..graph import Graph
 from ..labels import clean
-from ..layout.unrolled import Options, unrolled
+from ..layout.unrolled import unrolled
 from ..scene import Box, Frame, Scene, Wire
 from ..transform.fold import LEVELS
 from .excerpt import Excerpt
@@ -53,7 +53,7 @@ def pack(short: Excerpt, graph: Graph) -> dict[str, Any]:
 
     `graph` is the excerpt or a folded form of it; the ids are those of the whole graph.
     """
-    return _Cutter(short, graph, unrolled(graph, Options())).level()
+    return _Cutter(short, graph, unrolled(graph)).level()
 
 
 class _Part:

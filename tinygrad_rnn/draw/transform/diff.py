@@ -11,12 +11,7 @@ from collections import Counter
 from collections.abc import Hashable
 
 from ..graph import Graph, GraphNode, topological_order
-from ..layout.unrolled import Options, unrolled
-from ..scene import Box, Scene
 from .columns import masked
-from .fold import fold
-
-MARKS = {"a": "◧", "b": "◨", "changed": "Δ"}
 
 
 def union(a: Graph, b: Graph) -> tuple[Graph, dict[int, str]]:
@@ -132,29 +127,3 @@ def _sorted(
                       dict(node.labels), node.path, place=node.place)
         )  # fmt: skip
     return made.validate(), {number[i]: mark for i, mark in marks.items()}
-
-
-def diff_view(a: Graph, b: Graph, options: Options | None = None) -> Scene:
-    """Return the scene of both graphs: ◧ only in A, ◨ only in B, Δ changed, plain the same."""
-    both, marks = union(a, b)
-    scene = unrolled(fold(both, {}), options)
-    count = Counter(marks.values())
-    for box in scene.boxes:
-        if box.node in marks:
-            _mark(box, marks[box.node])
-    for wire in scene.wires:
-        ends = {marks.get(wire.edge[0])} if wire.edge else set()
-        if wire.edge:
-            ends.add(marks.get(both.nodes[wire.edge[0]].parents[wire.edge[1]] or 0))
-        wire.dash = "8 2 2 2" if "a" in ends else "3 2" if "b" in ends else ""
-    scene.notes.append(
-        f"◧ only in {a.title or 'A'}: {count['a']}   ◨ only in {b.title or 'B'}: {count['b']}   "
-        f"Δ changed: {count['changed']}"
-    )
-    return scene
-
-
-def _mark(box: Box, mark: str) -> None:
-    box.mark = MARKS[mark]
-    box.fill = {"a": "#dbe9f6", "b": "#fde3c4", "changed": "#f3f0d7"}[mark]
-    box.bold = mark == "b"

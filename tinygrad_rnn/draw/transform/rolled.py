@@ -7,8 +7,6 @@ hides the order of evaluation, so it is never chosen unasked.
 from __future__ import annotations
 
 from ..graph import Graph, GraphNode
-from ..layout.unrolled import Options, unrolled
-from ..scene import Box, Point, Scene, Wire, elbow
 
 
 def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
@@ -82,31 +80,3 @@ def _copied(
     made = node.moved(number[node.id], parents)
     made.op, made.name, made.role, made.place = op, name, role, node.place.timeless
     return made
-
-
-def rolled_view(graph: Graph, options: Options | None = None) -> Scene:
-    """Return the scene of the rolled cell: the self edges run round it through delay boxes."""
-    small, loops = rolled_graph(graph)
-    scene = unrolled(small, options)
-    boxes = {box.node: box for box in scene.boxes if box.shape != "dashed"}
-    left = min((b.x - b.w / 2 for b in scene.boxes), default=0.0)
-    right = max((b.x + b.w / 2 for b in scene.boxes), default=0.0)
-    bottom = max((b.y + b.h / 2 for b in scene.boxes), default=0.0)
-    for k, (state, delay) in enumerate(loops):
-        if state in boxes and delay in boxes:
-            room = 18.0 + 10.0 * k
-            points = _loop(boxes[state], boxes[delay], right + room, bottom + room)
-            norm = small.nodes[state].grad_norm
-            scene.wires.append(Wire(elbow(points), None, norm, title="one step later"))
-    extra = 30.0 + 10.0 * len(loops)
-    scene.width = max(scene.width, right + extra)
-    scene.height = max(scene.height, bottom + extra)
-    scene.move(max(0.0, 16.0 - left), 0.0)
-    return scene
-
-
-def _loop(state: Box, delay: Box, right: float, bottom: float) -> list[Point]:
-    """Return the way from a state's right side, down, along the bottom and up to the delay."""
-    start = (state.x + state.w / 2, state.y)
-    end = (delay.x, delay.y + delay.h / 2)
-    return [start, (right, state.y), (right, bottom), (delay.x, bottom), end]
