@@ -40,7 +40,7 @@ OPTIONS: dict[str, Any] = dict(low=0.3, high=0.6, axes=(1, 0), axis=None, keepdi
 VOCABULARY = {
     n: getattr(np, n) for n in "exp log sin cos sinh cosh sqrt sign trunc floor sum".split()
 }
-VOCABULARY |= {"where": np.where}
+VOCABULARY |= {"where": np.where, "hypot": np.hypot, "σ": PRIMITIVES["sigmoid"].compute}
 
 
 @pytest.mark.parametrize("name, k", RULES)
@@ -69,7 +69,7 @@ def test_the_words():
     assert rule_text("power", 0) == "ĝ ∘ b ∘ a^(b − 1)"
     assert rule_text("matmul", 0, ["h", "W_hh"], gradient="G") == "G @ W_hhᵀ"
     assert rule_text("maximum", 1) == "ĝ where b = y, else 0"
-    assert rule_text("atan2", 1) == "−ĝ ∘ a / (a² + b²)"
+    assert rule_text("atan2", 1) == "−ĝ ∘ a / hypot(a, b) / hypot(a, b)"
     assert rule_text("sum", 0) == "copies of ĝ"
     assert rule_text("broadcast_to", 0) == "Σ(ĝ)"
     assert rule_text("getitem", 0) == "ĝ put at […], else 0"

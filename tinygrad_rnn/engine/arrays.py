@@ -124,8 +124,11 @@ def _from_python(data: Any) -> Array:
     except ValueError as error:
         raise ValueError(f"tensor: the nested sequences differ in length: {error}") from None
     python = isinstance(data, (bool, int, float, list, tuple, range))
-    if python and array.dtype == np.float64 and not _holds_numpy(data):
-        return array.astype(_default_dtype)
+    if python and not _holds_numpy(data):
+        if array.dtype == np.float64:
+            return array.astype(_default_dtype)
+        if array.dtype.kind == "i":  # 32 bits where a C long has them
+            return array.astype(np.int64)
     return array
 
 

@@ -1,11 +1,12 @@
 """Computations that NumPy does not have in one call, for `ops.py`.
 
-½ and 1 are kept as arrays: NumPy makes one of a Python number at every call, which costs as much
-again as the arithmetic of a small cell.
+1 and the like are kept as arrays: NumPy makes one of a Python number at every call, which costs as
+much again as the arithmetic of a small cell.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,27 @@ from .accumulate import add_at
 from .arrays import Array, library_of
 
 FLOATS = (np.float16, np.float32, np.float64)
-HALF = {np.dtype(t): np.array(0.5, t) for t in FLOATS}
+ENOUGH = {np.dtype(t): np.array(11 if t is np.float16 else 40, t) for t in FLOATS}  # there σ is 1
 ONE = {np.dtype(t): np.array(1, t) for t in FLOATS}
 
 
 def compute_sigmoid(a: Array) -> Array:
-    """½ + ½ tanh(a/2): no overflow anywhere, one allocation."""
-    half = HALF.get(a.dtype, 0.5) if type(a) is np.ndarray else 0.5
-    y = a * half
-    y = np.tanh(y, y) if y.ndim else np.tanh(y)
-    y *= half
-    y += half
-    return y
+    """eᵃ / (1 + eᵃ), right to 4 units in the last place wherever σ is a number at all.
+
+    ½ + ½ tanh(a/2) has on the left only what tanh leaves of -1: at -17 half of float32 is gone.
+    """
+    plain = type(a) is np.ndarray
+    e = np.exp(np.minimum(a, ENOUGH[a.dtype] if plain else ENOUGH[a.dtype].item()))
+    e /= e + (ONE[a.dtype] if plain else 1)
+    return e
+
+
+def square(a: Any) -> Any:
+    """a², for what divides by it or decays with it: infinite without a warning if it is large."""
+    if type(a) is not np.ndarray:
+        return a * a
+    with np.errstate(over="ignore"):
+        return a * a
 
 
 def through_sigmoid(g: Any, y: Any) -> Any:
@@ -49,9 +59,37 @@ def through_tanh(g: Any, y: Any) -> Any:
 
 
 def compute_sum(a: Array, axis: Any, keepdims: bool) -> Array:
+    """The sum; integers and booleans are counted in int64, as PyTorch does."""
+    if a.dtype.kind != "f":
+        return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.int64)
     if a.dtype == np.float16:  # half precision would stop counting at 2048
         return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.float32).astype(a.dtype)
     return np.sum(a, axis=axis, keepdims=keepdims)
+
+
+def compute_cumsum(a: Array, axis: int) -> Array:
+    """Running sums, counted as `compute_sum` does."""
+    if a.dtype.kind != "f":
+        return np.cumsum(a, axis=axis, dtype=np.int64)
+    if a.dtype == np.float16:
+        return np.cumsum(a, axis=axis, dtype=np.float32).astype(a.dtype)
+    return np.cumsum(a, axis=axis)
+
+
+def whole(function: Callable) -> Callable:
+    """`function`, which rounds, with integers as they are; old NumPy makes floats of them."""
+
+    def compute(a: Array, **params: Any) -> Array:
+        if a.dtype.kind == "b":
+            raise TypeError("booleans are not rounded; use astype('int64') first")
+        return a if a.dtype.kind in "iu" else function(a, **params)
+
+    return compute
+
+
+def place_of(function: Callable) -> Callable:
+    """`function`, which finds places, with int64 on every platform."""
+    return lambda a, axis: function(a, axis=axis).astype(np.int64, copy=False)
 
 
 def compute_softmax(a: Array, axis: int) -> Array:

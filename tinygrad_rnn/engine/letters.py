@@ -272,7 +272,7 @@ def rule_text(op: str, k: int, inputs: Sequence[Any] | None = None, result: Any 
     """What the gradient rule of an operation sends to its k-th input.
 
     >>> rule_text("div", 1), rule_text("sum", 0), rule_text("logaddexp", 0, ["u", "v"])
-    ('−ĝ ∘ y / b', 'copies of ĝ', 'ĝ ∘ exp(u − y)')
+    ('−ĝ ∘ y / b', 'copies of ĝ', 'ĝ ∘ σ(u − v)')
     """
     return str(rule(op, k, inputs, result, gradient))
 

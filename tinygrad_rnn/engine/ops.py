@@ -9,6 +9,7 @@ spreads it there. What is made of these, with no rule of its own, is in `functio
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,30 @@ import numpy as np
 from .accumulate import PendingMatmul, SlicedGradient
 from .arrays import library_of, move
 from .compute import (
+    compute_cumsum,
     compute_log_softmax,
     compute_put,
     compute_sigmoid,
     compute_softmax,
     compute_sum,
+    place_of,
+    square,
     through_sigmoid,
     through_tanh,
+    whole,
 )
-from .dtypes import as_floats, branches, promoted, typed_floats, unwidened
+from .dtypes import (
+    as_floats,
+    branches,
+    compared,
+    counted,
+    divided,
+    multiplied,
+    promoted,
+    together,
+    typed_floats,
+    unwidened,
+)
 from .primitive import primitive
 from .tensor import Tensor, wrap
 
@@ -49,7 +65,7 @@ def unreduced(g: Any, a: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def even_split(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> Any:
-    """The gradient of a maximum, shared evenly among the entries that reach it."""
+    """The gradient of an extreme value, shared evenly among the entries that reach it."""
     y = unreduced(y, a, axis, keepdims)
     ties = where(isnan(y), isnan(a), a == y).astype(g.dtype)
     return unreduced(g, a, axis, keepdims) * ties / ties.sum(axis=axis, keepdims=True)
@@ -122,7 +138,7 @@ neg = primitive("neg",  np.negative,     lambda g, y, a: -g, writes="−a",
     doc="Change the sign of each entry.")
 power = primitive("power", np.power,
     lambda g, y, a, b: g * power_slope(a, b),
-    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=promoted, writes="a^b",
+    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=counted, writes="a^b",
     doc="Raise `a` to the power `b`, entry by entry.")
 maximum = primitive("maximum", np.maximum,
     lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted, writes="max(a, b)",
@@ -130,17 +146,17 @@ maximum = primitive("maximum", np.maximum,
 minimum = primitive("minimum", np.minimum,
     lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted, writes="min(a, b)",
     doc="Take the smaller of each two entries; NaN wins, and ties share the gradient.")
-fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * trunc(a / b), keeps="ab", casts=promoted, writes="fmod(a, b)",
+fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=divided, writes="fmod(a, b)",
     doc="Return the remainder of a / b with the sign of `a`.")
 remainder = primitive("remainder", np.remainder,
-                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * floor(a / b), keeps="ab", casts=promoted,
+                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=divided,
     doc="Return the remainder of a / b with the sign of `b`, as Python's % does.")
-atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * atan2_slope(b, a, b), lambda g, y, a, b: -g * atan2_slope(a, a, b), keeps="ab", casts=as_floats,
+atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * turned(b, a, b), lambda g, y, a, b: -g * turned(a, a, b), keeps="ab", casts=as_floats,
     doc="Return the angle of the point (b, a).")
-hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * a / y,     lambda g, y, a, b: g * b / y, keeps="yab", casts=as_floats,
+hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * (a / y),   lambda g, y, a, b: g * (b / y), keeps="yab", casts=as_floats,
     doc="Return √(a² + b²) without overflow.")
 logaddexp = primitive("logaddexp", np.logaddexp,
-                                         lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y), keeps="yab", casts=as_floats,
+                                         lambda g, y, a, b: g * sigmoid(a - b), lambda g, y, a, b: g * sigmoid(b - a), keeps="ab", casts=as_floats,
     doc="Return log(eᵃ + eᵇ) without overflow.")
 xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
     lambda g, y, a, b: g * log(where(logical_and(equal(a, 0), less_equal(b, 0)), 1.0, b)),
@@ -155,7 +171,7 @@ exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts
     doc="Return eᵃ of each entry.")
 log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats,
     doc="Return the natural logarithm of each entry.")
-expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * (y + 1), keeps="y", casts=as_floats,
+expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * exp(a), keeps="a", casts=as_floats,
     doc="Return eᵃ − 1, exact for small `a`.")
 log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats,
     doc="Return log(1 + a), exact for small `a`.")
@@ -165,11 +181,11 @@ cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a",
     doc="Return the cosine of each entry.")
 tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats,
     doc="Return the tangent of each entry.")
-asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt(1 - a * a), keeps="a", casts=as_floats,
+asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats,
     doc="Return the angle whose sine is given.")
-acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt(1 - a * a), keeps="a", casts=as_floats,
+acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats,
     doc="Return the angle whose cosine is given.")
-atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + a * a), keeps="a", casts=as_floats,
+atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + square(a)), keeps="a", casts=as_floats,
     doc="Return the angle whose tangent is given.")
 sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats,
     doc="Return the hyperbolic sine of each entry.")
@@ -179,7 +195,7 @@ tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), kee
     doc="Return the hyperbolic tangent of each entry, between −1 and 1.")
 sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats, writes="σ(a)",
     doc="Return 1 / (1 + e⁻ᵃ) of each entry, between 0 and 1.")
-erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-a * a) * (2 / SQRT_PI), keeps="a", casts=as_floats,
+erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-square(a)) * (2 / SQRT_PI), keeps="a", casts=as_floats,
     doc="Return the error function of each entry.")
 relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y", writes="max(0, a)",
     doc="Return each entry, or 0 where it is negative.")
@@ -187,13 +203,13 @@ clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high),
     lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
 sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g),
     doc="Return −1, 0 or 1 for the sign of each entry.")
-floor = primitive("floor",   np.floor,   lambda g, y, a: zero(g),
+floor = primitive("floor",   whole(np.floor), lambda g, y, a: zero(g),
     doc="Round each entry down.")
-ceil = primitive("ceil",     np.ceil,    lambda g, y, a: zero(g),
+ceil = primitive("ceil",    whole(np.ceil), lambda g, y, a: zero(g),
     doc="Round each entry up.")
-trunc = primitive("trunc",   np.trunc,   lambda g, y, a: zero(g),
+trunc = primitive("trunc",   whole(np.trunc), lambda g, y, a: zero(g),
     doc="Round each entry towards 0.")
-rounded = primitive("round",   lambda a, decimals: np.round(a, decimals), lambda g, y, a, decimals: zero(g))
+rounded = primitive("round",   whole(np.round), lambda g, y, a, decimals: zero(g))
 where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
     lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches, writes="a where c, else b",
     doc="Take `a` where the condition `c` holds, else `b`.")
@@ -201,16 +217,17 @@ where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
 # Reductions and scans
 total = primitive("sum", compute_sum,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims), writes="Σ(a)")
 amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="max(a)")
-cumsum = primitive("cumsum", lambda a, axis: np.cumsum(a, axis=axis),
+amin = primitive("amin", lambda a, axis, keepdims: np.min(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="min(a)")
+cumsum = primitive("cumsum", compute_cumsum,
     lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
 softmax = primitive("softmax", compute_softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
 log_softmax = primitive("log_softmax", compute_log_softmax,
     lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats, writes="log softmax(a)")
 
 # Products
-matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=promoted, writes="a @ b",
+matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=multiplied, writes="a @ b",
     doc="Multiply matrices, vectors or batches of them.")
-einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all")
+einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=together)
 
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
@@ -219,9 +236,9 @@ transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
 broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g, writes="copies of a")
 getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index), writes="a[…]")
 put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index], writes="a put at […], else 0")
-concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part, writes="[*]")
+concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part, casts=together, writes="[*]")
 stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
-    each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)])
+    each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)], casts=together)
 astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
 clone = primitive("clone", lambda a: a, lambda g, y, a: g,
     doc="Return the same values as a node of its own.")
@@ -229,17 +246,17 @@ transfer = primitive("transfer", lambda a, device: move(a, device),
     lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")
 
 # No gradient flows through these
-equal = primitive("equal", np.equal, casts=promoted, writes="a = b",
+equal = primitive("equal", np.equal, casts=compared, writes="a = b",
     doc="Tell where entries are equal.")
-not_equal = primitive("not_equal", np.not_equal, casts=promoted, writes="a ≠ b",
+not_equal = primitive("not_equal", np.not_equal, casts=compared, writes="a ≠ b",
     doc="Tell where entries differ.")
-less = primitive("less", np.less, casts=promoted, writes="a < b",
+less = primitive("less", np.less, casts=compared, writes="a < b",
     doc="Tell where `a` is less than `b`.")
-less_equal = primitive("less_equal", np.less_equal, casts=promoted, writes="a ≤ b",
+less_equal = primitive("less_equal", np.less_equal, casts=compared, writes="a ≤ b",
     doc="Tell where `a` is at most `b`.")
-greater = primitive("greater", np.greater, casts=promoted, writes="a > b",
+greater = primitive("greater", np.greater, casts=compared, writes="a > b",
     doc="Tell where `a` is more than `b`.")
-greater_equal = primitive("greater_equal", np.greater_equal, casts=promoted, writes="a ≥ b",
+greater_equal = primitive("greater_equal", np.greater_equal, casts=compared, writes="a ≥ b",
     doc="Tell where `a` is at least `b`.")
 logical_and = primitive("logical_and", np.logical_and, writes="a and b",
     doc="Tell where both hold; a number holds unless it is 0.")
@@ -257,9 +274,9 @@ isfinite = primitive("isfinite", np.isfinite,
     doc="Tell which entries are neither infinite nor NaN.")
 all_of = primitive("all", lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims))
 any_of = primitive("any", lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims))
-argmax = primitive("argmax", lambda a, axis: np.argmax(a, axis=axis))
-argmin = primitive("argmin", lambda a, axis: np.argmin(a, axis=axis))
-argsort = primitive("argsort", lambda a, axis: np.argsort(a, axis=axis, kind="stable"))
+argmax = primitive("argmax", place_of(np.argmax))
+argmin = primitive("argmin", place_of(np.argmin))
+argsort = primitive("argsort", place_of(partial(np.argsort, kind="stable")))
 # fmt: on
 
 # A primitive that takes tensors alone (one-letter names) is public, and a method; one with options
@@ -290,10 +307,17 @@ def split(g: Any, a: Any, b: Any, y: Any) -> Any:
     return where(equal(a, b), g * 0.5, where(logical_or(equal(a, y), isnan(a)), g, 0.0))
 
 
-def atan2_slope(x: Any, a: Any, b: Any) -> Any:
-    """x / (a² + b²), and 0 at the origin."""
-    squares = a * a + b * b
-    return where(equal(squares, 0), 0.0, x / where(equal(squares, 0), 1.0, squares))
+def turned(x: Any, a: Any, b: Any) -> Any:
+    """x / (a² + b²) without the squares, which may be no numbers, and 0 at the origin."""
+    length = hypot(a, b)
+    none = equal(length, 0)
+    length = where(none, 1.0, length)
+    return where(none, 0.0, x / length / length)
+
+
+def nearest(x: Any) -> Any:
+    """The whole number that `x` is but for rounding."""
+    return floor(x + 0.5)
 
 
 def _within(a: Any, low: Any, high: Any) -> Any:

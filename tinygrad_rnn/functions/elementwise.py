@@ -14,7 +14,8 @@ import numpy as np
 from ..engine import ops
 from ..engine.arguments import check_arguments
 from ..engine.arrays import get_default_dtype
-from ..engine.ops import absolute, expm1, log, logaddexp, maximum, power, sigmoid, sqrt, tanh, where
+from ..engine.dtypes import common_dtype
+from ..engine.ops import absolute, expm1, log, logaddexp, power, sigmoid, sqrt, tanh, where
 from ..engine.tensor import Tensor
 from .shapes import axis_of
 
@@ -22,7 +23,13 @@ SQRT_HALF = math.sqrt(0.5)
 
 
 # Powers and logarithms
+def as_real(x: Tensor) -> Tensor:
+    """`x` itself, integers as the default float dtype."""
+    return x if x.dtype.kind == "f" else x.astype(get_default_dtype())
+
+
 def square(x: Tensor) -> Tensor:
+    x = x.astype(np.int64) if x.dtype.kind == "b" else x
     return x * x
 
 
@@ -46,7 +53,7 @@ def rsqrt(x: Tensor) -> Tensor:
 
 
 def exp2(x: Tensor) -> Tensor:
-    return power(2.0, x if x.dtype.kind == "f" else x.astype(get_default_dtype()))
+    return power(2.0, as_real(x))
 
 
 def log2(x: Tensor) -> Tensor:
@@ -58,18 +65,46 @@ def log10(x: Tensor) -> Tensor:
 
 
 def lerp(start: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """start + weight · (end - start)"""
-    return start + weight * (end - start)
+    """start + weight · (end - start), from the nearer end: exact at both."""
+    away = end - start
+    first, last = start + weight * away, end - (1 - weight) * away
+    return (
+        where(weight < 0.5, first, last)
+        if isinstance(weight, Tensor)
+        else first
+        if weight < 0.5
+        else last
+    )
 
 
 def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """x held between two bounds, numbers or Tensors; at a bound the gradient is 1."""
+    """x held between two bounds, numbers or Tensors; at a bound the gradient is x's."""
     if min is None and max is None:
         raise ValueError("clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        low = x if min is None else maximum(x, min)
-        return low if max is None else ops.minimum(low, max)
+        low = x if min is None else _held(x, min, ops.greater_equal)
+        return low if max is None else _held(low, max, ops.less_equal)
+    if x.dtype.kind != "f":
+        x, min, max = _whole_bounds(x, min, max)
     return ops.clamp(x, low=min, high=max)
+
+
+def _held(x: Any, bound: Any, inside: Any) -> Tensor:
+    """x where it is inside, else the bound; NaN where either is NaN. Ties are x's."""
+    stays = inside(x, bound)
+    y = where(stays, x, bound)
+    if y.dtype.kind != "f":
+        return y
+    return where(ops.logical_or(stays, inside(bound, x)), y, math.nan)
+
+
+def _whole_bounds(x: Tensor, *bounds: Any) -> tuple:
+    """Integers and bounds of one dtype; a bound beyond all numbers of the dtype is the last one."""
+    dtype = common_dtype([x, *(b for b in bounds if b is not None)])
+    if dtype.kind in "iu":
+        last = np.iinfo(dtype)
+        bounds = tuple(b if b is None else np.clip(b, last.min, last.max).item() for b in bounds)
+    return (x.astype(dtype), *bounds)
 
 
 clip = clamp
@@ -110,7 +145,7 @@ def softplus(x: Tensor, beta: float = 1.0) -> Tensor:
 
 def logsigmoid(x: Tensor) -> Tensor:
     """log σ(x) = -softplus(-x), exact where σ rounds to 0"""
-    return -softplus(-x)
+    return -softplus(-as_real(x))
 
 
 def softsign(x: Tensor) -> Tensor:
@@ -119,6 +154,8 @@ def softsign(x: Tensor) -> Tensor:
 
 def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """x cut off at two bounds; unlike clamp the gradient at a bound is 0."""
+    if x.dtype.kind in "iu" and min_val == int(min_val) and max_val == int(max_val):
+        min_val, max_val = int(min_val), int(max_val)  # integers stay integers
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
 
 
@@ -127,7 +164,7 @@ def relu6(x: Tensor) -> Tensor:
 
 
 def hardsigmoid(x: Tensor) -> Tensor:
-    return hardtanh(x + 3, 0.0, 6.0) / 6
+    return hardtanh(as_real(x) + 3, 0.0, 6.0) / 6
 
 
 def mish(x: Tensor) -> Tensor:

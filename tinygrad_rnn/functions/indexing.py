@@ -58,10 +58,16 @@ def _index_part(x: Tensor, k: Any) -> Any:
     elif is_array(k):
         array = as_array(k)  # a copy: the graph must not see it change
     else:
-        array = x.xp.asarray(np.asarray(k, np.int64 if np.size(k) == 0 else None))
+        array = x.xp.asarray(_whole_numbers(k))
     if array.dtype.kind not in "iub":
         raise IndexError(f"tensors used as indices must be integers or booleans, not {array.dtype}")
     return int(array.item()) if array.ndim == 0 and array.dtype.kind != "b" else array
+
+
+def _whole_numbers(k: Any) -> np.ndarray:
+    """A list as an index; Python's integers are int64 on every platform."""
+    array = np.asarray(k, np.int64 if np.size(k) == 0 else None)
+    return array.astype(np.int64) if array.dtype.kind == "i" else array
 
 
 def take(x: Tensor, key: Any) -> Tensor:
@@ -127,10 +133,20 @@ def set_items(x: Tensor, key: Any, values: Any) -> None:
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """For each place of `indices` the entry of `x` that many along `dim` (other axes broadcast)."""
+    """For each place of `indices` the entry of `x` that many along `dim`; other axes broadcast.
+
+    >>> take_along_dim(tensor([[1, 2], [3, 4]]), tensor([[1]]), 1).tolist()
+    [[2], [4]]
+    """
     if dim is None:
         return take_along_dim(flatten(x), flatten(indices), 0)
-    return getitem(x, index=_grid(x, indices, axis_of(x, dim)))
+    axis = axis_of(x, dim)
+    if x.ndim == indices.ndim:
+        shapes = [(*t.shape[:axis], 1, *t.shape[axis + 1 :]) for t in (x, indices)]
+        wide = np.broadcast_shapes(*shapes)
+        x, indices = (t if (fits := (*wide[:axis], t.shape[axis], *wide[axis + 1 :])) == t.shape
+                      else _broadcast_to(t, shape=fits) for t in (x, indices))  # fmt: skip
+    return getitem(x, index=_grid(x, indices, axis))
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -161,7 +177,9 @@ def _grid(x: Tensor, index: Any, dim: int) -> tuple:
         raise IndexError(f"an index in [{array.min()}, {array.max()}] is out of bounds for "
                          f"dimension {dim} with size {x.shape[dim]}")  # fmt: skip
     return tuple(
-        array if i == dim else x.xp.arange(n).reshape((1,) * i + (n,) + (1,) * (x.ndim - i - 1))
+        array
+        if i == dim
+        else x.xp.arange(n, dtype=np.int64).reshape((1,) * i + (n,) + (1,) * (x.ndim - i - 1))
         for i, n in enumerate(array.shape)
     )
 
@@ -183,6 +201,10 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     """`value` where `mask` holds, else `x`; no gradient there, not even of NaN."""
+    if isinstance(value, (int, float)) and x.dtype.kind != "f":
+        if x.dtype.type(value) != value:
+            raise TypeError(f"masked_fill: {value!r} is no number of {x.dtype}; use astype first")
+        value = x.dtype.type(value)
     return where(mask, value, x)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.arguments import check_arguments
 from ..engine.ops import absolute, exp, log, where, xlogy
 from ..engine.tensor import Tensor, wrap
-from .elementwise import clamp, logsigmoid
+from .elementwise import as_real, clamp, softplus
 from .indexing import gather, take
 from .random import Generator
 from .reductions import log_softmax, safe_sqrt, var_mean
@@ -34,13 +34,13 @@ def reduced(x: Tensor, reduction: str) -> Tensor:
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(x - y)²; shapes must agree, since (4,) against (4, 1) is nearly always a slip."""
     same_shape("mse_loss", input, target)
-    away = input - target
+    away = as_real(input) - target
     return reduced(away * away, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     same_shape("l1_loss", input, target)
-    return reduced(absolute(input - target), reduction)
+    return reduced(absolute(as_real(input) - target), reduction)
 
 
 def huber_loss(
@@ -50,7 +50,7 @@ def huber_loss(
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")
     same_shape("huber_loss", input, target)
-    d = absolute(input - target)
+    d = absolute(as_real(input) - target)
     return reduced(where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
@@ -87,10 +87,10 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Any = None, reduction: str = "mean",
     pos_weight: Any = None,
 ) -> Tensor:  # fmt: skip
-    """The same of σ(x), exact for every finite x."""
+    """The same of σ(x), exact for every finite x: two positive terms, so that nothing cancels."""
     same_shape("binary_cross_entropy_with_logits", input, target)
-    scale = 1 if pos_weight is None else (pos_weight - 1) * target + 1
-    losses = (1 - target) * input - scale * logsigmoid(input)
+    hits = target if pos_weight is None else pos_weight * target
+    losses = (1 - target) * softplus(input) + hits * softplus(-input)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
@@ -164,7 +164,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Any = None, ignore_index: in
     _check_targets(target, input.shape[axis], ignore_index)
     real = target != ignore_index
     chosen = where(real, target, 0)
-    losses = -gather(input, axis, chosen.unsqueeze(axis)).squeeze(axis)
+    losses = -gather(as_real(input), axis, chosen.unsqueeze(axis)).squeeze(axis)
     if weight is not None:
         losses = losses * take(weight, chosen)
     losses = where(real, losses, 0.0)
@@ -253,6 +253,8 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps))"""
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    x1, x2 = (x if x.shape == shape else x.broadcast_to(shape) for x in (as_real(x1), as_real(x2)))
     lengths = [clamp(safe_sqrt((x * x).sum(axis=dim)), min=eps) for x in (x1, x2)]
     return (x1 * x2).sum(axis=dim) / (lengths[0] * lengths[1])
 

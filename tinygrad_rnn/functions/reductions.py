@@ -13,11 +13,11 @@ import numpy as np
 
 from ..engine import ops
 from ..engine.arguments import check_arguments
-from ..engine.arrays import get_default_dtype
 from ..engine.ops import absolute, equal, exp, log, maximum, power, sqrt, total, where
 from ..engine.tensor import Tensor, wrap
+from .elementwise import as_real
 from .indexing import ValuesIndices, take_along_dim
-from .shapes import axis_of, flatten, narrow
+from .shapes import axis_of, flatten, narrow, squeeze
 
 
 def _axes(x: Tensor, axis: Any, dim: Any) -> Any:
@@ -51,8 +51,7 @@ def _nonempty(name: str, x: Tensor, axis: Any) -> None:
 
 def sum(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The sum over all axes or those named; booleans are counted."""
-    x = x.astype(np.int64) if x.dtype.kind == "b" else x
+    """The sum over all axes or those named; integers and booleans are counted in int64."""
     return total(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
 
 
@@ -62,7 +61,7 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
     if x.dtype == np.float16:  # the sum may exceed what half precision holds
         return mean(x.astype(np.float32), axes, keep).astype(np.float16)
-    x = x if x.dtype.kind == "f" else x.astype(get_default_dtype())
+    x = as_real(x)
     n = _count(x, axes)
     return total(x, axis=axes, keepdims=keep) * (1 / n if n else math.nan)
 
@@ -81,6 +80,7 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
     if x.dtype == np.float16:
         both = var_mean(x.astype(np.float32), axes, ddof, keep, correction=correction)
         return both[0].astype(np.float16), both[1].astype(np.float16)
+    x = as_real(x)
     middle = mean(x, axes, keepdims=True)
     n = _count(x, axes) - (ddof if correction is None else correction)
     away = x - middle
@@ -110,8 +110,9 @@ def safe_sqrt(x: Tensor) -> Tensor:
 
 def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The product. Halves multiply each other, so zeros leave every gradient exact."""
-    axis = _axes(x, axis, dim)
+    """The product. Halves multiply each other, so zeros leave every gradient exact. Integers
+    multiply in int64, as they are summed."""
+    axis, x = _axes(x, axis, dim), x if x.dtype.kind == "f" else x.astype(np.int64)
     keep = keepdims or keepdim
     if axis is None:
         return prod(flatten(x), 0).reshape((1,) * x.ndim if keep else ())
@@ -137,7 +138,9 @@ def amax(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 def amin(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
     """The smallest value; ties share the gradient evenly."""
-    return -amax(-x, axis, keepdims, dim=dim, keepdim=keepdim)
+    axis = _axes(x, axis, dim)
+    _nonempty("min", x, axis)
+    return ops.amin(x, axis=axis, keepdims=keepdims or keepdim)
 
 
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
@@ -198,26 +201,30 @@ def any(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
               keepdim: bool = False) -> Tensor:  # fmt: skip
-    """log Σ exp, finite wherever the answer is; -inf of nothing."""
-    axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    """log Σ exp, finite wherever the answer is; -inf of nothing. Where the largest is infinite it
+    is the answer, and no gradient flows."""
+    axes, keep, x = _axes(x, axis, dim), keepdims or keepdim, as_real(x)
     if not _count(x, axes):
-        return log(total(exp(x), axis=axes, keepdims=keep))
+        return total(x, axis=axes, keepdims=keep) - math.inf
     top = ops.amax(x.detach(), axis=axes, keepdims=True)
-    top = where(ops.isfinite(top), top, 0.0)
-    y = log(total(exp(x - top), axis=axes, keepdims=True)) + top
-    return y if keep else y.reshape(total(x.detach(), axis=axes, keepdims=False).shape)
+    wild = ops.isinf(top)
+    near = where(wild, 0.0, x - where(wild, 0.0, top))
+    y = where(wild, top, log(total(exp(near), axis=axes, keepdims=True)) + top)
+    return y if keep else squeeze(y, axes)
 
 
 def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Running sums along an axis (of the flattened tensor if none is named)."""
     axis = _axes(x, axis, dim)
+    if not x.ndim:
+        return total(x, axis=None, keepdims=False)
     return ops.cumsum(flatten(x) if axis is None else x, axis=axis or 0)
 
 
 def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Running products, in log₂ n steps of pairwise products, so zeros leave gradients exact."""
     axis = axis_of(x, (0 if dim is None else dim) if axis is None else axis)
-    shift = 1
+    x, shift = x if x.dtype.kind == "f" else x.astype(np.int64), 1
     while x.ndim and shift < x.shape[axis]:
         rest = x.shape[axis] - shift
         moved = narrow(x, axis, shift, rest) * narrow(x, axis, 0, rest)
@@ -233,7 +240,7 @@ def cummax(x: Tensor, dim: int) -> ValuesIndices:
     dim, a, xp = axis_of(x, dim), x._array, x.xp
     lead = (slice(None),) * dim
     places = xp.broadcast_to(
-        xp.arange(a.shape[dim]).reshape((-1,) + (1,) * (a.ndim - dim - 1)), a.shape
+        xp.arange(a.shape[dim], dtype=np.int64).reshape((-1,) + (1,) * (a.ndim - dim - 1)), a.shape
     )
     shift = 1
     while shift < a.shape[dim]:
@@ -252,11 +259,11 @@ def cummax(x: Tensor, dim: int) -> ValuesIndices:
 def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = False, *,
                 dim: Any = None, keepdim: bool = False) -> Tensor:  # fmt: skip
     """(Σ|x|ᵖ)^(1/p), also for p = ∞, -∞, 0 and 1; its gradient at 0 is 0."""
-    axis, keep = _axes(x, axis, dim), keepdims or keepdim
+    axis, keep, x = _axes(x, axis, dim), keepdims or keepdim, as_real(x)
     if ord in (math.inf, -math.inf):
         return (amax if ord > 0 else amin)(absolute(x), axis, keep)
     if ord == 0:
-        return total(ops.not_equal(x, 0).astype(x.dtype), axis=axis, keepdims=keep)
+        return total(where(equal(x, 0), ops.sign(x), 1.0), axis=axis, keepdims=keep)
     if ord == 1:
         return total(absolute(x), axis=axis, keepdims=keep)
     if ord == 2:
@@ -275,17 +282,17 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim
 def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """exp(x) / Σ exp(x) along an axis (the last), without overflow."""
     axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
-    return ops.softmax(x, axis=axis) if x.ndim else exp(x - x.detach())
+    return ops.softmax(x, axis=axis) if x.ndim else softmax(x.reshape(1)).reshape()
 
 
 def softmin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    return softmax(-x, axis, dim=dim)
+    return softmax(-as_real(x), axis, dim=dim)
 
 
 def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """log softmax, exact where softmax itself would round to 0."""
     axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
-    return ops.log_softmax(x, axis=axis) if x.ndim else x - x
+    return ops.log_softmax(x, axis=axis) if x.ndim else log_softmax(x.reshape(1)).reshape()
 
 
 def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:

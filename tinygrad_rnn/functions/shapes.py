@@ -27,6 +27,11 @@ from ..engine.tensor import Tensor, wrap
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
     """`axis` counted from the front; IndexError in PyTorch's words if there is none such."""
+    if type(axis) is not int and (
+        isinstance(axis, bool) or not isinstance(axis, (int, np.integer))
+    ):
+        raise TypeError(f"an axis is an integer, not {axis!r} ({type(axis).__name__}); "
+                        "options such as keepdims go by their names")  # fmt: skip
     n = x.ndim + extra or 1
     if not -n <= axis < n:
         raise IndexError(
@@ -350,12 +355,12 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle; zeros above the given diagonal."""
-    return where(_beyond("tril", x) <= diagonal, x, 0)
+    return where(_beyond("tril", x) <= diagonal, x, x.dtype.type(0))
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle; zeros below the given diagonal."""
-    return where(_beyond("triu", x) >= diagonal, x, 0)
+    return where(_beyond("triu", x) >= diagonal, x, x.dtype.type(0))
 
 
 def _beyond(name: str, x: Tensor) -> Any:

@@ -26,6 +26,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "tests" / "golden"
 RECORDERS = {
     "torch_recurrent": ["torch"],
     "functions": ["torch"],
+    "dtypes": ["torch"],
     "onnx_recurrent": ["onnx", "onnxruntime"],
     "keras_recurrent": ["keras", "torch"],
     "programs": ["torch"],

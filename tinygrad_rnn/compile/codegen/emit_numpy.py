@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.compute import ENOUGH, ONE
 from ...engine.primitive import PRIMITIVES
 from ..passes import is_beside
 from ..phases import LOOPS, Program
@@ -64,12 +65,19 @@ class BoundWorkspace(Workspace):
                 at[i] = self.part(i, t)
         return at[i]
 
+    def spare(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Memory for one intermediate result, shared by all calls that need it."""
+        key = "spare", (shape, dtype)
+        if key not in self.arrays:
+            self.arrays[key] = self.empty(shape, dtype)
+        return self.arrays[key]
+
     def calls_of(self, i: Instr, args: list, out: Any) -> list[tuple[Callable, tuple]]:
         """The calls that compute `i` into `out`, which may be one of the operands."""
         if i.op == "sigmoid":
-            half = np.asarray(0.5, i.dtype)
-            return [(np.multiply, (args[0], half, out)), (np.tanh, (out, out)),
-                    (np.multiply, (out, half, out)), (np.add, (out, half, out))]  # fmt: skip
+            most, one, e = ENOUGH[i.dtype], ONE[i.dtype], self.spare(i.shape, i.dtype)
+            return [(partial(np.minimum, out=e), (args[0], most)), (np.exp, (e, e)),
+                    (np.add, (e, one, out)), (np.divide, (e, out, out))]  # fmt: skip
         function = np.maximum if i.op == "relu" else UFUNCS.get(i.op)
         if function is None:
             return [(general, (i, args, self.memory.rows, out))]

@@ -5,9 +5,12 @@ typedef REAL real;
 #define NAN __int_as_float(0x7fffffff)
 #endif
 #define long long long /* 64 bits wherever it is compiled */
-#define sigmoid_of(x) (1 / (1 + exp(-(x))))
 #define tanh_of tanh
 #define exp_of exp
+__device__ real sigmoid_of(real x) { /* right to the last digits on the left too; no number overflows */
+  const real e = exp(x > 40 ? 40 : x);
+  return e / (1 + e);
+}
 __device__ real remainder_of(real a, real b) { /* has the sign of b */
   const real r = fmod(a, b);
   return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
@@ -21,6 +24,7 @@ __device__ real remainder_of(real a, real b) { /* has the sign of b */
 #define EACH_MAX(n) EACH(n)
 #define GATHER_sum(v) v = row_sum(v)
 #define GATHER_amax(v) v = row_amax(v)
+#define GATHER_amin(v) v = row_amin(v)
 #define SYNC __syncthreads();
 __shared__ real parts[4 * THREADS];
 #define OVER_THREADS(NAME, COMBINE)                                  \
@@ -39,6 +43,7 @@ __shared__ real parts[4 * THREADS];
   }
 OVER_THREADS(row_sum, a + b)
 OVER_THREADS(row_amax, (b > a || b != b ? b : a))
+OVER_THREADS(row_amin, (b < a || b != b ? b : a))
 /* out[N] = a[K] @ W[K, N]. A thread computes SOME columns side by side, and asks for AHEAD of their
    weights before it needs the first: that is what takes time. Where there are more threads than
    such columns, teams of them share the sums. */

@@ -20,6 +20,7 @@ typedef REAL real;
 #define EACH_SUM(n, ...) PRAGMA(omp simd reduction(+ : __VA_ARGS__)) EACH_MAX(n)
 #define GATHER_sum(v) /* a row has one thread here: the sum is complete */
 #define GATHER_amax(v)
+#define GATHER_amin(v)
 #define SYNC
 
 #if defined(__AVX512F__)
@@ -50,26 +51,28 @@ typedef real vec __attribute__((vector_size(VECTOR), aligned(sizeof(real))));
    Adding MAGIC rounds to a whole n, whose bits then stand at the bottom of the sum. */
 #if SINGLE
 typedef int32_t bits;
+typedef uint32_t places;
 #define MAGIC 0x1.8p23f
 #define MANTISSA 23
 #define BIAS 127
 #define LN2_HIGH 0x1.62e400p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
-#define EDGE 87
-#define LIMIT 88.72283f
+#define LEAST -104 /* e^LEAST is 0, e^MOST is infinite */
+#define MOST 89
 INLINE real series(real r) { /* in pairs: a chain of six would wait for each */
   real r2 = r * r, a = r * (1.f / 6) + 1.f / 2, b = r * (1.f / 120) + 1.f / 24, c = r * (1.f / 5040) + 1.f / 720;
   return r + r2 * (a + r2 * (b + r2 * c));
 }
 #else
 typedef int64_t bits;
+typedef uint64_t places;
 #define MAGIC 0x1.8p52
 #define MANTISSA 52
 #define BIAS 1023
 #define LN2_HIGH 0x1.62e42fee00000p-1
 #define LN2_LOW 0x1.a39ef35793c76p-33
-#define EDGE 708
-#define LIMIT 709.782712893384
+#define LEAST -746
+#define MOST 710
 INLINE real series(real r) {
   real q = 1. / 6227020800;
   q = q * r + 1. / 479001600, q = q * r + 1. / 39916800, q = q * r + 1. / 3628800;
@@ -88,27 +91,32 @@ INLINE real split_exp(real x, bits bias, real *q) { /* 2^(n + bias - BIAS) */
   s.i = (bits)((n.i + bias) << MANTISSA);
   return s.f;
 }
-INLINE real within(real x, real edge) { /* in whole numbers: a choice between reals would become branches */
-  union { real f; bits i; } n = {x}, most = {edge}, sign = {-(real)0};
-  bits size = n.i & ~sign.i;
-  n.i = (size < most.i ? size : most.i) | (n.i & sign.i);
-  return n.f;
-}
-INLINE real exp_of(real x) { /* halved and doubled: 2^128 itself is no number, half of it is */
-  real q, s = split_exp(x < -EDGE ? -EDGE : x > LIMIT ? LIMIT : x, BIAS - 1, &q), y = (s * q + s) * 2;
-  return x > LIMIT ? INFINITY : x < -EDGE ? 0 : y;
+/* Bounds are compared with x on the left: NaN is below none, stays, and comes out as NaN. */
+INLINE real exp_of(real x) { /* 2^n in two factors: 2^128 is no number, nor 2^-149 one with this exponent */
+  union { real f; places i; } n, magic = {MAGIC}, high, low;
+  x = x < LEAST ? LEAST : x > MOST ? MOST : x;
+  n.f = x * (real)1.4426950408889634 + MAGIC;
+  const real whole = n.f - MAGIC, q = series((x - whole * LN2_HIGH) - whole * LN2_LOW);
+  const places both = n.i - magic.i + 2 * BIAS, half = both >> 1;
+  high.i = half << MANTISSA, low.i = (both - half) << MANTISSA;
+  return (high.f * q + high.f) * low.f;
 }
 INLINE real remainder_of(real a, real b) { /* has the sign of b */
   const real r = fmod(a, b);
   return r == 0 ? copysign(r, b) : (r < 0) != (b < 0) && r == r ? r + b : r;
 }
-INLINE real sigmoid_of(real x) {
-  real q, s = split_exp(within(-x, EDGE), BIAS, &q);
-  return x != x ? x : 1 / (1 + (s * q + s));
+INLINE real sigmoid_of(real x) { /* 2^64 e^x / (2^64 + 2^64 e^x): the division alone may leave the normal numbers */
+  real q, s = split_exp(x < LEAST ? LEAST : x > 40 ? 40 : x, BIAS + 64, &q), e = s * q + s;
+  return e / ((real)0x1p64 + e);
 }
-INLINE real tanh_of(real x) { /* (e^2x - 1) / (e^2x + 1), exact also where x is small */
-  real q, s = split_exp(within(2 * x, 44), BIAS, &q), e = s * q + (s - 1);
-  return x != x ? x : e / (e + 2);
+INLINE real tanh_of(real x) { /* (e^2|x| - 1) / (e^2|x| + 1), exact also where x is small; the sign of -0 too */
+  union { real f; bits i; } size = {2 * x}, minus = {-(real)0}, y;
+  const bits sign = size.i & minus.i;
+  size.i &= ~minus.i;
+  real q, s = split_exp(size.f > 44 ? 44 : size.f, BIAS, &q), e = s * q + (s - 1);
+  y.f = e / (e + 2);
+  y.i |= sign;
+  return y.f;
 }
 
 /* C[M, N] (+)= A[M, K] @ W, where W was packed in panels of WIDE columns, zeros behind the last. */

@@ -197,6 +197,10 @@ class NumPySource(BoundWorkspace):
         name = self.buffers.setdefault((kind, of), f"{kind}_{self.names[of]}")
         return Letters(name, of.dtype or self.memory.real)
 
+    def spare(self, shape: tuple[int, ...], dtype: Any) -> Letters:
+        key = "spare", (shape, dtype)
+        return Letters(self.buffers.setdefault(key, f"spare_{len(self.buffers)}"), dtype)
+
     def bound_at(self, i: Instr, t: Any, at: dict[Instr, Any]) -> Any:
         if i in self.program.views:
             return Letters(self.executed(i, [self.bound_at(a, t, at) for a in i.args]), i.dtype)
@@ -209,6 +213,8 @@ class NumPySource(BoundWorkspace):
         """Return the text that makes a buffer."""
         if kind == "fixed" and of.op == "const":
             return written(of.value)
+        if kind == "spare":
+            return f"np.empty({written(of[0])}, {of[1].name!r})"
         like, first = of, [Letters("T")] * (kind == "all")
         if kind in ("state", "carry"):
             like = (self.step.states if kind == "state" else self.step.dstates)[of]

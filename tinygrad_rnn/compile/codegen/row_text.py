@@ -143,7 +143,7 @@ class Group:
             return [*self.heads, *starts, *loads, "SYNC", *body, *stored]
         added = ", ".join(self.names[i] for i in ends)
         each = f"EACH_SUM({self.wide}, {added})" if added else f"EACH({self.wide})"
-        each = f"EACH_MAX({self.wide})" if any(i.op == "amax" for i in ends) else each
+        each = f"EACH_MAX({self.wide})" if any(i.op != "sum" for i in ends) else each
         gathered = [f"GATHER_{i.op}({self.names[i]});" for i in ends]
         body = ["  " + line for line in loads + body]
         return [*self.heads, *starts, f"{each} {{", *body, "}", *gathered, *stored]

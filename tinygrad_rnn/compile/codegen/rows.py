@@ -30,8 +30,12 @@ FORMULA = {name: name + "({0})" for name in FUNCTIONS.split()} | {
     "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
 }
 # fmt: on
-START = {"sum": "0", "amax": "-INFINITY"}
-ADDED = {"sum": "{0} += {1};", "amax": "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"}
+START = {"sum": "0", "amax": "-INFINITY", "amin": "INFINITY"}
+ADDED = {
+    "sum": "{0} += {1};",
+    "amax": "{0} = {1} > {0} || {1} != {1} ? {1} : {0};",
+    "amin": "{0} = {1} < {0} || {1} != {1} ? {1} : {0};",
+}
 
 
 def is_cut(i: Instr) -> bool:
