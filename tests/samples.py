@@ -58,6 +58,10 @@ class Draw:
 
 
 d = Draw(5)
+SHORT = {"eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
+               "gt": np.greater, "ge": np.greater_equal}  # fmt: skip
+ARITHMETIC = {"true_divide": np.divide, "divide": np.divide, "multiply": np.multiply,
+              "subtract": np.subtract}  # fmt: skip
 
 
 def row(name: str, inputs: tuple | Array, reference: Any = None, call: Any = None, order: int = 2
@@ -337,6 +341,15 @@ ROWS += [
     row("full", (), lambda: np.full((2,), 7.5), lambda: tg.full((2,), 7.5), 0),
     row("arange", (), lambda: np.arange(1, 7, 2), lambda: tg.arange(1, 7, 2), 0),
     row("linspace", (), lambda: np.linspace(0, 1, 5), lambda: tg.linspace(0, 1, 5), 0),
+    row("empty", (), lambda: np.zeros((2, 3)), lambda: tg.empty(2, 3), 0),
+    row("as_tensor", (), lambda: np.arange(3.0), lambda: tg.as_tensor([0.0, 1.0, 2.0]), 0),
+    row("from_numpy", (), lambda: np.arange(3.0), lambda: tg.from_numpy(np.arange(3.0)), 0),
+    row("one_hot", (), lambda: np.eye(4)[[1, 3]], lambda: tg.one_hot(tg.tensor([1, 3]), 4), 0),
+    row("empty_like", d(3), np.zeros_like, order=0),
+    *[row(n, (d.apart(3), d.apart(3)), f, order=0) for n, f in SHORT.items()],
+    *[row(n, (d(3), d.positive(3)), f) for n, f in ARITHMETIC.items()],
+    row("concat", (d(2), d(3)), lambda a, b: np.concatenate([a, b]), lambda *x: tg.concat(x)),
+    row("floor_divide", (d.apart(3), d.positive(3)), lambda a, b: a // b, order=0),
     row("eye", (), lambda: np.eye(2, 3), lambda: tg.eye(2, 3), 0),
     row("full_like", d(3), lambda x: np.full(3, 2.5), method("full_like", 2.5), 0),
     row("from_dlpack", (), lambda: np.arange(3.0), lambda: tg.from_dlpack(np.arange(3.0)), 0),

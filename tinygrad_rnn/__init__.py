@@ -20,14 +20,29 @@ from .engine.ops import *
 from .engine.primitive import primitive
 from .engine.tensor import Tensor, tensor
 from .functions import methods
+from .functions.aliases import *
 from .functions.checkpoint import checkpoint
+from .functions.comparison import (
+    allclose,
+    copysign,
+    is_tensor,
+    isclose,
+    nan_to_num,
+    nonzero,
+    unique,
+)
 from .functions.creation import (
     arange,
+    as_tensor,
+    empty,
+    empty_like,
     eye,
     from_dlpack,
+    from_numpy,
     full,
     full_like,
     linspace,
+    one_hot,
     ones,
     ones_like,
     zeros,
@@ -121,6 +136,19 @@ from .functions.reductions import (
     var_mean,
     vector_norm,
 )
+from .functions.sampling import (
+    bernoulli,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+)
 from .functions.shapes import (
     broadcast_to,
     cat,
@@ -157,9 +185,10 @@ from .functions.shapes import (
     view,
     vstack,
 )
+from .functions.sizes import device, numel, repeat_interleave
 from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
-FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile")}
+FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS["microscope"] = ".analysis.microscope"
 FLOORS |= {"files": ".files", "text": ".text"}
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
@@ -172,7 +201,9 @@ def __getattr__(name: str) -> Any:
     elif name in FLOORS:
         globals()[name] = import_module(FLOORS[name], __name__)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .absent import signpost
+
+        signpost(__name__, name, __dir__())
     return globals()[name]
 
 

@@ -28,6 +28,7 @@ OVERRIDES = ("__eq__", "__ne__")  # Python itself says that these give a bool
 HOMES = {"Any": "typing", "Sequence": "collections.abc", "Callable": "collections.abc",
          "Tensor": "tinygrad_rnn.engine.tensor", "Flow": "tinygrad_rnn.engine.record",
          "BackwardRecord": "tinygrad_rnn.engine.record",
+         "Generator": "tinygrad_rnn.functions.random",
          "ValuesIndices": "tinygrad_rnn.functions.indexing"}  # fmt: skip
 
 
@@ -81,7 +82,8 @@ def stub() -> str:
     # A method called `float` or `all` would stand for the type or function in what follows it
     named = {n for n, _ in methods() if isinstance(getattr(builtins, n, None), type)}
     for word in sorted(named):
-        body = re.sub(rf"(?<=[:>|,\[] ){word}\b(?!:)|(?<=\[){word}\b", f"builtins.{word}", body)
+        place = rf"(?<=-> ){word}\b|(?<=[:|,\[] ){word}\b(?![:(])|(?<=\[){word}\b"
+        body = re.sub(place, f"builtins.{word}", body)
     froms = [f"from {home} import {', '.join(names)}\n" for home, names in sorted(imports.items())]
     return f"{HEAD}import builtins\n{''.join(froms)}\nclass Attached:\n{body}"
 

@@ -15,4 +15,4 @@ def test_the_stub_is_current():
     spec.loader.exec_module(tool)
     written = tool.STUB.read_text(encoding="utf-8")
     assert written == tool.stub(), "run: python tools/write_stubs.py"
-    assert "def softmax(self, axis: int | None = None" in written
+    assert "def softmax(self, axis: builtins.int | None = None" in written

@@ -10,8 +10,23 @@ from ..engine.arguments import check_arguments
 from ..engine.arrays import get_default_dtype, library
 from ..engine.tensor import Tensor, wrap
 
-__all__ = ["arange", "eye", "from_dlpack", "full", "full_like", "linspace", "ones", "ones_like",
-           "zeros", "zeros_like"]  # fmt: skip
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]  # fmt: skip
 
 
 def full(shape: Any, value: float, dtype: Any = None, device: str = "cpu",
@@ -27,20 +42,24 @@ def full(shape: Any, value: float, dtype: Any = None, device: str = "cpu",
     return new.requires_grad_() if requires_grad else new
 
 
-def _shape(sizes: tuple) -> tuple[int, ...]:
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+def sizes_of(name: str, sizes: tuple) -> tuple[int, ...]:
+    """Return a shape from `f(2, 3)` or `f((2, 3))`."""
+    shape = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    if wrong := [n for n in shape if not isinstance(n, (int, np.integer))]:
+        raise TypeError(f"{name}() takes whole numbers as sizes, got {wrong[0]!r}")
+    return tuple(int(n) for n in shape)
 
 
 def zeros(
     *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
 ) -> Tensor:
-    return full(_shape(shape), 0.0, dtype, device, requires_grad)
+    return full(sizes_of("zeros", shape), 0.0, dtype, device, requires_grad)
 
 
 def ones(
     *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
 ) -> Tensor:
-    return full(_shape(shape), 1.0, dtype, device, requires_grad)
+    return full(sizes_of("ones", shape), 1.0, dtype, device, requires_grad)
 
 
 def full_like(x: Tensor, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -88,6 +107,57 @@ def from_dlpack(source: Any) -> Tensor:
     kind, _ = source.__dlpack_device__()
     xp = library("cuda" if int(kind) == 2 else "cpu").xp
     return Tensor(xp.from_dlpack(source))
+
+
+def empty(
+    *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
+) -> Tensor:
+    """Return a Tensor to be filled; it holds zeros, since chance is no value."""
+    return full(sizes_of("empty", shape), 0.0, dtype, device, requires_grad)
+
+
+def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a Tensor of zeros to be filled, of the shape, dtype and device of x."""
+    return full_like(x, 0, dtype, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Return `data` itself if it is such a Tensor already, else a new one."""
+    if not isinstance(data, Tensor):
+        return Tensor(data, dtype, device)
+    data = data if device is None else data.to(device)
+    return data if dtype is None else data.astype(dtype)
+
+
+def from_numpy(array: Any) -> Tensor:
+    """Return a Tensor with a copy of an array: ours is never written to by others.
+
+    >>> import numpy as np, tinygrad_rnn as t
+    >>> t.from_numpy(np.ones((2, 3))).dtype
+    dtype('float64')
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected a NumPy array, got a {type(array).__name__}")
+    return Tensor(array)
+
+
+def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
+    """Return whole numbers (…) as rows (…, C) that are 1 at that place.
+
+    A recurrent layer takes the numbers themselves and looks up rows: it needs no one-hot input.
+
+    >>> import tinygrad_rnn as t
+    >>> t.one_hot(t.tensor([1, 0]), 3).tolist()
+    [[0, 1, 0], [1, 0, 0]]
+    """
+    array = x._array
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: expected whole numbers, got {array.dtype}")
+    count = int(array.max()) + 1 if num_classes < 0 and array.size else max(num_classes, 0)
+    if array.size and not (array.min() >= 0 and array.max() < count):
+        raise IndexError(f"one_hot: {array.min()} … {array.max()} are not within 0 … {count - 1}")
+    classes = x.xp.arange(count)
+    return wrap((array[..., None] == classes).astype(np.int64), None)
 
 
 check_arguments(globals())

@@ -15,8 +15,8 @@ from ..engine import ops
 from ..engine.arrays import is_array
 from ..engine.context import is_grad_enabled, tell
 from ..engine.tensor import Tensor
+from . import comparison, indexing, products, reductions, sampling, shapes, sizes
 from . import elementwise as functions
-from . import indexing, products, reductions, shapes
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
           "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip
@@ -42,6 +42,12 @@ METHODS = {
     indexing: (
         "index_put take_along_dim gather scatter_add scatter index_select select masked_select "
         "masked_fill argsort sort topk"
+    ),
+    comparison: ("isclose allclose nan_to_num copysign nonzero unique"),
+    sampling: ("bernoulli multinomial"),
+    sizes: (
+        "size dim numel t type type_as view_as element_size new_tensor new_zeros new_ones new_full "
+        "new_empty repeat_interleave"
     ),
 }
 
@@ -141,12 +147,52 @@ def of_booleans(function: Callable, name: str) -> Callable:
     return apply
 
 
+def as_float16(x: Tensor) -> Tensor:
+    """Return the values as float16."""
+    return astype(x, np.float16)
+
+
+def as_int64(x: Tensor) -> Tensor:
+    """Return the values as int64, cut off behind the point; no gradient."""
+    return astype(x, np.int64)
+
+
+def as_int32(x: Tensor) -> Tensor:
+    """Return the values as int32, cut off behind the point; no gradient."""
+    return astype(x, np.int32)
+
+
+def as_bool(x: Tensor) -> Tensor:
+    """Return True where a value is not 0; no gradient."""
+    return astype(x, np.bool_)
+
+
+def on_gpu(x: Tensor) -> bool:
+    """Return True if x lies on a GPU."""
+    return x.device == "cuda"
+
+
+def turned_round(x: Tensor) -> Tensor:
+    """Return x with its first axis turned round: what `reversed(x)` gives."""
+    return shapes.flip(x, 0)
+
+
+def floor_divide(x: Any, other: Any) -> Tensor:
+    """Return ⌊x / other⌋: `x // other`; whole numbers stay whole, and no gradient flows."""
+    rest = ops.remainder(x, other)
+    floor = ops.div(ops.sub(x, rest), other).detach()
+    return ops.rounded(floor, decimals=0) if rest.dtype.kind == "f" else astype(floor, rest.dtype)
+
+
 OTHERS: dict[str, Any] = {
     "__neg__": ops.neg, "__pos__": itself, "__abs__": ops.abs, "__setitem__": indexing.set_items,
     "__invert__": of_booleans(ops.logical_not, "__not__"), "where": where_method,
     "__getitem__": indexing.take.__wrapped__,  # type: ignore[attr-defined]
     "astype": astype, "float": as_float32, "double": as_float64,
-    "T": property(reversed_axes), "mT": property(matrix_t),
+    "T": property(reversed_axes), "mT": property(matrix_t), "is_cuda": property(on_gpu),
+    "half": as_float16, "long": as_int64, "int": as_int32, "bool": as_bool,
+    "__floordiv__": floor_divide, "__rfloordiv__": reflected(floor_divide, "__rfloordiv__"),
+    "__reversed__": turned_round, "floor_divide": floor_divide,
 }  # fmt: skip
 for _name, _function in BINARY.items():
     setattr(Tensor, f"__{_name}__", _function)
@@ -154,6 +200,8 @@ for _name, _function in BINARY.items():
     setattr(Tensor, f"__i{_name}__", in_place(_function, f"__i{_name}__"))
 for _name, _function in COMPARE.items():
     setattr(Tensor, f"__{_name}__", _function if _name[0] in "lg" else of_numbers(_function))
+for _name, _function in COMPARE.items():  # as methods and functions under their short names too
+    setattr(Tensor, _name, _function)
 for _name, _function in LOGIC.items():
     _function = of_booleans(_function, f"__{_name}__")
     setattr(Tensor, f"__{_name}__", _function)

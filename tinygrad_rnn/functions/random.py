@@ -25,7 +25,17 @@ class Generator:
 
     def __init__(self, seed: int = 0, device: str = "cpu"):
         self.device = device
-        self._source = np.random.Generator(np.random.PCG64(seed))
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Begin anew from a seed; return this generator."""
+        self._seed = int(seed)
+        self._source = np.random.Generator(np.random.PCG64(self._seed))
+        return self
+
+    def initial_seed(self) -> int:
+        """Return the seed given last."""
+        return self._seed
 
     @property
     def state(self) -> dict[str, Any]:

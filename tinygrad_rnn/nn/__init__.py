@@ -1,6 +1,9 @@
 """Recurrent networks: cells, layers over time, and what keeps their gradients in bounds."""
 
+from typing import NoReturn
+
 from .. import init
+from ..absent import signpost
 from . import decoding, functional, utils
 from .activations import (
     ELU,
@@ -158,3 +161,8 @@ __all__ = [
     "utils",
     "vanishing_penalty",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Say what to use instead of a name that is missing here."""
+    signpost(__name__, name, __all__)

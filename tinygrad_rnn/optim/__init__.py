@@ -1,5 +1,8 @@
 """Optimisers and learning-rate schedules, with PyTorch's names, formulas and defaults."""
 
+from typing import NoReturn
+
+from ..absent import signpost
 from . import schedules as lr_scheduler
 from .adaptive import ASGD, NTASGD, Adadelta, Adamax, NAdam, Rprop
 from .base import Optimizer
@@ -38,3 +41,8 @@ __all__ = [
     "StepLR",
     "lr_scheduler",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Say what to use instead of a name that is missing here."""
+    signpost(__name__, name, __all__)

@@ -1,0 +1,65 @@
+"""What PyTorch has and this library has not, and what to use instead.
+
+One table: modules ask it when a name is missing, so that a ported program is told where to go.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import NoReturn
+
+USE = {
+    "tinygrad_rnn": {
+        "autograd": "grad, checkpoint, hvp … are here at the top",
+        "backends": "there is nothing to switch",
+        "compile_model": "layer.compile()",
+        "complex64": "real numbers only",
+        "distributed": "one process computes; give each a part of the batch and mean the gradients",
+        "fft": "numpy.fft, on x.numpy()",
+        "func": "jacobian, hessian, jvp, vjp, hvp",
+        "jit": "layer.compile(), which needs no script",
+        "multiprocessing": "Python's own",
+        "onnx": "nn.dialects.to_onnx for recurrent layers",
+        "quantize_per_tensor": "floats only",
+        "Size": "shapes are plain tuples",
+        "sparse": "whole numbers as the input of a layer: they look up rows",
+        "FloatTensor": "tensor(data)",
+        "LongTensor": "tensor(data, dtype=int64)",
+        "utils": "text.DataLoader for batches, nn.utils for clipping and packing",
+        "vmap": "functions take leading axes",
+    },
+    "tinygrad_rnn.nn": {
+        "BatchNorm2d": "LayerNorm",
+        "Conv3d": "Conv2d",
+        "DataParallel": "one device computes",
+        "EmbeddingBag": "Embedding, then a mean over the axis",
+        "InstanceNorm1d": "LayerNorm",
+        "PReLU": "LeakyReLU",
+        "Transformer": "Seq2Seq(attention=True)",
+        "TransformerEncoder": "a recurrent layer with attention",
+        "Upsample": "x.repeat_interleave(2, dim)",
+    },
+    "tinygrad_rnn.optim": {
+        "SparseAdam": "Adam",
+        "RAdam": "NAdam, or Adam with LinearWarmup",
+        "Adafactor": "Adam",
+    },
+}
+
+
+def signpost(module: str, name: str, known: list[str]) -> NoReturn:
+    """Raise AttributeError for a missing name, with what to use, or what is nearest.
+
+    >>> import tinygrad_rnn as t
+    >>> t.jit
+    Traceback (most recent call last):
+    AttributeError: tinygrad_rnn has no 'jit'; use layer.compile(), which needs no script
+    """
+    told = f"{module} has no {name!r}"
+    instead = USE.get(module, {}).get(name)
+    near = get_close_matches(name, [k for k in known if k[0] != "_"], 1, 0.7)
+    if instead:
+        told += f"; use {instead}"
+    elif near:
+        told += f"; did you mean {near[0]!r}?"
+    raise AttributeError(told)

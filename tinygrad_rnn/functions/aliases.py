@@ -1,0 +1,27 @@
+"""Second names that people type: dtypes, short comparisons, NumPy's and PyTorch's spellings.
+
+>>> import tinygrad_rnn as t
+>>> t.zeros(2, dtype=t.long).dtype == t.int64
+True
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine import ops
+from . import methods
+from .shapes import cat
+
+float16, float32, float64 = half, float, double = np.float16, np.float32, np.float64
+uint8, int8, int16, int32, int64 = np.uint8, np.int8, np.int16, np.int32, np.int64
+short, int, long, bool = int16, int32, int64, np.bool_
+eq, ne, lt, le = ops.equal, ops.not_equal, ops.less, ops.less_equal
+gt, ge = ops.greater, ops.greater_equal
+true_divide, divide, multiply, subtract, concat = ops.div, ops.div, ops.mul, ops.sub, cat
+floor_divide = methods.floor_divide
+
+DTYPES = """float16 float32 float64 half float double uint8 int8 int16 int32 int64 short int long
+bool""".split()
+FUNCTIONS = "eq ne lt le gt ge true_divide divide multiply subtract concat floor_divide".split()
+__all__ = [*DTYPES, *FUNCTIONS]

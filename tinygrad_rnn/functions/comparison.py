@@ -1,0 +1,92 @@
+"""Comparing Tensors, and repairing or counting what they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.arguments import check_arguments
+from ..engine.arrays import host
+from ..engine.ops import absolute, equal, isnan, logical_and, logical_or, where
+from ..engine.tensor import Tensor, tensor
+from .creation import full_like
+
+
+def isclose(a: Tensor, b: Any, rtol: float = 1e-5, atol: float = 1e-8,
+            equal_nan: bool = False) -> Tensor:  # fmt: skip
+    """Return where |a − b| ≤ atol + rtol |b|; infinities are close to themselves."""
+    b = b if isinstance(b, Tensor) else full_like(a, b)
+    a, b = a.detach(), b.detach()
+    same = equal(a, b)
+    finite = logical_and((absolute(a) < np.inf), (absolute(b) < np.inf))
+    gap = absolute(where(finite, a, 0) - where(finite, b, 0))
+    near = logical_and(finite, gap <= atol + rtol * absolute(where(finite, b, 0)))
+    close = logical_or(same, near)
+    return logical_or(close, logical_and(isnan(a), isnan(b))) if equal_nan else close
+
+
+def allclose(a: Tensor, b: Any, rtol: float = 1e-5, atol: float = 1e-8,
+             equal_nan: bool = False) -> bool:  # fmt: skip
+    """Return True if all entries are close.
+
+    >>> import tinygrad_rnn as t
+    >>> t.allclose(t.ones(3), t.ones(3) + 1e-7)
+    True
+    """
+    return bool(host(isclose(a, b, rtol, atol, equal_nan)).all())
+
+
+def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None,
+               neginf: float | None = None) -> Tensor:  # fmt: skip
+    """Return x with NaN and infinities replaced, the latter by the dtype's largest numbers."""
+    if x.dtype.kind != "f":
+        return x
+    limits = np.finfo(x.dtype)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    x = where(isnan(x), nan, x)
+    return where(equal(x, np.inf), high, where(equal(x, -np.inf), low, x))
+
+
+def copysign(a: Tensor, b: Any) -> Tensor:
+    """Return |a| with the sign of b, that of −0.0 too."""
+    sign = tensor(np.signbit(host(b)), device=a.device)
+    return where(sign, -absolute(a), absolute(a))
+
+
+def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
+    """Return the places of all entries that are not 0: (N, ndim), or a tuple of ndim Tensors.
+
+    >>> import tinygrad_rnn as t
+    >>> t.nonzero(t.tensor([[0, 3], [5, 0]])).tolist()
+    [[0, 1], [1, 0]]
+    """
+    places = np.argwhere(host(x)).astype(np.int64)
+    if as_tuple:
+        return tuple(tensor(column, device=x.device) for column in places.T)
+    return tensor(places, device=x.device)
+
+
+def unique(x: Tensor, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """Return the values that occur, sorted; on request where each entry's value is, and counts.
+
+    >>> import tinygrad_rnn as t
+    >>> values, counts = t.unique(t.tensor([3, 1, 3]), return_counts=True)
+    >>> values.tolist(), counts.tolist()
+    ([1, 3], [1, 2])
+    """
+    flat = host(x).reshape(-1)
+    values, inverse, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    found = [tensor(values, device=x.device)]
+    found += [tensor(inverse.reshape(x.shape), device=x.device)] if return_inverse else []
+    found += [tensor(counts, device=x.device)] if return_counts else []
+    return tuple(found) if len(found) > 1 else found[0]
+
+
+def is_tensor(x: Any) -> bool:
+    """Return True for a Tensor of this library."""
+    return isinstance(x, Tensor)
+
+
+check_arguments(globals())

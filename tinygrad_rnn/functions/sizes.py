@@ -1,0 +1,118 @@
+"""What a Tensor is, asked by PyTorch's names, and new Tensors like it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine.arguments import check_arguments
+from ..engine.arrays import is_device
+from ..engine.tensor import Tensor, tensor
+from . import creation
+from .shapes import axis_of
+
+
+def size(x: Tensor, dim: int | None = None) -> Any:
+    """Return the shape, or the size of one axis."""
+    return x.shape if dim is None else x.shape[axis_of(x, dim)]
+
+
+def dim(x: Tensor) -> int:
+    """Return how many axes there are."""
+    return x.ndim
+
+
+def numel(x: Tensor) -> int:
+    """Return how many entries there are."""
+    return math.prod(x.shape)
+
+
+def t(x: Tensor) -> Tensor:
+    """Return a matrix with its axes exchanged; a vector as it is."""
+    if x.ndim > 2:
+        raise ValueError(f"t() expects at most 2 axes, but x has shape {tuple(x.shape)}; use .mT")
+    return x.T if x.ndim == 2 else x
+
+
+def type(x: Tensor, dtype: Any = None) -> Any:
+    """Return the name of the dtype, or x in another one."""
+    return str(x.dtype) if dtype is None else x.astype(dtype)
+
+
+def type_as(x: Tensor, other: Tensor) -> Tensor:
+    """Return x in the dtype and on the device of another Tensor."""
+    return x.to(other.device).astype(other.dtype)
+
+
+def view_as(x: Tensor, other: Tensor) -> Tensor:
+    """Return x in the shape of another Tensor."""
+    return x.reshape(other.shape)
+
+
+def element_size(x: Tensor) -> int:
+    """Return how many bytes an entry has."""
+    return x.dtype.itemsize
+
+
+def new_tensor(x: Tensor, data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a Tensor of `data` with the dtype and device of x."""
+    return tensor(data, dtype or x.dtype, x.device, requires_grad)
+
+
+def new_zeros(x: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """Return zeros of another shape with the dtype and device of x."""
+    return creation.zeros(*size, dtype=dtype or x.dtype, device=x.device)
+
+
+def new_ones(x: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """Return ones of another shape with the dtype and device of x."""
+    return creation.ones(*size, dtype=dtype or x.dtype, device=x.device)
+
+
+def new_full(x: Tensor, size: Any, fill_value: float, dtype: Any = None) -> Tensor:
+    """Return a constant of another shape with the dtype and device of x."""
+    return creation.full(size, fill_value, dtype or x.dtype, x.device)
+
+
+def new_empty(x: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """Return `empty` of another shape with the dtype and device of x."""
+    return creation.zeros(*size, dtype=dtype or x.dtype, device=x.device)
+
+
+def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
+    """Return x with each entry (along `dim`) repeated in its place.
+
+    >>> import tinygrad_rnn as t
+    >>> t.repeat_interleave(t.tensor([1, 2]), 2).tolist()
+    [1, 1, 2, 2]
+    """
+    x, axis = (x.reshape(-1), 0) if dim is None else (x, axis_of(x, dim))
+    counts = np.broadcast_to(np.asarray(getattr(repeats, "_array", repeats)), x.shape[axis])
+    places = np.repeat(np.arange(x.shape[axis]), counts)
+    return x.index_select(axis, tensor(places, device=x.device))
+
+
+class device(str):
+    """The name of a device, "cpu" or "cuda": a string, with PyTorch's `type` and `index`.
+
+    >>> device("cuda:0").type
+    'cuda'
+    """
+
+    index = None  # type: ignore[assignment]  # PyTorch's name, which str has for something else
+
+    def __new__(cls, name: str, index: int | None = None) -> device:
+        plain = str(name).partition(":")[0]
+        if not is_device(plain):
+            raise ValueError(f"device: expected cpu or cuda, got {name!r}")
+        return super().__new__(cls, plain)
+
+    @property
+    def type(self) -> str:
+        """The name without a number."""
+        return str(self)
+
+
+check_arguments(globals())
