@@ -5,9 +5,13 @@ OUT  ?= out
 PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; \
 	done),python3)
-PY := .venv/bin/python
-RUN_READY := .venv/.ready-to-run
-DEV_READY := .venv/.ready-to-test
+VENV  ?= .venv
+NUMPY ?=# a version such as 1.26.*, instead of the newest
+PY := $(VENV)/bin/python
+FOR := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')$(NUMPY:%=-%)
+RUN_READY := $(VENV)/.ready-to-run-$(FOR)
+DEV_READY := $(VENV)/.ready-to-test-$(FOR)
+SET_UP := tools/setup_venv.py --venv $(VENV) $(NUMPY:%=--numpy '%')
 
 # Small products lose by threads, and the tests run in several processes already.
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -29,7 +33,8 @@ diff_IS   := --cell lstm --against peephole --steps 2 --view diff
 
 help:
 	@echo "make demo      draw the unrolled graph of an LSTM, train a small one, check its BPTT"
-	@echo "make test      format, lint, types and tests       (ARGS='-k lstm' goes to pytest)"
+	@echo "make test      format, lint, types and tests       (ARGS='-k lstm' goes to pytest;"
+	@echo "               PYTHON=python3.12, NUMPY=1.26.*: with another interpreter, another NumPy)"
 	@echo "make slow      the tests that take long"
 	@echo "make bench     this engine against its peers       (ARGS='--suite eager')"
 	@echo "make pictures  make the README's pictures anew"
@@ -75,7 +80,7 @@ clean:
 
 # The stamps are older than what is to be installed only when that has changed.
 $(RUN_READY): setup.cfg pyproject.toml
-	@$(PYTHON) tools/setup_venv.py && touch $@
+	@$(PYTHON) $(SET_UP) && touch $@
 
 $(DEV_READY): setup.cfg pyproject.toml
-	@$(PYTHON) tools/setup_venv.py dev && touch $@ $(RUN_READY)
+	@$(PYTHON) $(SET_UP) dev && touch $@ $(RUN_READY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,3 +83,46 @@ def primitives() -> Iterator[dict[str, Primitive]]:
     yield PRIMITIVES
     PRIMITIVES.clear()
     PRIMITIVES.update(before)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--short", action="store_true", help="of each test the first, middle and last case only"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --short, keep at most three cases of each test function: for more interpreters."""
+    if not config.getoption("short"):
+        return
+    cases = defaultdict(list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    kept = {item for of in cases.values() for item in (of[0], of[len(of) // 2], of[-1])}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
+NEEDS = {
+    "gpu": "need a GPU",
+    "CuPy": "need a GPU",
+    "dot": "need Graphviz",
+    "browser": "need a Chromium",
+    "compiler": "need a C compiler",
+    "notebook": "need the notebooks' packages",
+}
+
+
+def reason(report: pytest.TestReport) -> str:
+    """Return why a test was skipped: what its mark needs, else in the words of its skip."""
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    marked = [need for mark, need in NEEDS.items() if mark in report.keywords or mark in told]
+    return marked[0] if marked else told.removeprefix("Skipped: ")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line how many tests were skipped, and why."""
+    why = Counter(reason(r) for r in terminalreporter.stats.get("skipped", []))
+    if why:
+        told = ", ".join(f"{n:,} {text}" for text, n in why.most_common())
+        terminalreporter.write_line(f"{why.total():,} skipped: {told}")
