@@ -16,12 +16,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-SCHEMA = 1
-ROLES = ("param", "input", "target", "state", "const", "op", "loss")
-
-
-class GraphError(ValueError):
-    """The data is not a graph of schema v1; the text says which node and what is wrong."""
+from .schema import ROLES, SCHEMA, GraphError, check
 
 
 class Place(NamedTuple):
@@ -184,12 +179,16 @@ class Graph:
         for position, node in enumerate(self.nodes):
             _check_node(position, node)
         known = range(len(self.nodes))
-        for key in self.edge_grads:
-            _check_edge(key, self)
+        for what in ("edge_grads", "edge_samples"):
+            for key in getattr(self, what):
+                _check_edge(what, key, self)
         for what, ids in (("order", self.order), ("param_uses", self.param_uses)):
             for number in ids:
                 if number not in known:
                     raise GraphError(f"{what} names node {number}, which does not exist")
+        for number, uses in self.param_uses.items():
+            for use in uses:
+                _check_edge(f"param_uses of node {number}", f"{use['node']}:{use['k']}", self)
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -212,20 +211,15 @@ class Graph:
     @classmethod
     def from_dict(cls, data: Any) -> Graph:
         """Return the graph that `to_dict` described; a GraphError on anything else."""
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise GraphError(f"expected a graph with schema {SCHEMA}, found {found!r}")
-        try:
-            return _read(data).validate()
-        except (KeyError, TypeError, AttributeError) as error:
-            raise GraphError(f"not a graph of schema {SCHEMA}: {error!r}") from error
+        check(data)
+        return _read(data).validate()
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
         """Return the graph that `to_json` wrote; a GraphError when the text is not one."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # no JSON; a number, or a depth, without end
             raise GraphError(f"not JSON: {error}") from error
         return cls.from_dict(data)
 
@@ -269,14 +263,15 @@ def _text(data: Any, indent: int | None) -> str:
 
 
 def _read(data: dict[str, Any]) -> Graph:
+    uses = data.get("param_uses", {}).items()
     return Graph(
         nodes=[_read_node(node) for node in data["nodes"]],
-        title=str(data.get("title", "")),
+        title=data.get("title", ""),
         edge_grads={key: float(norm) for key, norm in data.get("edge_grads", {}).items()},
-        order=[int(number) for number in data.get("order", [])],
-        param_uses={int(key): list(uses) for key, uses in data.get("param_uses", {}).items()},
-        notes=[str(note) for note in data.get("notes", [])],
-        edge_samples=dict(data.get("edge_samples", {})),
+        order=data.get("order", []),
+        param_uses={int(key): [_numbers(use) or {} for use in listed] for key, listed in uses},
+        notes=data.get("notes", []),
+        edge_samples=_numbers(data.get("edge_samples")) or {},
     )
 
 
@@ -286,7 +281,7 @@ def _read_node(data: dict[str, Any]) -> GraphNode:
         op=data.get("op"),
         parents=tuple(data.get("parents", ())),
         shape=tuple(data.get("shape", ())),
-        dtype=str(data.get("dtype", "float32")),
+        dtype=data.get("dtype", "float32"),
         name=data.get("name"),
         role=data.get("role", "op"),
         labels=dict(data.get("labels", {})),
@@ -316,17 +311,19 @@ def _check_node(position: int, node: GraphNode) -> None:
         raise GraphError(f"node at position {position} has id {node.id}: ids are dense from 0")
     if node.role not in ROLES:
         raise GraphError(f"node {node.id} has role {node.role!r}; roles are {', '.join(ROLES)}")
+    if node.op is None and node.parents:
+        raise GraphError(f"node {node.id} has parents and no op: a leaf is made of nothing")
     for parent in node.parents:
         if parent is not None and not (isinstance(parent, int) and 0 <= parent < node.id):
             raise GraphError(f"node {node.id} has parent {parent!r}: parents come before it")
 
 
-def _check_edge(key: str, graph: Graph) -> None:
+def _check_edge(what: str, key: str, graph: Graph) -> None:
     child, _, slot = key.partition(":")
-    if not (child.isdigit() and slot.isdigit() and int(child) < len(graph.nodes)):
-        raise GraphError(f"edge_grads names {key!r}, expected 'child:slot'")
+    if not (child.isdecimal() and slot.isdecimal() and int(child) < len(graph.nodes)):
+        raise GraphError(f"{what} names {key!r}, expected 'child:slot'")
     if int(slot) >= len(graph.nodes[int(child)].parents):
-        raise GraphError(f"edge_grads names {key!r}: node {child} has no slot {slot}")
+        raise GraphError(f"{what} names {key!r}: node {child} has no slot {slot}")
 
 
 def _node_dict(node: GraphNode) -> dict[str, Any]:

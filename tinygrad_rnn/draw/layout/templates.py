@@ -193,7 +193,8 @@ class _Builder:
 def _band_label(name: tuple[object, object], deep: bool, both: bool) -> str:
     layer, way = name
     words = {"fwd": "forward →", "rev": "reverse ←"}.get(str(way), "") if both else ""
-    text = layer if isinstance(layer, str) else f"layer {layer + 1}" if deep else ""  # type: ignore[operator]
+    text = f"layer {layer + 1}" if type(layer) is int else "" if layer is None else str(layer)
+    text = text if deep or isinstance(layer, str) else ""
     return labels.clean(", ".join(filter(None, (text, words))))
 
 

@@ -9,6 +9,7 @@ edges from one source is the root of the sum of squares; for a single edge it is
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -102,15 +103,15 @@ def _outer(
     graph: Graph, ids: list[int], place: dict[int, int], number: int
 ) -> tuple[list[int], list[float | None]]:
     """Return what a group is made from, each source once, and the gradient to each."""
-    squares: dict[int, float | None] = {}
+    norms: dict[int, float | None] = {}
     for i in ids:
         for slot, parent in enumerate(graph.nodes[i].parents):
             if parent is None or place[parent] == number:
                 continue
             norm = graph.edge_grad(i, slot)
-            before = squares.get(place[parent])
-            squares[place[parent]] = before if norm is None else (before or 0.0) + norm**2
-    return list(squares), [None if s is None else s**0.5 for s in squares.values()]
+            before = norms.get(place[parent])
+            norms[place[parent]] = before if norm is None else math.hypot(before or 0.0, norm)
+    return list(norms), list(norms.values())
 
 
 def all_same(values: tuple[Any, ...]) -> Any:
