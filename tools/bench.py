@@ -162,4 +162,12 @@ def in_process(job: dict, problems: list[Problem], threads: int) -> list[dict]:
 
 
 if __name__ == "__main__":
-    main()
+    if "--job" in sys.argv:  # a contestant's process, which loads nothing of ours unasked
+        try:
+            main()
+        except KeyboardInterrupt:  # the one that started it says so
+            sys.exit(130)
+        sys.exit()
+    from tinygrad_rnn.engine.command_line import run_command
+
+    sys.exit(run_command(main, "bench"))

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_rnn import Tensor, cross_entropy, nn, no_grad, optim, tensor
-from tinygrad_rnn.draw import draw
+from tinygrad_rnn.draw import DrawError, draw
+from tinygrad_rnn.engine.command_line import run_command
 
 STEPS, BATCH, HIDDEN = 16, 32, 24
 Arrays = dict[str, np.ndarray]
@@ -160,7 +161,10 @@ def main() -> int:
 
     print("draw     an LSTM unrolled over three time steps, down to its operations")
     model = Parity(seed=0)
-    files = draw_unrolled(model, options.out)
+    try:
+        files = draw_unrolled(model, options.out)
+    except DrawError as error:  # the disk is full, or the folder somebody else's
+        sys.exit(f"demo: {error}")
     print(f"train    an LSTM of {HIDDEN} units to tell the parity of {STEPS} bits as they arrive")
     right = train(model, options.iterations, random)
     print(f"         right on fresh sequences: {right:.1%}")
@@ -174,4 +178,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main, "demo"))

@@ -18,6 +18,7 @@ from tinygrad_rnn.compile import compile
 from tinygrad_rnn.compile.listing import counts
 from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.capture.programs import program_graph
+from tinygrad_rnn.engine.command_line import run_command
 
 
 def main(folder: Path) -> None:
@@ -40,4 +41,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    sys.exit(run_command(lambda: main(folder), "draw_passes"))

@@ -40,6 +40,7 @@ from differential.programs import (  # noqa: E402
 from differential.shrink import shrunk  # noqa: E402
 from differential.writer import write  # noqa: E402
 from tinygrad_rnn.engine.atomic_write import atomic_write  # noqa: E402
+from tinygrad_rnn.engine.command_line import run_command  # noqa: E402
 
 TOLERANCE = {"float64": (1e-7, 1e-6), "float32": (2e-4, 2e-3)}  # of values, of gradients
 SECOND = {"float64": 1e-6, "float32": 2e-2}
@@ -165,4 +166,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main, "check_engine"))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
+from ..engine.command_line import complain, run_command
 from . import book
 from .book import Sizes
 from .capture.sources import MOST_STEPS, near, of_cell, of_source
@@ -88,19 +89,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collects = gc.isenabled()
     gc.disable()  # a graph is large, kept to the end, and no garbage: looking for some takes long
     try:
-        return _run(parser().parse_args(arguments))
-    except DrawError as error:
-        say(str(error))
-        return error.code
-    except BrokenPipeError:
-        return 0
+        return run_command(lambda: _told(arguments), PROGRAM)
     finally:
         if collects:
             gc.enable()
 
 
+def _told(arguments: Sequence[str] | None) -> int:
+    try:
+        return _run(parser().parse_args(arguments))
+    except DrawError as error:
+        say(str(error))
+        return error.code
+
+
 def say(text: str) -> None:
-    print(f"{PROGRAM}: {text}", file=sys.stderr)
+    complain(PROGRAM, text)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -115,7 +119,10 @@ def _run(args: argparse.Namespace) -> int:
         return _check_graph(drawing)
     failed = _write_all(drawing, outputs)
     if "-" in args.output:
-        sys.stdout.buffer.write(drawing.encoded(args.format or "svg"))
+        data = drawing.encoded(args.format or "svg")
+        if sys.stdout is None:
+            raise DrawError("cannot write to stdout: it is closed")
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     if args.dump_json:
         drawing.save(args.dump_json, "json")

@@ -45,7 +45,7 @@ class Drawing:
         self.graphs = list(graphs)
         self.settings = settings or Settings()
         self.code = 0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._scene: Scene | None = None
 
     @property
@@ -238,9 +238,9 @@ def draw(x: Any, view: str = "auto", against: Any = None, **wishes: Any) -> Draw
     return drawing
 
 
-def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, Exception | None]:
+def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, BaseException | None]:
     if isinstance(x, Graph):
-        return x, None
+        return x.validate(), None
     if is_compiled(x):
         return list(compiled_graphs(x).values())[-1], None
     if isinstance(x, (Cell, Recurrent)):

@@ -38,7 +38,7 @@ class Run:
 
     nodes: list[Node] = field(default_factory=list)
     result: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     names: dict[Node, str] = field(default_factory=dict)
 
 
@@ -48,7 +48,7 @@ def run(function: Callable[[], Any]) -> Run:
     with trace() as nodes, _locals_of(function, made.names):
         try:
             made.result = function()
-        except Exception as error:  # the drawing of what came before is the point
+        except (Exception, SystemExit) as error:  # the drawing of what came before is the point
             made.error = error
     made.nodes = nodes
     return made

@@ -15,7 +15,7 @@ from .failed_run import failure
 
 def graph_of_run(
     made: Run, title: str, names: dict[Any, str] | None = None, backward: bool = True
-) -> tuple[Graph, Exception | None]:
+) -> tuple[Graph, BaseException | None]:
     """Return the graph of a function that was run, and the error when it raised."""
     names = {**(names or {}), **made.names}
     if made.error is not None:

@@ -22,19 +22,21 @@ import numpy as np
 from ...engine.tensor import Tensor, tensor
 from .. import book
 from ..book import Sizes
-from ..errors import DrawError
+from ..errors import TOO_LARGE, DrawError
 from ..graph import Graph, GraphError
 from .capture import check_result, graph_of, named, run
 from .runs import graph_of_run
 
 MOST_STEPS = 20_000
-Found = tuple[Graph, Exception | None]
+MOST_BYTES = 4e9  # a machine that has more is not asked for it by a wrong zero
+Found = tuple[Graph, BaseException | None]
 
 
 def of_cell(name: str, sizes: Sizes) -> Found:
     """Return the graph of one of the book's cells, unrolled over random data."""
     if name not in book.CELLS:
         raise DrawError(f"unknown cell '{name}'{near(name, book.CELLS)}")
+    check_sizes(sizes)
     title = _title(name, sizes)
     whole = partial(book.model, name, sizes)  # it names its nodes: no variables need be watched
     return graph_of_run(run(whole), title)
@@ -42,6 +44,20 @@ def of_cell(name: str, sizes: Sizes) -> Found:
 
 def _title(name: str, sizes: Sizes) -> str:
     return f"{name} · {sizes.steps} step" + "s" * (sizes.steps != 1)
+
+
+def check_sizes(sizes: Sizes) -> None:
+    """Raise a DrawError, before anything is made, when a cell of such sizes is no picture's."""
+    weights = 4 * (sizes.input + 2 * sizes.hidden) * sizes.hidden * sizes.layers
+    values = 40 * sizes.steps * sizes.batch * (sizes.input + sizes.hidden) * sizes.layers
+    need = 8 * (2 * weights + values)  # in float64, with the gradients
+    if need > MOST_BYTES:
+        raise DrawError(
+            f"a cell with {sizes.input:,} inputs and {sizes.hidden:,} units, {sizes.steps:,} steps "
+            f"of a batch of {sizes.batch:,}, needs some {need / 1e9:,.0f} GB (limit "
+            f"{MOST_BYTES / 1e9:.0f}). The picture is the same for small sizes: try --hidden 4",
+            TOO_LARGE,
+        )
 
 
 def of_source(source: str, sizes: Sizes) -> Found:
@@ -54,7 +70,7 @@ def of_source(source: str, sizes: Sizes) -> Found:
             f"'{source}' is no source: use file.py:function, module:object or graph.json"
         )
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
-    if isinstance(module, Exception):
+    if isinstance(module, BaseException):
         raise DrawError(f"'{place}' raised {type(module).__name__} while it was loaded: {module}")
     thing = _named(module, name, place)
     return _of(thing, name, sizes, named(vars(module)))
@@ -79,7 +95,7 @@ def near(name: str, known: Any) -> str:
     return (f". Did you mean '{best[0]}'?" if best else ".") + f" Known: {', '.join(names)}"
 
 
-def _from_file(path: Path) -> ModuleType | Exception:
+def _from_file(path: Path) -> ModuleType | BaseException:
     if not path.is_file():
         raise DrawError(f"no such file: {path}")
     spec = importlib.util.spec_from_file_location(f"drawn_{path.stem}", path)
@@ -90,21 +106,21 @@ def _from_file(path: Path) -> ModuleType | Exception:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises is told, not shown as ours
+    except (Exception, SystemExit) as error:  # whatever it raises is told, not shown as ours
         return error
     finally:
         sys.path.remove(str(path.parent))
     return module
 
 
-def _from_name(name: str) -> ModuleType | Exception:
+def _from_name(name: str) -> ModuleType | BaseException:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise DrawError(f"no module named '{name}'") from error
         return error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return error
 
 
@@ -153,6 +169,8 @@ def _call(function: Callable, sizes: Sizes) -> Callable[[], Any]:
                 f"'{getattr(function, '__name__', function)}' needs an argument '{one.name}'; "
                 f"a drawn function may ask for: {known}"
             )
+    if given:
+        check_sizes(sizes)
     return _Named(function, given) if given else function
 
 
@@ -179,6 +197,7 @@ def layer_graph(thing: Any, name: str, sizes: Sizes | None = None) -> Found:
     from ...nn import Cell, Recurrent
 
     sizes = sizes or Sizes()
+    check_sizes(sizes)
     layer = thing(sizes.input, sizes.hidden, seed=sizes.seed) if isinstance(thing, type) else thing
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     random = np.random.default_rng(sizes.seed)
