@@ -65,7 +65,10 @@ def unwrapped(x: Any) -> Any:
 def wrapped(y: Any) -> Any:
     """Return `y` with every NumPy array and scalar in it as a StrictArray."""
     if isinstance(y, np.ndarray | np.generic):
-        return StrictArray(np.asarray(y))
+        host = np.asarray(y)
+        if not host.flags.writeable and host.base is not None:
+            host.flags.writeable = True  # NumPy's diagonals and broadcasts are read-only
+        return StrictArray(host)
     if isinstance(y, list):
         return [wrapped(item) for item in y]
     return tuple(wrapped(item) for item in y) if isinstance(y, tuple) else y

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .engine.arrays import get_default_dtype
-from .engine.tensor import Tensor
+from .engine.tensor import Tensor, assign
 from .functions.random import Generator
 
 Rule = Callable[..., Any]
@@ -172,8 +172,7 @@ RULES |= {"ones": lambda shape, **kw: constant(shape, 1.0, **kw)}
 def _refilling(rule: Rule, name: str) -> Rule:
     def refill(tensor: Tensor, *args: Any, generator: Seed = None, **kw: Any) -> Tensor:
         values = rule(tuple(tensor.shape), *args, generator=generator, dtype=tensor.dtype, **kw)
-        tensor.data = tensor.xp.asarray(values)
-        return tensor
+        return assign(tensor, values)
 
     refill.__name__ = name
     refill.__doc__ = f"The same Tensor with new values: {rule.__doc__ or name}"

@@ -32,7 +32,7 @@ def loss(steps=2):
     return h.sum()
 
 def array():
-    return (w * 2).data
+    return (w * 2).detach().numpy()
 
 def number():
     return 3
@@ -136,7 +136,7 @@ def test_a_function_gets_the_sizes_it_asks_for(user):
 
 ARRAY = (
     "'array' is a numpy array, not a Tensor: nothing was recorded. "
-    "Return the Tensor itself (did you call .data or .numpy()?)"
+    "Return the Tensor itself (did you call .numpy()?)"
 )
 
 

@@ -1,6 +1,6 @@
 """Values changed between forward and backward: every gradient is right, or there is an error.
 
-Every row of the sample table is changed in five ways, through Tensors and through source arrays.
+Every row of the sample table is changed in seven ways, through Tensors and through source arrays.
 """
 
 from __future__ import annotations
@@ -32,14 +32,24 @@ def by_operator(x: Tensor, source: np.ndarray) -> None:
 
 
 def by_rebinding(x: Tensor, source: np.ndarray) -> None:
-    x.data = np.zeros_like(x.data)
+    x.data = np.zeros(x.shape)
 
 
 def by_source(x: Tensor, source: np.ndarray) -> None:
     source[...] = 0
 
 
-MUTATIONS = [by_item, by_data, by_operator, by_rebinding, by_source]
+def by_method(x: Tensor, source: np.ndarray) -> None:
+    x.data.add_(1).mul_(2)
+
+
+def by_view(x: Tensor, source: np.ndarray) -> None:
+    with no_grad():
+        for row in x if x.ndim else ():
+            row.zero_()
+
+
+MUTATIONS = [by_item, by_data, by_operator, by_rebinding, by_source, by_method, by_view]
 REAL = [s for s in ROWS if s.order]
 
 
@@ -67,14 +77,14 @@ def test_no_change_after_the_forward_makes_a_gradient_wrong(mutate, create_graph
                 try:
                     mutate(x, source)
                 except (ValueError, RuntimeError, TypeError):
-                    assert mutate is by_data or x.dtype.kind != "f"
+                    assert x.dtype.kind != "f"
             found = gradients(loss, xs, create_graph)
             if not changes:
                 expected = found
         cases += 1
         for x, y in zip(found, expected, strict=True):
             np.testing.assert_array_equal(x, y, err_msg=sample.name)
-    assert cases >= 100  # 5 mutations, two ways to run a rule: more than 1,000 cases in all
+    assert cases >= 100  # 7 mutations, two ways to run a rule: more than 1,000 cases in all
 
 
 SOURCES: dict[str, Callable[[Tensor, np.ndarray], Tensor]] = {
@@ -119,12 +129,9 @@ def test_an_index_array_changed_later_changes_nothing():
         assert x.grad.numpy().ravel().tolist() == [1, 2, 0]
 
 
-def test_what_comes_out_cannot_be_written_into():
+def test_what_comes_out_is_a_copy():
     x = tensor(np.ones(3), requires_grad=True)
     (x * x).sum().backward()
-    for view in (x.data, x.grad.data, (x * 2).data):
-        with pytest.raises(ValueError, match="read-only"):
-            view[0] = 5
     for copy in (x.detach().numpy(), np.asarray(x.detach()), np.array(x.grad)):
         copy[0] = 5
     assert x.tolist() == [1, 1, 1] and x.grad.tolist() == [2, 2, 2]

@@ -77,7 +77,7 @@ class Outward(Attached):
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise RuntimeError("only leaves can be copied deeply or pickled; use detach() first")
-        values = self.detach().numpy()
+        values = library_of(self._array).to_numpy(self._read("pickle"))
         return (type(self), (values, None, self.device, self.requires_grad, self.name))
 
     def __len__(self) -> int:

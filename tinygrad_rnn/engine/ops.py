@@ -240,7 +240,7 @@ concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=a
 stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
     each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)], casts=together)
 astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
-clone = primitive("clone", lambda a: a, lambda g, y, a: g,
+clone = primitive("clone", lambda a: a if a.flags.c_contiguous else a.copy("K"), lambda g, y, a: g,
     doc="Return the same values as a node of its own.")
 transfer = primitive("transfer", lambda a, device: move(a, device),
     lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")

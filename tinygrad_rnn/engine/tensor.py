@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .aliases import Memory, Way, alias, leave, rebind, same_view
 from .arguments import checked
 from .arrays import Array, as_array, library_of
 from .context import tell
@@ -25,10 +26,12 @@ from .node import NO_PARAMS, Node
 class Tensor(Outward):
     """An array plus how it was made. `tensor(data)` makes one; methods have PyTorch's names."""
 
-    __slots__ = ("__weakref__", "_array", "node")
+    __slots__ = ("__weakref__", "_array", "_memory", "_way", "node")
     __array_ufunc__ = None  # so that ndarray * Tensor is a Tensor, never an array of objects
     __hash__ = object.__hash__
     _array: Array
+    _memory: Memory  # there only if another Tensor looked at the same numbers, or was looked at
+    _way: Way
     node: Node | None
 
     def __init__(self, data: Any, dtype: Any = None, device: str | None = None,
@@ -67,24 +70,26 @@ class Tensor(Outward):
         return self.node is None or self.node.op is None
 
     @property
-    def data(self) -> Array:
-        """The array, to read: a read-only view (CuPy has none: a copy). Assign to change."""
-        array = self._read("data")
-        if not isinstance(array, np.ndarray):
-            return array.copy()
-        view = array.view()
-        view.flags.writeable = False
-        return view
+    def data(self) -> Tensor:
+        """The same numbers with no history: what is written into `x.data`, `x` has too."""
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
-        new = as_array(value, self.dtype, self.device)
-        if new.shape != self.shape:
-            raise ValueError(f"data: shape {new.shape} cannot replace shape {self.shape}")
+        if isinstance(value, Tensor) and same_view(self, value):
+            return  # the last step of `x.data -= y`
         if not self.is_leaf:
             raise RuntimeError("data: only a leaf can be given new data; this one was computed")
+        kind = self.dtype, self.device
+        shares = isinstance(value, Tensor) and (value.dtype, value.device) == kind
+        new = value._array if shares else as_array(value, *kind)
+        if new.shape != self.shape:
+            raise ValueError(f"data: shape {new.shape} cannot replace shape {self.shape}")
         tell("changes a Tensor", "data")
+        leave(self)
         self._array = new
+        if shares:
+            alias(self, value)
 
     # Gradients: where they are kept and whether they flow
     @property
@@ -143,8 +148,8 @@ class Tensor(Outward):
         return Hook(node.hooks, hook)
 
     def detach(self) -> Tensor:
-        """The same values with no history: gradients do not flow past it."""
-        return wrap(self._array, None)
+        """The same values with no history: gradients do not flow past it, writes are shared."""
+        return alias(wrap(self._array, None), self)
 
     @property
     def name(self) -> str | None:
@@ -170,6 +175,16 @@ def wrap(array: Array, node: Node | None) -> Tensor:
     new._array = array
     new.node = node
     return new
+
+
+def assign(x: Tensor, values: Any) -> Tensor:
+    """Gives a leaf a copy of `values`, which all that look at its memory see; returns it."""
+    new = as_array(values, x.dtype, x.device)
+    if new.shape != x.shape:
+        raise ValueError(f"a tensor of shape {x.shape} cannot take values of shape {new.shape}")
+    tell("changes a Tensor", "new values")
+    rebind(x, new)
+    return x
 
 
 def leaf_of(x: Tensor) -> Node:

@@ -1,6 +1,7 @@
 """Reading and writing at places, and order: `x[...]`, gather, scatter, sort. No rules here.
 
-Nothing writes in place: `index_put`, `scatter` and their kin return a new Tensor.
+`index_put`, `scatter` and their kin return a new Tensor. `x[key] = values` changes `x` and all that
+look at its memory; x then has a new array, and what a graph saved of the old one stays what it was.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.accumulate import is_basic
+from ..engine.aliases import alias, rebind, written
 from ..engine.arguments import check_arguments
 from ..engine.arrays import as_array, is_array
 from ..engine.context import is_grad_enabled, tell
@@ -17,8 +19,13 @@ from ..engine.ops import argsort as _argsort
 from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import getitem, put, where
 from ..engine.ops import reshape as _reshape
+from ..engine.primitive import PRIMITIVES, apply_primitive
 from ..engine.tensor import Tensor, wrap
+from .in_place import bind, refuse_leaf, refuse_recorded_view
 from .shapes import along, axis_of, flatten, flip, narrow
+from .views import viewed
+
+GETITEM = PRIMITIVES["getitem"]
 
 
 class ValuesIndices(NamedTuple):
@@ -72,10 +79,16 @@ def _whole_numbers(k: Any) -> np.ndarray:
 
 def take(x: Tensor, key: Any) -> Tensor:
     """`x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean masks."""
-    if type(key) is int or type(key) is slice:
-        return getitem(x, index=(key,))
+    if type(key) is int or type(key) is slice:  # as `viewed` does, without the call
+        y = apply_primitive(GETITEM, (x,), params := {"index": (key,)})
+        if y.node is None or not y.node.needs:
+            return alias(y, x, GETITEM.compute, params)
+        y._way = None
+        return y
     index = index_of(x, key)
-    if any(map(is_array, index)) and any(type(k) is int for k in index):
+    if not any(map(is_array, index)):
+        return viewed(x, getitem, index=index)
+    if any(type(k) is int for k in index):
         return _integers_first(x, index)
     return getitem(x, index=index)
 
@@ -116,20 +129,39 @@ def _last_stays(x: Tensor, index: tuple) -> bool:
 
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
-    """`x[key] = values` outside any graph: x gets a new array, saved ones stay as they are."""
+    """`x[key] = values`, seen by all views of `x`; in a graph if `x` or `values` belong to one."""
     tell("changes a Tensor", "x[key] = values")
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
-        raise RuntimeError(
-            "x[key] = values would spoil the graph of a tensor that requires "
-            "grad; write x = index_put(x, key, values), or use no_grad()"
-        )
+        refuse_leaf(x, ", or x = index_put(x, key, values) for a changed copy")
+        bind(x, index_put(x, key, values), "x[key] = values")
+        return
     index = index_of(x, key)
-    if _last_stays(x, index):
-        changed = x._array.copy()
-        changed[index] = values._array if isinstance(values, Tensor) else values
-        x._array = changed
+    if isinstance(values, Tensor) and _is_there(x, index, values):
+        return  # the last step of `x[key] += …`, whose `+=` wrote through the view
+    array = values._array if isinstance(values, Tensor) else values
+    refuse_recorded_view(x, "x[key] = values")
+    if not _last_stays(x, index):
+        rebind(x, index_put(x, key, values)._array)
+    elif hasattr(x, "_memory"):
+        x._memory.bind(written(x._memory.array, x._way, index, array))
     else:
-        x._array = index_put(x, key, values)._array
+        changed = x._array.copy()
+        changed[index] = array
+        x._array = changed
+
+
+def _is_there(x: Tensor, index: tuple, values: Tensor) -> bool:
+    """True if `values` is the view x[index]."""
+    memory = getattr(values, "_memory", None)
+    if memory is None or memory is not getattr(x, "_memory", None) or values._way is None:
+        return False
+    show, params, before = values._way
+    return (
+        show is GETITEM.compute
+        and before is x._way
+        and is_basic(index)
+        and params["index"] == index
+    )
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -190,7 +222,7 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
-    return getitem(x, index=along(x, dim, int(index)))
+    return viewed(x, getitem, index=along(x, dim, int(index)))
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def _held_log(p: Tensor) -> Tensor:
     """max(log p, -100), with the steep but finite gradient 10¹² where p is 0, as PyTorch has it."""
     tiny = np.maximum(1e-12, np.finfo(p.dtype).tiny).item()
     steep = (p - tiny) / tiny  # the slope of log at 1e-12
-    held = steep - steep.detach() - 100.0
+    held = steep - wrap(steep._array, None) - 100.0
     return where(p < tiny, where(p == 0, held, clamp(log(where(p == 0, 1.0, p)), min=-100.0)),
                  log(where(p < tiny, 1.0, p)))  # fmt: skip
 

@@ -1,7 +1,6 @@
 """Gives Tensor its operators and methods, each a function of the same name, once, on import.
 
-Operators that would write in place (`+=`) make a new value: within a graph the name is bound to a
-new Tensor, and outside it (`no_grad`) the same Tensor gets a new array.
+Operators that write in place (`+=`, and the methods with a final underscore) are in `in_place.py`.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ import numpy as np
 
 from ..engine import ops
 from ..engine.arrays import is_array
-from ..engine.context import is_grad_enabled, tell
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, wrap
 from . import comparison, indexing, products, reductions, sampling, shapes, sizes
 from . import elementwise as functions
+from .in_place import attach, in_place
+from .views import viewed
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
           "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip
@@ -62,35 +62,16 @@ def reflected(function: Callable, name: str) -> Callable:
     return apply
 
 
-def in_place(function: Callable, name: str) -> Callable:
-    """`a ∘= b`: a new Tensor while gradients are recorded, else a new array for the same one."""
-
-    def apply(a: Tensor, b: Any) -> Any:
-        if a.is_leaf:
-            tell("changes a Tensor", name)
-        recorded = is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
-        if recorded and a.requires_grad and a.is_leaf:
-            raise RuntimeError("a leaf Tensor that requires grad is being used in an in-place "
-                               "operation; use no_grad() to change a parameter")  # fmt: skip
-        y = function(a, b)
-        if recorded or a.node is not None and not a.is_leaf:
-            return y
-        if y.shape != a.shape:
-            raise ValueError(f"{name}: the result has shape {y.shape}, the tensor {a.shape}")
-        a._array = y._array.astype(a.dtype) if y.dtype != a.dtype else y._array
-        return a
-
-    return apply
-
-
 def astype(x: Tensor, dtype: Any) -> Tensor:
     """The values in another dtype, gradients in the old one."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "fiub":
         raise TypeError(f"astype: a tensor holds real numbers or booleans, not {dtype}")
+    if x.dtype == dtype:
+        return x
     if dtype.kind != "f":
-        x = x.detach()  # whole numbers have no slope
-    return x if x.dtype == dtype else ops.astype(x, dtype=dtype)
+        x = wrap(x._array, None)  # whole numbers have no slope
+    return ops.astype(x, dtype=dtype)
 
 
 def as_float32(x: Tensor) -> Tensor:
@@ -115,7 +96,8 @@ def matrix_t(x: Tensor) -> Tensor:
 
 def reversed_axes(x: Tensor) -> Tensor:
     """All axes reversed."""
-    return ops.transpose(x, axes=(1, 0) if x._array.ndim == 2 else tuple(range(x.ndim))[::-1])
+    axes = (1, 0) if x._array.ndim == 2 else tuple(range(x.ndim))[::-1]
+    return viewed(x, ops.transpose, axes=axes)
 
 
 def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
@@ -192,6 +174,7 @@ OTHERS: dict[str, Any] = {
     "T": property(reversed_axes), "mT": property(matrix_t), "is_cuda": property(on_gpu),
     "half": as_float16, "long": as_int64, "int": as_int32, "bool": as_bool,
     "__floordiv__": floor_divide, "__rfloordiv__": reflected(floor_divide, "__rfloordiv__"),
+    "__ifloordiv__": in_place(floor_divide, "__ifloordiv__"),
     "__reversed__": turned_round, "floor_divide": floor_divide,
 }  # fmt: skip
 for _name, _function in BINARY.items():
@@ -206,6 +189,7 @@ for _name, _function in LOGIC.items():
     _function = of_booleans(_function, f"__{_name}__")
     setattr(Tensor, f"__{_name}__", _function)
     setattr(Tensor, f"__r{_name}__", reflected(_function, _name))
+    setattr(Tensor, f"__i{_name}__", in_place(_function, f"__i{_name}__"))
 for _module, _names in METHODS.items():
     for _name in _names.split():
         setattr(Tensor, _name, getattr(_module, _name))
@@ -213,3 +197,4 @@ for _module, _names in METHODS.items():
 for _name, _function in OTHERS.items():
     setattr(Tensor, _name, _function)
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+attach()

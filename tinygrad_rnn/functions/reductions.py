@@ -206,7 +206,7 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any =
     axes, keep, x = _axes(x, axis, dim), keepdims or keepdim, as_real(x)
     if not _count(x, axes):
         return total(x, axis=axes, keepdims=keep) - math.inf
-    top = ops.amax(x.detach(), axis=axes, keepdims=True)
+    top = ops.amax(wrap(x._array, None), axis=axes, keepdims=True)
     wild = ops.isinf(top)
     near = where(wild, 0.0, x - where(wild, 0.0, top))
     y = where(wild, top, log(total(exp(near), axis=axes, keepdims=True)) + top)

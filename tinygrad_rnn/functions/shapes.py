@@ -1,7 +1,8 @@
 """Shapes, places and order: everything that only moves values. No rules: all is made of primitives.
 
-Axes may be called `axis` or `dim`. Nothing here writes in place: `index_put`, `scatter` and their
-kin return a new Tensor.
+Axes may be called `axis` or `dim`. Results that are views share their memory with the input, as
+PyTorch's are: a write through one is seen in the other. `flip`, `roll`, `tile`, `repeat`, `pad`,
+`cat` and `stack` make new ones.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.aliases import leave
 from ..engine.arguments import check_arguments
+from ..engine.arrays import library_of
 from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import concatenate, getitem, put, where
 from ..engine.ops import reshape as _reshape
 from ..engine.ops import stack as _stack
 from ..engine.ops import transpose as _transpose
 from ..engine.tensor import Tensor, wrap
+from .views import shown, viewed
 
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
@@ -46,7 +50,28 @@ def _sizes(shape: tuple) -> tuple[int, ...]:
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
-    """The same values in another shape; one size may be -1."""
+    """The same values in another shape, a view if possible; one size may be -1."""
+    return _view_or_copy(x, _shape_of(x, shape))
+
+
+def view(x: Tensor, *shape: Any) -> Tensor:
+    """The same numbers in another shape: `reshape` that is a view whatever the order in memory."""
+    return viewed(x, _reshape, shape=_shape_of(x, shape))
+
+
+def _view_or_copy(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """As PyTorch's reshape: numbers whose order in memory does not fit the shape are copied."""
+    a = x._array
+    if a.flags.c_contiguous or min(a.strides) < 0:
+        return viewed(x, _reshape, shape=shape)
+    y = viewed(x, _reshape, shape=shape)
+    if not library_of(a).xp.may_share_memory(y._array, a):
+        leave(y)
+    return y
+
+
+def _shape_of(x: Tensor, shape: tuple) -> tuple[int, ...]:
+    """The sizes a user gave, with the number that -1 stands for."""
     sizes, count = _sizes(shape), x._array.size
     known = math.prod(sizes)
     if -1 in sizes:
@@ -56,18 +81,15 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
             known = count
     if known != count or min(sizes, default=0) < 0:
         raise ValueError(f"shape '{list(_sizes(shape))}' is invalid for input of size {count}")
-    return _reshape(x, shape=sizes)
-
-
-view = reshape
+    return sizes
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = axis_of(x, start_dim), axis_of(x, end_dim)
     if first > last:
         raise ValueError("flatten() has invalid args: start_dim cannot come after end_dim")
-    size = int(np.prod(x.shape[first : last + 1], dtype=np.int64))
-    return _reshape(x, shape=(*x.shape[:first], size, *x.shape[last + 1 :]))
+    size = math.prod(x.shape[first : last + 1])
+    return _view_or_copy(x, (*x.shape[:first], size, *x.shape[last + 1 :]))
 
 
 def ravel(x: Tensor) -> Tensor:
@@ -77,11 +99,11 @@ def ravel(x: Tensor) -> Tensor:
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Splits one axis into several of `sizes` (one may be -1)."""
     dim = axis_of(x, dim)
-    known = int(np.prod([n for n in sizes if n != -1], dtype=np.int64))
+    known = math.prod([n for n in sizes if n != -1])
     filled = [x.shape[dim] // max(known, 1) if n == -1 else n for n in sizes]
-    if int(np.prod(filled, dtype=np.int64)) != x.shape[dim]:
+    if math.prod(filled) != x.shape[dim]:
         raise ValueError(f"unflatten: sizes {list(sizes)} don't multiply up to {x.shape[dim]}")
-    return _reshape(x, shape=(*x.shape[:dim], *filled, *x.shape[dim + 1 :]))
+    return viewed(x, _reshape, shape=(*x.shape[:dim], *filled, *x.shape[dim + 1 :]))
 
 
 def permute(x: Tensor, *axes: Any) -> Tensor:
@@ -89,14 +111,14 @@ def permute(x: Tensor, *axes: Any) -> Tensor:
     order = tuple(axis_of(x, a) for a in _sizes(axes))
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"permute: {order} is no order of the {x.ndim} axes of shape {x.shape}")
-    return _transpose(x, axes=order)
+    return viewed(x, _transpose, axes=order)
 
 
 def transpose(x: Tensor, *axes: Any) -> Tensor:
     """Two axes: they change places (PyTorch). None: all reversed. All: a permutation (NumPy)."""
     axes = _sizes(axes) if axes and axes[0] is not None else ()
     if not axes:
-        return _transpose(x, axes=tuple(range(x.ndim))[::-1])
+        return viewed(x, _transpose, axes=tuple(range(x.ndim))[::-1])
     if len(axes) == x.ndim and sorted(axis_of(x, a) for a in axes) == list(range(x.ndim)):
         return x if axes == tuple(range(x.ndim)) and x.ndim != 2 else _pair_or_order(x, axes)
     return swapaxes(x, *axes)
@@ -111,7 +133,7 @@ def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
     first, second = axis_of(x, axis0), axis_of(x, axis1)
     if axes:
         axes[first], axes[second] = axes[second], axes[first]
-    return _transpose(x, axes=tuple(axes))
+    return viewed(x, _transpose, axes=tuple(axes))
 
 
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
@@ -126,12 +148,12 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
     order = [a for a in range(x.ndim) if a not in froms]
     for to, origin in sorted(zip(tos, froms, strict=True)):
         order.insert(to, origin)
-    return _transpose(x, axes=tuple(order))
+    return viewed(x, _transpose, axes=tuple(order))
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     dim, shape = axis_of(x, dim, 1), x._array.shape
-    return _reshape(x, shape=(*shape[:dim], 1, *shape[dim:]))
+    return viewed(x, _reshape, shape=(*shape[:dim], 1, *shape[dim:]))
 
 
 def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
@@ -141,7 +163,8 @@ def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
         range(x.ndim) if named is None else named if isinstance(named, (tuple, list)) else (named,)
     )
     gone = {axis_of(x, a) for a in axes}
-    return _reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if not (n == 1 and i in gone)))
+    left = tuple(n for i, n in enumerate(x.shape) if not (n == 1 and i in gone))
+    return viewed(x, _reshape, shape=left)
 
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -150,20 +173,19 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     ends = shape[len(shape) - x.ndim :] if len(shape) >= x.ndim else ()
     if len(ends) != x.ndim or any(n not in (1, m) for n, m in zip(x.shape, ends)):
         raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}")
-    return _broadcast_to(x, shape=shape)
+    return viewed(x, _broadcast_to, shape=shape)
 
 
-def expand(x: Tensor, *shape: Any) -> Tensor:
+def expand(x: Tensor, *sizes: Any) -> Tensor:
     """broadcast_to, where -1 keeps an axis as it is."""
-    sizes = _sizes(shape)
+    sizes = _sizes(sizes)
     lead = len(sizes) - x.ndim
     if lead < 0 or -1 in sizes[:lead]:
         raise ValueError(
             f"expand: sizes {list(sizes)} have no place for the axes of shape {x.shape}"
         )
-    return _broadcast_to(
-        x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes))
-    )
+    shape = tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes))
+    return viewed(x, _broadcast_to, shape=shape)
 
 
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
@@ -199,15 +221,19 @@ def along(x: Any, dim: int, part: Any) -> tuple:
 def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
     """The values in reverse order along `dims`."""
     gone = {axis_of(x, d) for d in _sizes((dims, *more))}
-    return getitem(
-        x, index=tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
-    )
+    turned = tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
+    y = getitem(x, index=turned)
+    if (
+        not y._array.flags.c_contiguous and not y.requires_grad
+    ):  # of its own, in an order of memory that views understand
+        y._array = x.xp.ascontiguousarray(y._array)
+    return y
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Values moved round by `shifts`; without `dims` over the flattened tensor."""
     if dims is None:
-        return roll(flatten(x), shifts, 0).reshape(x.shape)
+        return _reshape(roll(flatten(x), shifts, 0), shape=x.shape)
     both = [v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
     if len(both[0]) != len(both[1]):
         raise ValueError(f"roll: as many shifts as dims are needed, not {shifts} and {dims}")
@@ -253,14 +279,15 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
         raise IndexError(
             f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n})"
         )
-    return getitem(x, index=along(x, dim, slice(start, start + length)))
+    return viewed(x, getitem, index=along(x, dim, slice(start, start + length)))
 
 
 def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the given sizes."""
     axis = axis_of(x, dim)
     sizes = sizes if isinstance(sizes, int) else tuple(sizes)
-    return tuple([getitem(x, index=i) for i in _cuts(x._array.shape[axis], sizes, axis)])
+    cuts = _cuts(x._array.shape[axis], sizes, axis)
+    return tuple([viewed(x, getitem, index=i) for i in cuts])
 
 
 @lru_cache(maxsize=256)
@@ -292,7 +319,7 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along an axis, that axis gone."""
     lead = (slice(None),) * axis_of(x, dim)
-    return tuple([getitem(x, index=(*lead, i)) for i in range(x.shape[axis_of(x, dim)])])
+    return tuple([viewed(x, getitem, index=(*lead, i)) for i in range(x.shape[axis_of(x, dim)])])
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -304,7 +331,16 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
         )
     starts = np.arange(0, x.shape[dim] - size + 1, step)
     places = x.xp.asarray(starts[:, None] + np.arange(size))
-    return movedim(getitem(x, index=along(x, dim, places)), dim + 1, -1)
+    y = getitem(x, index=along(x, dim, places))
+    return movedim(shown(x, y, _windows, dim=dim, size=size, step=step), dim + 1, -1)
+
+
+def _windows(a: Any, dim: int, size: int, step: int) -> Any:
+    """A view of the windows of an axis: their number and their size in its place."""
+    count, stride = (a.shape[dim] - size) // step + 1, a.strides[dim]
+    shape = (*a.shape[:dim], count, size, *a.shape[dim + 1 :])
+    strides = (*a.strides[:dim], step * stride, stride, *a.strides[dim + 1 :])
+    return library_of(a).xp.lib.stride_tricks.as_strided(a, shape, strides)
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
@@ -328,24 +364,30 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
 
 
 def contiguous(x: Tensor) -> Tensor:
-    return x
+    """The Tensor itself, or a copy of it if it is a view with another order in memory."""
+    if x._array.flags.c_contiguous or x.requires_grad:
+        return x
+    return wrap(x.xp.ascontiguousarray(x._array), x.node)
 
 
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The entries (i, i + offset) of two axes, as a new last axis."""
     a, b = axis_of(x, dim1), axis_of(x, dim2)
+    y = _on_diagonal(x, offset, a, b)
+    return shown(x, y, np.diagonal, offset=offset, axis1=a, axis2=b)
+
+
+def _on_diagonal(x: Tensor, offset: int, a: int, b: int) -> Tensor:
+    """A copy of the entries (i, i + offset) of the axes a and b."""
     n = max(min(x.shape[a] + min(offset, 0), x.shape[b] - max(offset, 0)), 0)
     rows = x.xp.asarray(np.arange(n) + max(-offset, 0))
     return getitem(movedim(x, (a, b), (-2, -1)), index=(Ellipsis, rows, rows + offset))
 
 
-_take_diagonal = diagonal  # where an argument has its name, as in PyTorch
-
-
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
-    """A vector on the diagonal of a matrix, or the diagonal of a matrix."""
+    """A vector on the diagonal of a matrix, or a copy of the diagonal of a matrix."""
     if x.ndim == 2:
-        return _take_diagonal(x, diagonal)
+        return _on_diagonal(x, diagonal, 0, 1)
     if x.ndim != 1:
         raise ValueError(f"diag(): Supports 1D or 2D tensors. Got {x.ndim}D")
     n = x.shape[0] + np.abs(diagonal)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engine.arrays import host
 from ..engine.ops import relu, sigmoid, tanh
+from ..engine.tensor import assign
 from .cells import GRUCell, LSTMCell, RNNCell
 from .gates import Gated
 from .recurrent import GRU, LSTM, RNN, Recurrent
@@ -206,7 +207,7 @@ def _onnx_cell(kind: str, inputs: Mapping[str, Any], d: int, options: dict[str, 
     cell = fill(CELLS[kind](*sizes, B is not None, dtype=W.dtype, **options), blocks)
     if inputs.get("P") is not None:
         for gate, part in zip(ONNX_PEEPHOLES, np.split(np.asarray(inputs["P"][d]), 3)):
-            getattr(cell, f"weight_c{gate}").data = part
+            assign(getattr(cell, f"weight_c{gate}"), part)
     return cell
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from .. import init as initial
 from ..engine.context import scope
 from ..engine.ops import getitem, relu, sigmoid, tanh
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, assign
 from ..functions.elementwise import elu, gelu, leaky_relu, silu, softplus, softsign
 from ..functions.losses import linear
 from ..functions.random import Generator
@@ -209,7 +209,7 @@ class Gate:
         whole = getattr(self.cell, name)
         new = whole._array.copy()
         new[index] = whole.xp.asarray(getattr(values, "_array", values))
-        whole.data = new
+        assign(whole, new)
 
     weight_ih = property(lambda self: self._read("ih"), lambda self, v: self._write("ih", v))
     weight_hh = property(lambda self: self._read("hh"), lambda self, v: self._write("hh", v))

@@ -15,7 +15,7 @@ import numpy as np
 from .. import init as initial
 from ..engine.arrays import get_default_dtype
 from ..engine.ops import equal, where
-from ..engine.tensor import Tensor, tensor
+from ..engine.tensor import Tensor, tensor, wrap
 from ..functions import losses as functions
 from ..functions import windows
 from ..functions.random import Generator
@@ -73,7 +73,7 @@ class Embedding(Module):
         rows = functions.embedding(x, self.weight)
         if self.padding_idx is None:
             return rows
-        return where(equal(x, self.padding_idx).unsqueeze(-1), rows.detach(), rows)
+        return where(equal(x, self.padding_idx).unsqueeze(-1), wrap(rows._array, None), rows)
 
 
 class Dropout(Module):

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.aliases import leave
 from ..engine.arrays import host
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, assign, wrap
 
 
 class LoadResult(NamedTuple):
@@ -71,8 +72,11 @@ class Module:
         return (tensor for _, tensor in self.named_parameters())
 
     def state_dict(self) -> dict[str, Any]:
-        """Name → array of every Tensor, frozen ones too. The arrays are never written into."""
-        return {name: tensor._array for name, tensor in self.named_tensors()}
+        """Name → array of every Tensor, frozen ones too; what is learnt later does not change them.
+
+        The arrays are read-only: `copy()` one to change it, and load the copy.
+        """
+        return {name: read_only(tensor._array) for name, tensor in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over arrays, NumPy's, PyTorch's or ours; all problems are reported at once.
@@ -94,7 +98,7 @@ class Module:
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{message}"
             )
         for name, array in arrays.items():
-            own[name].data = own[name].xp.asarray(array, dtype=own[name].dtype)
+            assign(own[name], array)
         return LoadResult(missing, unexpected)
 
     def train(self, mode: bool = True) -> Module:
@@ -124,7 +128,7 @@ class Module:
         if device is not None and not isinstance(device, str):
             device, dtype = None, device
         for _, tensor in self.named_tensors():
-            moved = tensor.detach()
+            moved = wrap(tensor._array, None)
             moved = moved.to(device) if device is not None else moved
             moved = moved.to(dtype) if dtype is not None else moved
             replace(tensor, moved._array)
@@ -154,8 +158,18 @@ def replace(tensor: Tensor, array: Any) -> None:
     flag = tensor.requires_grad
     tensor.requires_grad_(False)
     tensor.grad = None
+    leave(tensor)
     tensor._array = array
     tensor.requires_grad_(flag)
+
+
+def read_only(array: Any) -> Any:
+    """A view of an array that cannot be written; where there is no such thing, a copy."""
+    if not isinstance(array, np.ndarray):
+        return array.copy()
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

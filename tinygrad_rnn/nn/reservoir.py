@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine.arrays import move
 from ..engine.context import no_grad
-from ..engine.tensor import Tensor, tensor
+from ..engine.tensor import Tensor, assign, tensor
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import generator_from, normal, uniform
@@ -108,9 +108,9 @@ class EchoState(Module):
             )
         W = ridge(np.hstack([np.ones((len(A), 1)), A]), Y, penalty)
         weight, bias = self.readout.weight, self.readout.bias
-        weight.data = weight.xp.asarray(W[:, 1:], dtype=weight.dtype)
+        assign(weight, W[:, 1:])
         if bias is not None:
-            bias.data = bias.xp.asarray(W[:, 0], dtype=bias.dtype)
+            assign(bias, W[:, 0])
         return self
 
     def generate(self, x: Tensor, steps: int, state: State | None = None) -> Tensor:
@@ -196,4 +196,4 @@ def _rows(x: Tensor, keep: tuple) -> np.ndarray:
 
 
 def _host(x: Tensor) -> np.ndarray:
-    return move(x.detach()._array, "cpu").astype(np.float64)
+    return move(x._array, "cpu").astype(np.float64)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.aliases import rebind
 from .base import Array, Optimizer
 from .optimizers import penalised
 
@@ -181,4 +182,4 @@ class Swapped:
 
     def _set(self, arrays: list[Array]) -> None:
         for p, array in zip(self.optimizer.parameters(), arrays, strict=True):
-            p._array = array
+            rebind(p, array)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..engine.aliases import rebind
 from ..engine.arrays import host
 from ..engine.options import shown, whole
 from ..engine.tensor import Tensor, wrap
@@ -94,7 +95,7 @@ class Optimizer:
                 state = self.state.setdefault((k, index), {})
                 state["step"] = state.get("step", 0) + 1
                 new = self.update(p._array, p.grad._array, state, group)
-                p._array = new.astype(p.dtype, copy=False)
+                rebind(p, new.astype(p.dtype, copy=False))
         return loss
 
     def update(self, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.aliases import rebind
 from ..engine.context import enable_grad
 from .base import Array, Optimizer
 
@@ -113,7 +114,7 @@ class LBFGS(Optimizer):
         at = 0
         for p in self.parameters():
             size = p._array.size
-            p._array = x[at : at + size].reshape(p.shape).astype(p.dtype)
+            rebind(p, x[at : at + size].reshape(p.shape).astype(p.dtype))
             at += size
 
     @staticmethod

@@ -107,7 +107,7 @@ def check_result(result: Any, name: str = "x") -> list[Tensor]:
     kind = "a numpy array" if isinstance(result, np.ndarray) else f"a {type(result).__name__}"
     raise DrawError(
         f"'{name}' is {kind}, not a Tensor: nothing was recorded. "
-        "Return the Tensor itself (did you call .data or .numpy()?)"
+        "Return the Tensor itself (did you call .numpy()?)"
     )
 
 

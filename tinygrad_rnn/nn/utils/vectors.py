@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...engine.tensor import Tensor
+from ...engine.tensor import Tensor, assign
 from ...functions.shapes import cat
 
 
@@ -20,5 +20,5 @@ def vector_to_parameters(vector: Tensor, parameters: Iterable[Tensor]) -> None:
     if vector.shape != (sum(sizes),):
         raise ValueError(f"the parameters have {sum(sizes)} numbers, the vector {vector.shape}")
     for p, size in zip(given, sizes):
-        p.data = vector.detach()[at : at + size].reshape(p.shape)._array
+        assign(p, vector._array[at : at + size].reshape(p.shape))
         at += size

@@ -1,0 +1,180 @@
+"""Operations that change a Tensor: `x += y`, `x.mul_(y)`, `x[key] = y`, and when they are refused.
+
+`bind` is all of it: it gives x the result of an operation that made a new Tensor. No array is
+written into, so whatever a graph saved stays what it was and every gradient stays right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Signature, signature
+from typing import Any
+
+from ..engine import ops
+from ..engine.aliases import is_part_of_a_graph, is_watched, leave, rebind
+from ..engine.arguments import misuse
+from ..engine.context import is_grad_enabled, tell
+from ..engine.tensor import Tensor, wrap
+from .random import Generator
+from .sampling import default_generator
+
+LEAF = (
+    "a leaf Tensor that requires grad is being used in an in-place operation; "
+    "use no_grad() to change a parameter"
+)
+KINDS = "buif"  # of dtypes, each can hold those before it
+NAMES = (  # of the functions that have an in-place form, which has an underscore at its end
+    "mul div neg abs sqrt rsqrt reciprocal square pow exp exp2 expm1 log log2 log10 log1p sin cos "
+    "tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil trunc round clamp clip "
+    "lerp fmod remainder atan2 hypot xlogy masked_fill index_put scatter scatter_add cumsum "
+    "cumprod tril triu logical_and logical_or logical_xor logical_not"
+)
+
+
+def refuse_leaf(x: Tensor, other: str = "") -> None:
+    """Raises for a leaf whose gradient is recorded: it would be a leaf no longer."""
+    if x.node is not None and x.is_leaf and x.requires_grad and is_grad_enabled():
+        raise RuntimeError(f"{LEAF}{other}")
+
+
+def refuse_recorded_view(x: Tensor, name: str) -> None:
+    """Raises for a view that a graph recorded: the write would not reach what it is a view of."""
+    if is_part_of_a_graph(x):
+        raise RuntimeError(
+            f"{name}: the tensor of shape {x.shape} is a view in a graph; writing it would not "
+            "change the tensor that it is a view of. Make a new one (x = x + y), write to that "
+            "tensor itself, or clone() the view first"
+        )
+
+
+def bind(x: Tensor, y: Tensor, name: str) -> Tensor:
+    """Gives x the result y, its graph included, and returns x; all views of x see the values."""
+    new, old = y._array, x._array
+    if new.shape != old.shape:
+        raise ValueError(f"{name}: the result has shape {y.shape}, the tensor {x.shape}")
+    if new.dtype is not old.dtype and new.dtype != old.dtype:
+        y = _in_dtype_of(x, y, name)
+    shared = hasattr(x, "_way")
+    if shared:
+        refuse_recorded_view(x, name)
+    recorded = (x.node is not None or y.node is not None) and is_grad_enabled()
+    if recorded and (x.requires_grad or y.requires_grad):
+        if shared:
+            _part_from_memory(x, name)
+        x._array, x.node = y._array, y.node
+        return x
+    if shared:
+        rebind(x, y._array)
+    else:
+        x._array = y._array
+    if y.node is not None and not x.requires_grad:  # traced: the values are this operation's
+        y.node.name = x.name
+        x.node = y.node
+    return x
+
+
+def _in_dtype_of(x: Tensor, y: Tensor, name: str) -> Tensor:
+    if KINDS.index(y.dtype.kind) > KINDS.index(x.dtype.kind):
+        told = f"the result is {y.dtype}, which a tensor of {x.dtype} cannot hold"
+        raise TypeError(f"{name}: {told}; use x.float() or the operation that makes a new one")
+    return ops.astype(y, dtype=x.dtype)
+
+
+def _part_from_memory(x: Tensor, name: str) -> None:
+    """A graph begins in x, which nothing that looks at the same memory could join."""
+    if is_watched(x):
+        raise RuntimeError(
+            f"{name}: a graph would begin in a tensor of shape {x.shape} that shares its "
+            "memory with others (views, detach(), .data). Make a new one (x = x + y), "
+            "clone() it first, or detach() what is written"
+        )
+    leave(x)
+
+
+def in_place(function: Callable, name: str) -> Callable:
+    """`x.function(…)` that changes x and returns it."""
+
+    accepted = signature(function)
+
+    def apply(x: Tensor, *args: Any, **options: Any) -> Any:
+        leaf = x.node is None or x.node.op is None
+        if leaf or is_watched(x):
+            tell("changes a Tensor", name)
+        try:  # before anything is refused: the function knows which arguments fit
+            y = function(x, *args, **options)
+        except TypeError:
+            fitting(name, accepted, (x, *args), options)
+            raise
+        if leaf:
+            refuse_leaf(x)
+        return bind(x, y, name)
+
+    apply.__name__ = apply.__qualname__ = name
+    apply.__signature__ = accepted  # type: ignore[attr-defined]
+    first = (function.__doc__ or "").partition("\n")[0]
+    apply.__doc__ = f"Changes x itself: {first or name.strip('_') + ', in place.'}"
+    return apply
+
+
+def fitting(name: str, accepted: Signature, args: tuple, options: dict) -> None:
+    """TypeError in the words of `misuse` if the arguments do not fit."""
+    try:
+        accepted.bind(*args, **options)
+    except TypeError:
+        raise misuse(name, accepted, args, options) from None
+
+
+def add(x: Tensor, y: Any, *, alpha: Any = 1) -> Tensor:
+    """x + alpha · y."""
+    return x + (y if alpha == 1 else y * alpha)
+
+
+def sub(x: Tensor, y: Any, *, alpha: Any = 1) -> Tensor:
+    """x − alpha · y."""
+    return x - (y if alpha == 1 else y * alpha)
+
+
+def fill(x: Tensor, value: Any) -> Tensor:
+    """One number everywhere."""
+    if x.requires_grad or getattr(value, "requires_grad", False):
+        return ops.where(x.xp.ones(x.shape, bool), value, x).astype(x.dtype)
+    return copy(x, value)
+
+
+def zero(x: Tensor) -> Tensor:
+    """0 everywhere."""
+    return fill(x, 0)
+
+
+def copy(x: Tensor, source: Any) -> Tensor:
+    """The values of `source`, broadcast and cast to the shape and dtype of x."""
+    if not isinstance(source, Tensor):
+        source = wrap(x.xp.asarray(source, x.dtype), None)
+    source = source.to(x.device)
+    return ops.broadcast_to(source.astype(x.dtype) if source.dtype != x.dtype else source,
+                            shape=x.shape)  # fmt: skip
+
+
+def normal(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Numbers from N(mean, std²)."""
+    return _source(generator).normal(x.shape, std, mean, dtype=x.dtype, device=x.device)
+
+
+def uniform(x: Tensor, low: float = 0.0, high: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Numbers from U(low, high)."""
+    return _source(generator).uniform(x.shape, low, high, dtype=x.dtype, device=x.device)
+
+
+def _source(generator: Generator | None) -> Generator:
+    return generator or default_generator()
+
+
+OWN = {f.__name__: f for f in (add, sub, fill, zero, copy, normal, uniform)}
+
+
+def attach() -> None:
+    """Gives Tensor a method `name_` for each function that has an in-place form."""
+    for name in NAMES.split():
+        setattr(Tensor, f"{name}_", in_place(getattr(Tensor, name), f"{name}_"))
+    for name, function in OWN.items():
+        setattr(Tensor, f"{name}_", in_place(function, f"{name}_"))

@@ -1,0 +1,32 @@
+"""Results that show numbers of their input: what is written into one is seen in the other.
+
+The view operations of `shapes` and `indexing` go through here. What a graph records is a value, not
+a view: it keeps the numbers that it was given, and refuses to be written (see `in_place`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..engine.aliases import alias
+from ..engine.primitive import apply_primitive
+from ..engine.tensor import Tensor
+
+
+def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
+    """The result of a primitive that computes a view of `x`, joined to the memory of `x`."""
+    y = apply_primitive(primitive.op, (x,), params)
+    if y.node is None or not y.node.needs:
+        return alias(y, x, primitive.op.compute, params)
+    y._way = None  # it is a view, though of numbers that stay what they are
+    return y
+
+
+def shown(x: Tensor, y: Tensor, show: Callable, **params: Any) -> Tensor:
+    """`y`, which copied numbers of `x`, as the view `show(x, **params)` of these."""
+    if y.node is None or not y.node.needs:
+        y._array = show(x._array, **params)
+        return alias(y, x, show, params)
+    y._way = None
+    return y
