@@ -190,7 +190,7 @@ from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS["microscope"] = ".analysis.microscope"
-FLOORS |= {"files": ".files", "text": ".text"}
+FLOORS |= {name: f".{name}" for name in ("files", "text", "training")}
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
 
 

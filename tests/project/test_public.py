@@ -17,7 +17,8 @@ import pytest
 RECORD = Path(__file__).parent / "public_names.txt"
 MODULES = ["tinygrad_rnn", "tinygrad_rnn.nn", "tinygrad_rnn.optim", "tinygrad_rnn.init"]
 MODULES += [
-    f"tinygrad_rnn.{name}" for name in ("draw", "compile", "analysis.microscope", "files", "text")
+    f"tinygrad_rnn.{name}"
+    for name in ("draw", "compile", "analysis.microscope", "files", "text", "training")
 ]
 
 
