@@ -36,7 +36,7 @@ def bits(value):
     if isinstance(value, (list, tuple)):
         return type(value), [bits(v) for v in value]
     if isinstance(value, Generator):
-        return Generator, value.device, value.state
+        return Generator, value.device, value.initial_seed(), value.state
     return type(value), value
 
 
@@ -134,6 +134,7 @@ def test_generators_go_on_where_they_were():
     generator = Generator(seed=7)
     generator.normal((5,))
     again = through({"draw": generator})["draw"]
+    assert bits(again) == bits(generator)
     assert np.array_equal(again.normal((9,)).numpy(), generator.normal((9,)).numpy())
 
 

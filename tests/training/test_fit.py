@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from runs import Cut, fingerprint, language_model, parts, train
 
-from tinygrad_rnn import CheckpointError, Generator, nn, optim, save, tensor, text
+from tinygrad_rnn import CheckpointError, Generator, manual_seed, nn, optim, save, tensor, text
 from tinygrad_rnn.training import Run, fit, generators_of, progress
 
 ROOT = Path(__file__).parents[2]
@@ -278,6 +278,7 @@ def test_cut_in_the_middle_of_a_step_it_goes_on_bit_for_bit(tmp_path):
         assert fingerprint(train("streams", checkpoint=path, seed=1)) == fingerprint(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.compiler
 def test_a_compiled_model_goes_on_bit_for_bit(tmp_path):
     whole = train("streams", backend="c")
@@ -315,6 +316,7 @@ def test_it_is_saved_by_steps_and_by_minutes(tmp_path, monkeypatch):
 def test_a_signal_is_obeyed_after_the_step_and_the_run_is_saved(number, tmp_path):
     whole, before = train("streams"), signal.getsignal(number)
     model = language_model(0)
+    manual_seed(0)
 
     def interrupted(model, batch, state):
         if len(steps) == 4:

@@ -73,7 +73,8 @@ class Flattening:
         return self.array(np.frombuffer(value, np.uint8), path, "bytes")
 
     def generator(self, value: Generator, path: Path) -> Any:
-        return {"generator": [value.device, self.tree(value.state, path)]}
+        parts = value.device, value.initial_seed(), value.state
+        return {"generator": [self.tree(part, path) for part in parts]}
 
     def complex(self, value: complex, path: Path) -> Any:
         return {"complex": [self.tree(part, path) for part in (value.real, value.imag)]}
@@ -185,9 +186,9 @@ def rebuild(tree: Any, take: Callable[[str], np.ndarray],
 
 
 def _generator(content: Any, again: Callable[[Any], Any]) -> Generator:
-    device, state = content
-    generator = Generator(0, device)
-    generator.state = again(state)
+    device, seed, state = map(again, content)
+    generator = Generator(seed, device)
+    generator.state = state
     return generator
 
 

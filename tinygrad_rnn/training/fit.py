@@ -73,7 +73,7 @@ def fit(
     minutes, and on Ctrl-C or SIGTERM, which are obeyed after the step at hand. If that file exists,
     the run goes on from it, bit for bit as if it had never ended (`resume=False` begins anew):
     parameters, optimiser, schedule, position in the data, the state carried, the best so far, and
-    every Generator in the model or in `generators`.
+    every Generator in the model or in `generators`, and the default one.
 
     >>> import tinygrad_rnn as t
     >>> model = t.nn.Linear(1, 1, seed=0)

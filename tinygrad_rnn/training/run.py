@@ -9,6 +9,7 @@ from typing import Any
 
 from ..engine.tensor import Tensor
 from ..files import CheckpointError, load, save
+from ..functions.sampling import default_generator
 from ..text.batches import Resumable
 from .generators import generators_of, set_states, states_of
 
@@ -31,7 +32,7 @@ class Run:
         names = {id(p): name for name, p in model.named_parameters()}
         self.parameters = [(names.get(id(p), f"number {k}"), p)
                            for k, p in enumerate(optimizer.parameters())]  # fmt: skip
-        self.generators = generators_of(model, list(generators))
+        self.generators = generators_of(model, list(generators), default_generator())
         self.step, self.seconds, self.waited = 0, 0.0, 0
         self.best, self.best_state = float("inf"), None
         self.state: Any = None  # what a stateful model carries from batch to batch
