@@ -12,7 +12,7 @@ from typing import Any
 from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
 from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .engine.arrays import get_default_dtype, set_default_dtype
-from .engine.backward import Flow, grad
+from .engine.backward import BackwardRecord, grad
 from .engine.context import enable_grad, is_grad_enabled, no_grad, scope, trace
 from .engine.conversion import get_array_module
 from .engine.node import Node, toposort

@@ -26,7 +26,7 @@ HEAD = '''"""What functions/methods.py attaches to Tensor; made by tools/write_s
 '''
 OVERRIDES = ("__eq__", "__ne__")  # Python itself says that these give a bool
 HOMES = {"Any": "typing", "Sequence": "collections.abc", "Callable": "collections.abc",
-         "Tensor": "tinygrad_rnn.engine.tensor", "Flow": "tinygrad_rnn.engine.record",
+         "Tensor": "tinygrad_rnn.engine.tensor",
          "BackwardRecord": "tinygrad_rnn.engine.record",
          "Generator": "tinygrad_rnn.functions.random",
          "ValuesIndices": "tinygrad_rnn.functions.indexing"}  # fmt: skip

@@ -306,7 +306,7 @@ def test_what_flowed_adds_up_at_every_node(record):
             h = tg.tanh(w @ h + x)
     loss = (h * h).sum()
     flow = loss.backward(record=record)
-    assert loss.node.flow is flow and flow.order[0] is loss.node
+    assert loss.node.record is flow and flow.order[0] is loss.node
     assert set(flow.order) == {n for n in tg.toposort(loss.node) if n.needs}
     assert [n.index for n in flow.order] == sorted((n.index for n in flow.order), reverse=True)
     arriving: dict[Any, Any] = {}

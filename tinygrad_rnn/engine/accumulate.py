@@ -91,7 +91,7 @@ class Accumulator:
         self.right: list[Array] = []
         self.rows = 0
         self.sum: Array | None = None
-        if type(first) in POSTPONED or type(second) in POSTPONED:
+        if type(first) in DELAYED or type(second) in DELAYED:
             self.add(first)
             self.add(second)
         else:
@@ -125,4 +125,4 @@ class Accumulator:
         return self.sum
 
 
-POSTPONED = (Accumulator, PendingMatmul, SlicedGradient)
+DELAYED = (Accumulator, PendingMatmul, SlicedGradient)

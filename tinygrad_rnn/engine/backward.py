@@ -7,21 +7,22 @@ rules compute; with `create_graph=True` they run on Tensors, and the gradient ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
 
-from .accumulate import POSTPONED, Accumulator
-from .arguments import checked
+from .accumulate import DELAYED, Accumulator
 from .arrays import as_array
-from .context import MODE, mode
+from .context import mode
 from .node import Node
 from .ops import broadcast_to
-from .record import Flow, hooked, observed
+from .record import BackwardRecord, arrived, watch_of
 from .tensor import Tensor, leaf_of, wrap
 
+Adjoints = dict[Node, Any]  # the gradient of each node, while and where it is known
 NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
 FREED = (
     "the graph was already freed by backward() (at {}); pass retain_graph=True to the first call, "
@@ -29,65 +30,45 @@ FREED = (
 )
 
 
-def pull(adjoints: dict[Node, Any], order: Sequence[Node], ends: set[Node],
-         as_tensors: bool = False, flow: Flow | None = None) -> dict[Node, Any]:  # fmt: skip
-    """The gradients of `ends` from those of the results; `order` has the nodes between by age."""
-    found: dict[Node, Any] = {}
-    live, watched = set(order), flow is not None or MODE.get().anomaly
+def pull(adjoints: Adjoints, order: Sequence[Node], ends: Collection[Node],
+         as_tensors: bool = False, record: BackwardRecord | None = None) -> Adjoints:  # fmt: skip
+    """Return the gradients of `ends` from those of the results; `order` has all between by age."""
+    found, live, watch = {}, set(order), watch_of(record)
     for node in reversed(order):
-        g = adjoints.pop(node, None)
-        if g is None:
-            continue
-        if type(g) in POSTPONED or node.special or watched:
-            g = settled(g, node, node in ends or watched, flow)
-        if g.dtype is not node.dtype and g.dtype != node.dtype:
-            g = g.astype(node.dtype)
-        if node in ends:
-            found[node] = g
-        if node.op is None:
-            continue
-        saved = on_tensors(node) if as_tensors else node.saved or was_freed(node)
-        rules, params = node.op.rules, node.params
-        for k, parent in enumerate(node.parents):
-            if parent not in live:
-                continue
-            share = rules[k](g, *saved, **params) if params else rules[k](g, *saved)
-            if share is None:
-                continue
-            if share.shape != parent.shape:
-                share = fitted(share, parent.shape)
-            if watched:
-                share = observed(share, node, k, flow)
-            held = adjoints.get(parent)
-            adjoints[parent] = share if held is None else added(held, share)
+        if node in adjoints:
+            g = adjoints.pop(node)
+            if watch or node.special or type(g) in DELAYED or g.dtype is not node.dtype:
+                g = arrived(g, node, node in ends, watch)
+            if node in ends:
+                found[node] = g
+            saved = saved_tensors(node) if as_tensors else node.saved or was_freed(node)
+            for k, parent in enumerate(node.parents):
+                if parent in live:
+                    share = node.op.rules[k](g, *saved, **node.params)  # type: ignore[union-attr]
+                    add(adjoints, parent, share, watch and watch.edge(node, k))
     return found
 
 
-def settled(g: Any, node: Node, finally_: bool, flow: Flow | None) -> Any:
-    """What arrived at a node, all of it: multiplied out, through its hooks, written down."""
-    passes = node.op is not None and type(g) is node.op.postpones
-    if type(g) in POSTPONED and (finally_ or node.hooks or not passes):
-        g = g.dense()
-    if node.hooks:
-        g = hooked(node, g.astype(node.dtype) if g.dtype != node.dtype else g)
-    if flow is not None:
-        flow.reach(node, g)
-    return g
-
-
-def added(held: Any, share: Any) -> Any:
-    """The sum of what a node already has and one more share: in place, but never into a share."""
-    if isinstance(held, Tensor):
-        return held + share
-    if type(held) is not Accumulator:
-        return Accumulator(held, share)
-    held.add(share)
-    return held
+def add(adjoints: Adjoints, node: Node, share: Any, see: Callable | None) -> None:
+    """Add a share to what a node has already: in place, but never into what others hold too."""
+    if share is None:
+        return
+    if share.shape != node.shape:
+        share = fitted(share, node.shape)
+    if see:
+        share = see(share)
+    held = adjoints.get(node)
+    if held is None:
+        adjoints[node] = share
+    elif type(held) is Accumulator:
+        held.add(share)
+    else:
+        adjoints[node] = held + share if isinstance(held, Tensor) else Accumulator(held, share)
 
 
 def fitted(g: Any, shape: tuple[int, ...]) -> Any:
-    """`g` in the shape of the value it belongs to: summed where that was broadcast, spread where it
-    was reduced. No rule therefore needs to think of either."""
+    """Bring `g` to the shape of its value: summed where that was broadcast, spread where it was
+    reduced. So no rule has to think of either."""
     surplus = g.ndim - len(shape)
     if surplus > 0:
         g = g.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
@@ -101,8 +82,8 @@ def was_freed(node: Node) -> NoReturn:
     raise RuntimeError(FREED.format(node))
 
 
-def on_tensors(node: Node) -> tuple:
-    """What the node saved, as Tensors joined to the graph."""
+def saved_tensors(node: Node) -> tuple:
+    """Return what the node saved, as Tensors joined to the graph."""
     y, *inputs = node.saved or was_freed(node)
     joined = [
         a if p is None or isinstance(a, Node) else wrap(a, p)
@@ -135,8 +116,8 @@ def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> 
                 f"grad can be implicitly created only for scalar outputs, not {y.shape}"
             )
         if g is None:
-            g = y.xp.ones(y.shape, y.dtype)
-        if not isinstance(g, Tensor):
+            g = wrap(np.ones_like(y._array), None)
+        elif not isinstance(g, Tensor):
             g = wrap(as_array(g, y.dtype, y.device), None)
         if g.shape != y.shape:
             raise RuntimeError(
@@ -164,7 +145,6 @@ def as_tensor(g: Any) -> Tensor:
     )
 
 
-@checked
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, allow_unused: bool = False) -> tuple:  # fmt: skip
     """The gradients of `outputs` (weighted by `grad_outputs`) with respect to each of `inputs`.
@@ -178,7 +158,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
                 f"One of the differentiated Tensors (input {k}) does not require grad"
             )
     ends = {leaf_of(x) for x in inputs}
-    with mode(grad=create_graph):
+    with mode(grad=True) if create_graph else nullcontext():
         adjoints = seeds(outputs, grad_outputs or [None] * len(outputs), create_graph)
         order = leading_to(ends, reachable(adjoints))
         found = pull(adjoints, order, ends, create_graph)
@@ -203,26 +183,28 @@ def leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
     return way
 
 
-def backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None,
-             create_graph: bool = False, record: str | None = None) -> Flow | None:  # fmt: skip
-    """Adds the gradient of this tensor to `.grad` of every leaf it was made from.
+def backward(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None,
+    create_graph: bool = False, record: str | None = None,
+) -> BackwardRecord | None:  # fmt: skip
+    """Add the gradient of this tensor to `.grad` of every leaf it was made from.
 
-    `record="norm"` or `"full"` keeps the graph and returns a `Flow` of what each edge carried. If a
-    rule or hook raises, no `.grad` has changed and the call can be made again.
+    `record="norm"` or `"full"` keeps the graph and returns a `BackwardRecord` of what each edge
+    carried. If a rule or hook raises, no `.grad` has changed and the call can be made again.
     """
-    flow = Flow(record) if record is not None else None
+    recorded = BackwardRecord(record) if record is not None else None
     with mode(grad=create_graph):
         adjoints = seeds([self], [gradient], create_graph)
         order = reachable(adjoints)
         ends = {n for n in order if n.op is None or (n.special and n.special.get("retains"))}
-        found = pull(adjoints, order, ends, create_graph, flow)
+        found = pull(adjoints, order, ends, create_graph, recorded)
         for node, g in found.items():
             node.grad = as_tensor(g) if node.grad is None else node.grad + as_tensor(g)
     if not (retain_graph if retain_graph is not None else create_graph or record):
         free(order)
-    if flow is not None:
-        leaf_of(self).flow = flow
-    return flow
+    if recorded is not None:
+        leaf_of(self).record = recorded
+    return recorded
 
 
 def _listed(x: Any) -> list:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from .accumulate import POSTPONED, SlicedGradient
+from .accumulate import DELAYED, SlicedGradient
 from .arrays import Library, register_type
 from .backward import fitted
 from .primitive import PLACE, PRIMITIVES, READERS, Primitive
@@ -227,7 +227,7 @@ def rule(op: str, k: int, inputs: Sequence[Any] | None = None, result: Any = RES
             g = np.full(np.shape(y), SAMPLE[0, 0])
             share = known.rules[k](Letter(g, str(gradient)), Letter(y, str(result), result=True),
                                    *parts, **options)  # fmt: skip
-            share = _dense(share) if type(share) in POSTPONED else share
+            share = _dense(share) if type(share) in DELAYED else share
             return NOTHING if share is None else fitted(_leaf(share), parts[k].shape)
     return (
         NOTHING

@@ -7,12 +7,12 @@ that no gradient rule will read is freed as soon as the last Tensor holding it i
 from __future__ import annotations
 
 import itertools
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .context import SCOPE, enclosing, scope
+from .freeing import Knot
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -58,7 +58,7 @@ class Node:
     name = _rare("name")
     value = _rare("value")  # the array, when traced
     inputs = _rare("inputs")  # the arrays it was computed from, when traced
-    flow = _rare("flow")  # what backward(record=…) saw
+    record = _rare("record")  # what backward(record=…) saw
     where = _rare("where")  # the user's line, within detect_anomaly()
 
     @property
@@ -78,39 +78,6 @@ class Node:
     def __repr__(self) -> str:
         what = self.op.name if self.op else "leaf"
         return f"<Node {self.index} {what} {self.name or ''}{list(self.shape)}>"
-
-
-class Dropped(threading.local):
-    """What this thread still has to let go of; None while it lets go of nothing."""
-
-    pile: list | None = None
-
-
-class Knot:
-    """Stops the freeing of a chain of nodes from nesting, at one node.
-
-    Python frees a node, inside that its parents, inside that theirs; CPython 3.13.0 lets this go
-    on until a small stack is full. A knot, freed as its node's last slot, holds the parents longer
-    and lays them on a pile that the outermost knot clears.
-    """
-
-    __slots__ = ("parents",)
-
-    def __init__(self, parents: tuple):
-        self.parents: tuple | None = parents
-
-    def __del__(self, thread: Dropped = Dropped()) -> None:  # noqa: B008, one for all
-        parents, self.parents = self.parents, None
-        if thread.pile is not None:
-            thread.pile.append(parents)
-            return
-        thread.pile = pile = [parents]
-        del parents  # or popping it would free nothing
-        try:
-            while pile:
-                pile.pop()
-        finally:
-            thread.pile = None
 
 
 next_knot = chance = 0

@@ -1,19 +1,21 @@
-"""What looks on during a backward pass: the record of what it carried, NaN watch and hooks."""
+"""What looks on during a backward pass: the record of what it carried, the NaN watch and hooks."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, final
 
 import numpy as np
 
-from .accumulate import POSTPONED
-from .context import MODE
+from .accumulate import DELAYED
+from .context import MODE, mode
 from .errors import watch
 from .node import Node
 from .tensor import Tensor, wrap
 
 
-class Flow:
+class BackwardRecord:
     """What one backward pass carried: `nodes` what met at each node, `edges` what each edge sent.
 
     With "norm" an entry is a Euclidean norm, with "full" the array; an edge without gradient has
@@ -42,23 +44,61 @@ class Flow:
         return array if self.full else float((array.astype(np.float64) ** 2).sum()) ** 0.5
 
 
-def observed(share: Any, node: Node, k: int, flow: Flow | None) -> Any:
-    """`share`, multiplied out, after flow and anomaly mode have looked at it."""
-    share = share.dense() if type(share) in POSTPONED else share
-    if MODE.get().anomaly:
-        place = str(node.scope or "")
-        watch(node.op.name, place, getattr(share, "_array", share), node.where or "?",  # type: ignore[union-attr]
-              f"gradient (of input {k})")  # fmt: skip
-    if flow is not None:
-        flow.cross(node, k, share)
-    return share
+@final
+class Watch:
+    """Looks at all that a pass carries: writes it down, in anomaly mode tells where a NaN began."""
+
+    def __init__(self, record: BackwardRecord | None, anomaly: bool):
+        self.record, self.anomaly = record, anomaly
+
+    def node(self, node: Node, g: Any) -> None:
+        """See what met at a node."""
+        if self.record is not None:
+            self.record.reach(node, g)
+
+    def edge(self, node: Node, k: int) -> Callable:
+        """Return what sees the share that a node sends to its k-th input, and passes it on."""
+        return partial(self._share, node, k)
+
+    def _share(self, node: Node, k: int, share: Any) -> Any:
+        share = share.dense() if type(share) in DELAYED else share
+        if self.anomaly and node.op is not None:
+            watch(node.op.name, str(node.scope or ""), getattr(share, "_array", share),
+                  node.where or "?", f"gradient (of input {k})")  # fmt: skip
+        if self.record is not None:
+            self.record.cross(node, k, share)
+        return share
+
+
+def watch_of(record: BackwardRecord | None) -> Watch | None:
+    """Return what looks on, if anybody wants to know."""
+    anomaly = MODE.get().anomaly
+    return Watch(record, anomaly) if anomaly or record is not None else None
+
+
+def arrived(g: Any, node: Node, final: bool, watch: Watch | None) -> Any:
+    """Return all of what arrived at a node: multiplied out, through its hooks, in its dtype.
+
+    A delayed sum stays delayed where the node's own rules take it as it is.
+    """
+    waits = type(g) in DELAYED
+    passes = node.op is not None and type(g) is node.op.postpones
+    if waits and (final or watch or node.hooks or not passes):
+        g = g.dense()
+    g = g.astype(node.dtype) if g.dtype != node.dtype else g
+    if node.hooks:
+        g = hooked(node, g)
+    if watch:
+        watch.node(node, g)
+    return g
 
 
 def hooked(node: Node, g: Any) -> Any:
-    """The gradient after the user's hooks, each of which may replace it."""
+    """Return the gradient after the user's hooks, each of which may replace it."""
     for hook in list(node.hooks.values()):
         given = g if isinstance(g, Tensor) else wrap(np.asarray(g) if np.isscalar(g) else g, None)
-        new = hook(given)
+        with mode(grad=isinstance(g, Tensor)):
+            new = hook(given)
         if new is not None:
             if not isinstance(new, Tensor):
                 raise TypeError(f"hook: expected a Tensor or None, got {type(new).__name__}")

@@ -190,5 +190,5 @@ def assign(x: Tensor, values: Any) -> Tensor:
 def leaf_of(x: Tensor) -> Node:
     """The node of a Tensor, made now if it had none because nothing was recorded so far."""
     if x.node is None:
-        x.node = Node(None, (), None, NO_PARAMS, x._array.shape, x._array.dtype, False)
+        x.node = Node(None, (), (None,), NO_PARAMS, x._array.shape, x._array.dtype, False)
     return x.node

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.backward import Flow
+from ...engine.backward import BackwardRecord
 from ...engine.context import trace
 from ...engine.node import Node, toposort
 from ...engine.tensor import Tensor, leaf_of
@@ -115,13 +115,13 @@ def graph_of(
     roots: Iterable[Tensor],
     names: dict[Node, str] | None = None,
     title: str = "",
-    flow: Flow | None = None,
+    flow: BackwardRecord | None = None,
     values: bool = True,
 ) -> Graph:
     """Return the graph of everything some Tensors were made from."""
     roots = list(roots)
     nodes = toposort(*(leaf_of(root) for root in roots))
-    flow = flow or next((leaf_of(r).flow for r in roots if leaf_of(r).flow is not None), None)
+    flow = flow or next((leaf_of(r).record for r in roots if leaf_of(r).record is not None), None)
     return convert(nodes, [leaf_of(r) for r in roots], names, title, flow, values)
 
 
@@ -130,7 +130,7 @@ def convert(
     roots: list[Node],
     names: dict[Node, str] | None = None,
     title: str = "",
-    flow: Flow | None = None,
+    flow: BackwardRecord | None = None,
     values: bool = True,
 ) -> Graph:
     """Return nodes of the engine as a graph: dense ids, roles, the book's names, gradients."""
@@ -201,7 +201,7 @@ def _leaf_role(node: Node, made: GraphNode) -> str:
     return "input" if made.name or made.shape else "const"
 
 
-def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) -> None:
+def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: BackwardRecord) -> None:
     """Put the recorded gradients on nodes and edges; what was not reached has none."""
     reached = measured([flow.nodes.get(node) for node in nodes])
     for made, grad in zip(graph.nodes, reached, strict=True):
@@ -221,7 +221,7 @@ def _overlay(graph: Graph, nodes: list[Node], ids: dict[Node, int], flow: Flow) 
     _check_sums(graph, nodes, flow)
 
 
-def _check_sums(graph: Graph, nodes: list[Node], flow: Flow) -> None:
+def _check_sums(graph: Graph, nodes: list[Node], flow: BackwardRecord) -> None:
     """Say so when `.grad` holds more than this one backward pass."""
     for node in nodes:
         if node.op is None and node.grad is not None and node in flow.nodes:
@@ -232,7 +232,7 @@ def _check_sums(graph: Graph, nodes: list[Node], flow: Flow) -> None:
                 return
 
 
-def _uses(graph: Graph, flow: Flow | None, nodes: list[Node]) -> None:
+def _uses(graph: Graph, flow: BackwardRecord | None, nodes: list[Node]) -> None:
     """List, per parameter, each use with its step and what it contributed to the gradient."""
     for parent, slot, child in graph.edges():
         if parent.role != "param":
@@ -249,7 +249,7 @@ def _uses(graph: Graph, flow: Flow | None, nodes: list[Node]) -> None:
 
 
 def _check_param(
-    made: GraphNode, uses: list[dict[str, Any]], nodes: list[Node], flow: Flow
+    made: GraphNode, uses: list[dict[str, Any]], nodes: list[Node], flow: BackwardRecord
 ) -> None:
     """Note the cosine of each contribution with the total, and how far their sum is from it."""
     total = flow.nodes.get(nodes[made.id])

@@ -46,10 +46,10 @@ def _own_gradients(nodes: Sequence[Node]) -> Iterator[None]:
 
 
 def backward_of(loss: Tensor) -> Any:
-    """Return the Flow of a backward pass, run now unless one was recorded."""
+    """Return the record of a backward pass, run now unless one was recorded."""
     node = loss.node
-    if node is not None and node.flow is not None:
-        return node.flow
+    if node is not None and node.record is not None:
+        return node.record
     try:
         return loss.backward(record="full")
     except RuntimeError as error:

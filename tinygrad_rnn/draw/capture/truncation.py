@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.arrays import is_array, library_of
-from ...engine.backward import Flow, pull, reachable
+from ...engine.backward import BackwardRecord, pull, reachable
 from ...engine.node import Node
 from ..graph import Graph, GraphNode
 
@@ -109,11 +109,11 @@ def _pulled(
             node.op, parents, node.saved, node.params, node.shape, node.dtype, node.needs
         )
     number = {twin: i for i, twin in enumerate(twins.values())}
-    flow, start = Flow("norm"), twins[root]
+    flow, start = BackwardRecord("norm"), twins[root]
     saved = (a for node in nodes for a in node.saved or () if is_array(a))
     ones = library_of(next(saved, np.empty(0))).xp.ones(root.shape, root.dtype)
     ends = {twin for twin in number if twin.op is None and twin.needs}
-    found = pull({start: ones}, reachable([start]), ends, flow=flow)
+    found = pull({start: ones}, reachable([start]), ends, record=flow)
     norms = {number[twin]: (g, flow.edges[twin]) for twin, g in flow.nodes.items()}
     return norms, {number[twin]: g for twin, g in found.items()}
 
