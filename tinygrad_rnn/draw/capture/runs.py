@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...engine.tensor import Node, Tensor
+from ...engine.node import Node
+from ...engine.tensor import Tensor
 from ..errors import DrawError
 from ..graph import Graph
 from .capture import FREED, Run, check_result, graph_of
