@@ -14,15 +14,17 @@ import pytest
 from player_graphs import Recorded, recorded
 
 from tinygrad_rnn import scope, tanh, tensor
-from tinygrad_rnn.draw import book
+from tinygrad_rnn.draw import book, draw
 from tinygrad_rnn.draw.capture.capture import graph_of
 from tinygrad_rnn.draw.capture.truncation import state_edges, truncations
 from tinygrad_rnn.draw.graph import Graph, GraphNode
 from tinygrad_rnn.draw.player import excerpt as player_excerpt
 from tinygrad_rnn.draw.player.data import LIMIT, fitted, json_text, model_data, short
 from tinygrad_rnn.draw.player.page import PlayerError, model, player
+from tinygrad_rnn.draw.player.slopes import slopes
 from tinygrad_rnn.draw.transform.fold import fold_sums
-from tinygrad_rnn.draw.transform.formulas import WORDS, formula, rule, rules
+from tinygrad_rnn.draw.transform.formulas import formula, rule, rules
+from tinygrad_rnn.engine.primitive import PRIMITIVES
 
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
@@ -277,7 +279,7 @@ def test_words_written_once_are_those_of_every_node() -> None:
     for node in graph.nodes:
         if node.op:
             told = data["wording"][data["words_of"][node.id]]
-            assert list(told) == [formula(graph, node), *rules(graph, node)]
+            assert list(told) == [formula(graph, node), *rules(node)]
 
 
 def test_words_do_not_grow_with_the_number_of_steps() -> None:
@@ -285,15 +287,16 @@ def test_words_do_not_grow_with_the_number_of_steps() -> None:
     assert counts[0] == counts[1]
 
 
-def test_constants_are_found_from_the_numbers() -> None:
+def test_numbers_are_read_as_they_were_written() -> None:
     x = tensor(np.array([0.25, 0.5]), requires_grad=True, name="x")
-    from tinygrad_rnn.draw.capture.capture import convert, run
-    from tinygrad_rnn.engine.tensor import leaf_of
-
-    for build, text in ((lambda: 1 - x, "1 − {1}"), (lambda: x / 4, "{0} / 4")):
-        made = run(build)
-        graph = convert(made.nodes, [leaf_of(made.result)])
-        graph.nodes[0].role = "input"
+    for build, text in (
+        (lambda: 1 - x, "1 − {1}"),
+        (lambda: x / 4, "{0} / 4"),
+        (lambda: x * -0.5, "−0.5 {0}"),
+        (lambda: x**2, "{0}²"),
+        (lambda: 1e6 * x, "1e6 {1}"),
+    ):
+        graph = draw(build).graph
         assert formula(graph, graph.nodes[-1]) == text
 
 
@@ -308,14 +311,51 @@ def test_subtraction_keeps_its_brackets() -> None:
 def test_unknown_operations_read_as_calls() -> None:
     graph = Graph([GraphNode(0, name="x", role="input"), GraphNode(1, "wavelet", (0, 0))])
     assert formula(graph, graph.nodes[1]) == "wavelet({0}, {1})"
-    assert rules(graph, graph.nodes[1]) == ["ĝ · ∂wavelet/∂(this input)"] * 2
+    assert rules(graph.nodes[1]) == ["ĝ · ∂wavelet/∂(this input)"] * 2
 
 
-def test_words_exist_for_operations_of_the_engine() -> None:
-    from tinygrad_rnn.engine.primitive import PRIMITIVES
+def test_every_operation_of_the_engine_reads_by_its_own_rule() -> None:
+    for name, op in PRIMITIVES.items():
+        parents = range(len(op.rules)) if isinstance(op.rules, tuple) and op.rules else range(2)
+        leaves = [GraphNode(i, name=f"x{i}", role="input") for i in parents]
+        node = GraphNode(len(leaves), name, tuple(parents))
+        graph = Graph([*leaves, node])
+        text = formula(graph, node)
+        assert "{0}" in text, name
+        if op.rules:
+            assert all("ĝ" in one or one == "0" for one in rules(node)), name
+    assert rule("matmul", 1, "y", ("A", "B")) == "Aᵀ @ ĝ"
 
-    assert set(WORDS) - {"mean"} <= set(PRIMITIVES)
-    assert rule("matmul", 1, "y", ["A", "B"]) == "Aᵀ @ ĝ"
+
+def test_slopes_are_the_derivatives_of_the_operation() -> None:
+    """Every element-wise primitive: the slope is the quotient of small differences."""
+    random, told = np.random.default_rng(0), 0
+    for name, op in PRIMITIVES.items():
+        if not isinstance(op.rules, tuple) or not op.rules or name in ("fmod", "remainder"):
+            continue
+        inputs = [random.uniform(0.2, 0.9, 4) for _ in op.rules]
+        try:
+            y = np.asarray(op.compute(*inputs))
+        except (TypeError, ValueError):
+            continue
+        parents = tuple(range(len(inputs)))
+        nodes = [GraphNode(i, shape=(4,), value={"sample": list(x)}) for i, x in enumerate(inputs)]
+        node = GraphNode(len(nodes), name, parents, y.shape, value={"sample": list(y.ravel())})
+        for slot, found in enumerate(slopes(Graph([*nodes, node]), node)):
+            if found:
+                told += 1
+                near = [x + 1e-6 * (i == slot) for i, x in enumerate(inputs)]
+                by_hand = (op.compute(*near) - y) / 1e-6
+                assert found == pytest.approx(by_hand, rel=1e-3, abs=1e-3), name
+    assert told > 35
+
+
+def test_what_is_not_element_wise_has_no_slope() -> None:
+    square = [GraphNode(i, shape=(2, 2), value={"sample": [1.0, 2.0, 3.0, 4.0]}) for i in (0, 1)]
+    value = {"sample": [7.0, 10.0, 15.0, 22.0]}
+    for op in ("matmul", "transpose", "softmax", "sum"):
+        node = GraphNode(2, op, (0, 1), (2, 2), value=value)
+        assert slopes(Graph([*square, node]), node) == [[], []]
 
 
 # -- truncated BPTT

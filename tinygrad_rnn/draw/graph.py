@@ -77,7 +77,8 @@ def place_of(labels: Mapping[str, Any]) -> tuple[Place, dict[str, Any]]:
 class GraphNode:
     """One tensor: what made it (`op`, None for a leaf), from what, and what is known of it.
 
-    Labels that tell a place become part of `place`; `labels` keeps the others.
+    Labels that tell a place become part of `place`; `labels` keeps the others. A number among the
+    inputs has no node: its parent is None, and `numbers` holds it by its slot.
     """
 
     id: int
@@ -92,6 +93,7 @@ class GraphNode:
     value: dict[str, Any] | None = None
     grad: dict[str, Any] | None = None
     place: Place = NOWHERE
+    numbers: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels:
@@ -118,7 +120,7 @@ class GraphNode:
         """Return the same node with another number, made from other parents."""
         return GraphNode(
             number, self.op, parents, self.shape, self.dtype, self.name, self.role,
-            dict(self.labels), self.path, self.value, self.grad, self.place,
+            dict(self.labels), self.path, self.value, self.grad, self.place, dict(self.numbers),
         )  # fmt: skip
 
     @property
@@ -288,6 +290,7 @@ def _read_node(data: dict[str, Any]) -> GraphNode:
         path=tuple(data.get("path", ())),
         value=_numbers(data.get("value")),
         grad=_numbers(data.get("grad")),
+        numbers={int(k): float(v) for k, v in data.get("numbers", {}).items()},
     )
 
 
@@ -327,7 +330,8 @@ def _check_edge(what: str, key: str, graph: Graph) -> None:
 
 
 def _node_dict(node: GraphNode) -> dict[str, Any]:
-    return {
+    numbers = {str(slot): number for slot, number in node.numbers.items()}
+    return ({"numbers": numbers} if numbers else {}) | {
         "id": node.id,
         "op": node.op,
         "parents": list(node.parents),

@@ -6,21 +6,17 @@ Escaping for a format is the renderer's business.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..engine.primitive import PRIMITIVES
 from .graph import GraphNode
 
 # fmt: off
-GLYPHS = {
-    "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "matmul": "@", "pow": "xⁿ",
-    "sigmoid": "σ", "concatenate": "concat", "transpose": "ᵀ", "sum": "Σ", "getitem": "[ ]",
-    "broadcast_to": "spread", "sqrt": "√", "square": "x²", "abs": "|x|", "maximum": "max",
-    "softmax_cross_entropy": "softmax-xent", "cross_entropy": "cross-entropy",
-    "log_softmax": "log-softmax", "truediv": "÷", "swapaxes": "ᵀ",
-}
-ROUND = {"+", "−", "×", "÷", "@", "Σ", "ᵀ", "xⁿ", "√", "x²", "[ ]"}
+SIGNS = {"∘": "×", "/": "÷", "^": "xⁿ", "||": "|x|", "[]": "concat"}  # as a picture has them
+ROUND = {"+", "−", "×", "÷", "@", "Σ", "ᵀ", "xⁿ", "√", "[…]"}
 GATES = {
     "forget": "Γf", "update": "Γu", "output": "Γo", "reset": "Γr", "relevance": "Γr",
     "candidate": "c̃", "input": "Γu",
@@ -33,6 +29,8 @@ PLAIN = {
     "Δ": "d", "∘": "o", "◧": "[A]", "◨": "[B]", "—": "-", "–": "-", "’": "'", "ᵢ": "i",
 }
 # fmt: on
+CALL = re.compile(r"\((?:[a-z*](?:, )?)+\)$")  # the inputs of σ(a), max(a, b), stack(*)
+VARIABLE = re.compile(r"(?<![A-Za-z])[a-z*](?![A-Za-z])")
 LONGEST = 28
 CHIP = 8.0
 HEAT = 7.0  # height of the mini heat map
@@ -98,14 +96,46 @@ def _advance(c: str) -> float:
     return 0.68 if c.isupper() or c in "ΓΣ+−×÷=<>~" else 0.59
 
 
+@lru_cache(maxsize=10_000)
 def glyph(op: str | None) -> str:
-    """Return the sign of an operation, its cleaned name when it has none."""
-    return GLYPHS.get(op, clean(op)) if op else ""
+    """Return the sign of an operation, read from how it is written; else its cleaned name.
+
+    >>> glyph("add"), glyph("sigmoid"), glyph("transpose"), glyph("relu")
+    ('+', 'σ', 'ᵀ', 'relu')
+    """
+    known = PRIMITIVES.get(op or "")
+    sign = CALL.sub("", known.writes or "") if known else ""
+    sign = VARIABLE.sub("", sign).strip().replace(" ", "-")
+    return SIGNS.get(sign, sign) if sign and not set(sign) & set("(,") else clean(op or "")
+
+
+def number_text(value: float) -> str:
+    """Return a number operand with four digits.
+
+    >>> number_text(-0.5), number_text(1000000.0)
+    ('−0.5', '1e6')
+    """
+    return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+
+
+POWERS = {2.0: "x²", 3.0: "x³", -1.0: "x⁻¹", 0.5: "√"}
+
+
+def sign_of(node: GraphNode) -> str:
+    """Return the sign of a node's operation with the numbers it takes: 1 −, × 0.5, x²."""
+    sign = glyph(node.op)
+    if len(node.numbers) != 1:
+        return " ".join([sign, *map(number_text, node.numbers.values())])
+    ((slot, number),) = node.numbers.items()
+    if sign == "xⁿ" and slot == 1:
+        return POWERS.get(number, f"x^{number_text(number)}")
+    left = slot == 0 and sign != "×"
+    return f"{number_text(number)} {sign}" if left else f"{sign} {number_text(number)}"
 
 
 def caption(node: GraphNode) -> str:
     """Return the shortest name of a node: its own, its operation's sign, or its role."""
-    return clean(node.name) if node.name else glyph(node.op) or node.role
+    return clean(node.name) if node.name else sign_of(node) or node.role
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -114,13 +144,14 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def face(node: GraphNode, values: str = "shape") -> Face:
     """Return how a node looks: signs as circles, names over operations, leaves as boxes."""
-    sign = glyph(node.op)
+    sign = sign_of(node)
     lines = [clean(node.name)] if node.name else []
     lines += [sign] if sign and sign != (lines or [""])[0] else []
     lines = lines or [node.role]
     if values in ("stats", "full") and node.value:
         lines.append(f"‖v‖ {number(node.value.get('norm'))}")
-    if len(lines) == 1 and sign in ROUND and not node.name:
+    round_one = sign in ROUND or bool(node.numbers) and len(sign) <= 3
+    if len(lines) == 1 and round_one and not node.name:
         return Face((sign,), "circle", 22.0, 22.0)
     wide = max(width(line) for line in lines) + 12.0
     if values in ("stats", "full"):  # the same room in every step, whatever the number is
@@ -148,7 +179,8 @@ def number(value: float | None) -> str:
 
 def title(node: GraphNode) -> str:
     """Return the tool tip of a node: what it is, its shape, value and gradient."""
-    parts = [" ".join(filter(None, (clean(node.name or ""), node.op or node.role)))]
+    operands = map(number_text, node.numbers.values())
+    parts = [" ".join(filter(None, (clean(node.name or ""), node.op or node.role, *operands)))]
     parts += [f"{shape_text(node.shape)} {node.dtype}"]
     if node.value:
         parts += [f"‖value‖ = {number(node.value.get('norm'))}"]

@@ -167,7 +167,18 @@ def _graph_node(node: Node, ids: dict[Node, int], name: str | None, value: Any) 
     op, role = (node.op.name, "op") if node.op else (None, "input")
     parents = tuple([None if p is None else ids.get(p) for p in node.parents])
     made = (ids[node], op, parents, node.shape, _word(node.dtype), node.name or name, role)
-    return GraphNode(*made, value=value)
+    return GraphNode(*made, value=value, numbers=_numbers(node) if None in parents else {})
+
+
+def _numbers(node: Node) -> dict[int, float]:
+    """Return the numbers among a node's inputs, by slot, as far as they were recorded."""
+    saved = node.saved or ()
+    inputs = node.inputs or saved[1:]
+    return {
+        slot: float(x)
+        for slot, (x, parent) in enumerate(zip(inputs, node.parents, strict=False))
+        if parent is None and (isinstance(x, float | int) or getattr(x, "size", 0) == 1)
+    }
 
 
 _word = lru_cache(str)  # NumPy takes long to spell a dtype

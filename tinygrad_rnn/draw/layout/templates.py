@@ -85,6 +85,7 @@ def signature(shape: Shape) -> tuple[object, ...]:
             node.role,
             masked(node.name),
             (node.place.timeless, *sorted(node.labels.items(), key=str)),
+            tuple(node.numbers.items()),
             len(node.parents),
         )
         for node in shape.nodes

@@ -19,10 +19,11 @@ from ..capture.statistics import digits
 from ..capture.truncation import Cut
 from ..graph import Graph, GraphNode
 from ..labels import clean, glyph
-from ..transform import formulas as wording
+from ..transform import formulas
 from ..transform.fold import to_cells
 from .excerpt import Excerpt, excerpt
 from .levels import levels
+from .slopes import slopes
 
 LIMIT = 5_000_000  # bytes of data; a browser opens that in well under a second
 LEAST = 80  # bytes a node needs when only norms are kept
@@ -141,17 +142,17 @@ def _all_words(graph: Graph, short_form: Excerpt) -> list[tuple[str, ...]]:
         if twin is not None and _reads_like(node, graph.nodes[twin], graph, made):
             made[node.id] = made[twin]
         elif node.op:
-            made[node.id] = (wording.formula(graph, node), *wording.rules(graph, node))
+            made[node.id] = (formulas.formula(graph, node), *formulas.rules(node))
     return made
 
 
 def _reads_like(a: GraphNode, b: GraphNode, graph: Graph, made: Sequence[tuple[str, ...]]) -> bool:
-    """True if the inputs of two nodes read alike; what a constant is, only its own node tells."""
-    if None in a.parents or None in b.parents:
+    """True if the inputs of two nodes in the same place of alike steps read alike."""
+    if a.numbers != b.numbers:
         return False
-    pairs = zip(a.parents, b.parents, strict=True)
-    nodes = graph.nodes
-    return all(made[p] == made[q] and bool(nodes[p].name) == bool(nodes[q].name) for p, q in pairs)  # type: ignore[index]
+    nodes, pairs = graph.nodes, zip(a.parents, b.parents, strict=True)
+    inner = ((p, q) for p, q in pairs if p is not None and q is not None)
+    return all(made[p] == made[q] and bool(nodes[p].name) == bool(nodes[q].name) for p, q in inner)
 
 
 def short(values: Sequence[Any], kept: int = 5) -> list[Any]:
@@ -209,6 +210,7 @@ def _add_samples(data: dict[str, Any], graph: Graph, room: int) -> bool:
     for key, part in zip(("v", "g"), both, strict=True):
         cut = _short_each([sample[:most] for sample in part], 4) if most else []
         data[key]["sample"] = [sample or 0 for sample in cut]
+    data["local"] = [_short_each(slopes(graph, n), 4) if most else [] for n in graph.nodes]
     return most > 0
 
 

@@ -116,4 +116,5 @@ def _sign(drawn: Plan, index: int, node: GraphNode, places: dict[int, int]) -> t
         else:  # a parameter is the same everywhere, another leaf is one of each step
             joined.append((None, parent if home is None else -1))
     labels = tuple((key, str(value)) for key, value in node.labels.items())
-    return (node.op, node.role, masked(node.name), node.place.timeless, labels, tuple(joined))
+    kind = (node.op, node.role, masked(node.name), *node.numbers.items())
+    return (*kind, node.place.timeless, labels, tuple(joined))

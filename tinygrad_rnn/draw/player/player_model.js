@@ -1,21 +1,6 @@
 "use strict";
 // One model: its numbers, and what is known of them after q backward steps. No drawing here.
 
-// Where a rule is element-wise its local slope is a number: upstream × local = contribution.
-const SLOPES = {
-	add: [() => 1, () => 1],
-	sub: [() => 1, () => -1],
-	mul: [(y, a, b) => b, (y, a) => a],
-	div: [(y, a, b) => 1 / b, (y, a, b) => -y / b],
-	neg: [() => -1],
-	exp: [(y) => y],
-	log: [(y, a) => 1 / a],
-	sqrt: [(y) => 0.5 / y],
-	tanh: [(y) => 1 - y * y],
-	sigmoid: [(y) => y * (1 - y)],
-	relu: [(y, a) => +(a > 0)],
-};
-
 class Model {
 	constructor(data) {
 		Object.assign(this, data);
@@ -69,11 +54,8 @@ class Model {
 
 	/** Rows [upstream, slope, product] of the first components; [] if the rule is not element-wise. */
 	slopes(id, k) {
-		const slope = SLOPES[this.opOf(id)]?.[k], g = this.sample("g", id);
-		const inputs = [this.sample("v", id), ...this.parents[id].map((p) => p !== null && this.sample("v", p))];
-		if (!slope || !g || inputs.some((each) => each?.length !== g.length)) return [];
-		const local = g.map((_, i) => slope(...inputs.map((each) => each[i])));
-		return g.map((up, i) => [up, local[i], up * local[i]]).slice(0, 4);
+		const up = this.sample("g", id) ?? [], local = this.local?.[id][k] ?? [];
+		return local.slice(0, up.length).map((slope, i) => [up[i], slope, up[i] * slope]);
 	}
 }
 

@@ -12,7 +12,10 @@ def table(graph: Graph, limit: int = 200_000) -> str:
     for node in graph.nodes[:limit]:
         step = "" if node.step is None else str(node.step)
         value = node.value.get("norm") if node.value else None
-        parents = " ".join("·" if p is None else str(p) for p in node.parents)
+        given = {slot: f"={labels.number_text(x)}" for slot, x in node.numbers.items()}
+        parents = " ".join(
+            given.get(slot, "·") if p is None else str(p) for slot, p in enumerate(node.parents)
+        )
         rows.append(
             (
                 step,

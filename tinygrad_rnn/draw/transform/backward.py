@@ -11,25 +11,7 @@ from collections import defaultdict
 
 from .. import labels
 from ..graph import Graph, GraphNode
-
-# fmt: off
-RULES: dict[str, tuple[str, ...]] = {
-    "add": ("ĝ", "ĝ"), "sub": ("ĝ", "−ĝ"), "mul": ("ĝ∘b", "ĝ∘a"), "div": ("ĝ/b", "−ĝ∘y/b"),
-    "neg": ("−ĝ",), "matmul": ("ĝ bᵀ", "aᵀ ĝ"), "tanh": ("ĝ∘(1−y²)",), "sigmoid": ("ĝ∘y∘(1−y)",),
-    "relu": ("ĝ∘[a>0]",), "exp": ("ĝ∘y",), "log": ("ĝ/a",), "power": ("ĝ∘b aᵇ⁻¹", "ĝ∘y ln a"),
-    "sum": ("ĝ spread",), "transpose": ("ĝᵀ",), "reshape": ("ĝ reshaped",), "sqrt": ("ĝ/2y",),
-    "getitem": ("ĝ put back",), "softmax": ("y∘(ĝ − Σĝ∘y)",), "log_softmax": ("ĝ − softmax·Σĝ",),
-    "where": ("", "ĝ where true", "ĝ where false"), "broadcast_to": ("Σ ĝ",), "abs": ("ĝ∘sign a",),
-    "softmax_cross_entropy": ("ĝ(softmax − y)",), "maximum": ("ĝ∘[a≥b]", "ĝ∘[b>a]"),
-}
-# fmt: on
-CUT = {"concatenate": "ĝ cut", "stack": "ĝ cut", "einsum": "ĝ einsum"}
-
-
-def rule_text(op: str | None, slot: int) -> str:
-    """Return what the gradient rule of one input computes, ĝ being the upstream gradient."""
-    texts = RULES.get(op or "", ())
-    return texts[slot] if slot < len(texts) else CUT.get(op or "", f"ĝ·∂{labels.glyph(op)}")
+from .formulas import rule
 
 
 def backward_graph(graph: Graph) -> Graph:
@@ -82,7 +64,7 @@ def _gradient_of(
     parts = []
     for child, slot in uses:
         several = graph.nodes[child].op == "sum" and len(graph.nodes[child].parents) > 1
-        text = "ĝ" if several else rule_text(graph.nodes[child].op, slot)
+        text = "ĝ" if several else _rule(graph.nodes[child], slot)
         part = _add(made, graph.nodes[child], text, (number[child],))
         norm = graph.edge_grad(child, slot)
         made.nodes[part].grad = None if norm is None else {"norm": norm}
@@ -104,6 +86,13 @@ def _gradient_of(
     made.nodes[whole].grad = node.grad
     made.nodes[whole].role = "loss" if not parts else node.role if node.role == "param" else "op"
     number[node.id] = whole
+
+
+def _rule(node: GraphNode, slot: int) -> str:
+    """Return a rule in the letters a, b, … of the inputs, with the numbers that are known."""
+    names = (node.numbers.get(k, letter) for k, letter in zip(range(len(node.parents)), "abcde"))
+    inputs = tuple(n if isinstance(n, str) else labels.number_text(n) for n in names)
+    return rule(node.op, min(slot, 4), "y", inputs)
 
 
 def _add(

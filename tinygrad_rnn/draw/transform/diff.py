@@ -62,7 +62,8 @@ def _structures(graph: Graph, known: dict[Hashable, int]) -> dict[int, Hashable]
     made: dict[int, Hashable] = {}
     for i, node in enumerate(graph.nodes):
         parents = tuple(None if p is None else made[p] for p in node.parents)
-        key = (node.op, node.role, node.name, node.shape, _scope(node), parents)
+        numbers = tuple(node.numbers.items())
+        key = (node.op, node.role, node.name, node.shape, _scope(node), parents, numbers)
         made[i] = known.setdefault(key, len(known))
     return made
 
@@ -96,9 +97,9 @@ def _compare(
             marks[spot] = "b"
             rows[spot][1].extend(parents)
             continue
-        if node.shape != a.nodes[spot].shape or sorted(map(str, parents)) != sorted(
-            map(str, a.nodes[spot].parents)
-        ):
+        same = a.nodes[spot]
+        moved = sorted(map(str, parents)) != sorted(map(str, same.parents))
+        if moved or node.shape != same.shape or node.numbers != same.numbers:
             marks[spot] = "changed"
         rows[spot][1].extend(p for p in parents if p not in rows[spot][1])
     return marks
@@ -124,6 +125,6 @@ def _sorted(
         kept = tuple(number[p] for p in parents if p is not None and number[p] < k)
         made.nodes.append(
             GraphNode(k, node.op, kept, node.shape, node.dtype, node.name, node.role,
-                      dict(node.labels), node.path, place=node.place)
+                      dict(node.labels), node.path, place=node.place, numbers=node.numbers)
         )  # fmt: skip
     return made.validate(), {number[i]: mark for i, mark in marks.items()}
