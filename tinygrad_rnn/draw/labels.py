@@ -118,19 +118,26 @@ def number_text(value: float) -> str:
     return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
 
 
-POWERS = {2.0: "x²", 3.0: "x³", -1.0: "x⁻¹", 0.5: "√"}
+POWERS = {"2": "x²", "3": "x³", "−1": "x⁻¹", "0.5": "√"}
+UNKNOWN = "□"  # an operand whose value was not recorded
+
+
+def operands(node: GraphNode) -> dict[int, str]:
+    """Return the inputs of a node that are no nodes, by slot: numbers, □ for unknown ones."""
+    absent = (slot for slot, parent in enumerate(node.parents) if parent is None)
+    known = node.numbers
+    return {slot: number_text(known[slot]) if slot in known else UNKNOWN for slot in absent}
 
 
 def sign_of(node: GraphNode) -> str:
-    """Return the sign of a node's operation with the numbers it takes: 1 −, × 0.5, x²."""
-    sign = glyph(node.op)
-    if len(node.numbers) != 1:
-        return " ".join([sign, *map(number_text, node.numbers.values())])
-    ((slot, number),) = node.numbers.items()
+    """Return the sign of a node's operation with the operands that are no nodes: 1 −, × 0.5, x²."""
+    sign, beside = glyph(node.op), operands(node)
+    if len(beside) != 1:
+        return " ".join([sign, *beside.values()])
+    ((slot, text),) = beside.items()
     if sign == "xⁿ" and slot == 1:
-        return POWERS.get(number, f"x^{number_text(number)}")
-    left = slot == 0 and sign != "×"
-    return f"{number_text(number)} {sign}" if left else f"{sign} {number_text(number)}"
+        return POWERS.get(text, f"x^{text}")
+    return f"{text} {sign}" if slot == 0 and sign != "×" else f"{sign} {text}"
 
 
 def caption(node: GraphNode) -> str:
@@ -150,7 +157,7 @@ def face(node: GraphNode, values: str = "shape") -> Face:
     lines = lines or [node.role]
     if values in ("stats", "full") and node.value:
         lines.append(f"‖v‖ {number(node.value.get('norm'))}")
-    round_one = sign in ROUND or bool(node.numbers) and len(sign) <= 3
+    round_one = sign in ROUND or None in node.parents and len(sign) <= 3
     if len(lines) == 1 and round_one and not node.name:
         return Face((sign,), "circle", 22.0, 22.0)
     wide = max(width(line) for line in lines) + 12.0
@@ -179,8 +186,8 @@ def number(value: float | None) -> str:
 
 def title(node: GraphNode) -> str:
     """Return the tool tip of a node: what it is, its shape, value and gradient."""
-    operands = map(number_text, node.numbers.values())
-    parts = [" ".join(filter(None, (clean(node.name or ""), node.op or node.role, *operands)))]
+    words = (clean(node.name or ""), node.op or node.role, *operands(node).values())
+    parts = [" ".join(filter(None, words))]
     parts += [f"{shape_text(node.shape)} {node.dtype}"]
     if node.value:
         parts += [f"‖value‖ = {number(node.value.get('norm'))}"]

@@ -12,9 +12,9 @@ def table(graph: Graph, limit: int = 200_000) -> str:
     for node in graph.nodes[:limit]:
         step = "" if node.step is None else str(node.step)
         value = node.value.get("norm") if node.value else None
-        given = {slot: f"={labels.number_text(x)}" for slot, x in node.numbers.items()}
+        beside = labels.operands(node)
         parents = " ".join(
-            given.get(slot, "·") if p is None else str(p) for slot, p in enumerate(node.parents)
+            f"={beside[slot]}" if p is None else str(p) for slot, p in enumerate(node.parents)
         )
         rows.append(
             (

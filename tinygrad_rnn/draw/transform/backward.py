@@ -90,8 +90,8 @@ def _gradient_of(
 
 def _rule(node: GraphNode, slot: int) -> str:
     """Return a rule in the letters a, b, … of the inputs, with the numbers that are known."""
-    names = (node.numbers.get(k, letter) for k, letter in zip(range(len(node.parents)), "abcde"))
-    inputs = tuple(n if isinstance(n, str) else labels.number_text(n) for n in names)
+    beside = labels.operands(node)
+    inputs = tuple(beside.get(k, "abcde"[min(k, 4)]) for k in range(len(node.parents)))
     return rule(node.op, min(slot, 4), "y", inputs)
 
 

@@ -13,11 +13,10 @@ from functools import lru_cache
 from ...engine import letters
 from ...engine.primitive import PRIMITIVES, ForEach
 from ..graph import Graph, GraphNode
-from ..labels import glyph, number_text
+from ..labels import glyph, operands
 
 DEEP = 4  # how many unnamed operations a formula is written out through
 SHOWN = 4  # inputs of an operation that takes any number of them
-UNKNOWN = "□"  # a constant whose value was not recorded
 
 
 def formula(graph: Graph, node: GraphNode, deep: int = DEEP) -> str:
@@ -61,9 +60,8 @@ def _read(graph: Graph, node: GraphNode, path: str, deep: int) -> letters.Letter
 
 
 def _operand(node: GraphNode, path: str, slot: int) -> str:
-    if node.parents[slot] is not None:
-        return f"{{{_step(path, slot)}}}"
-    return number_text(node.numbers[slot]) if slot in node.numbers else UNKNOWN
+    known = node.parents[slot] is not None
+    return f"{{{_step(path, slot)}}}" if known else operands(node)[slot]
 
 
 def _step(path: str, slot: int) -> str:
