@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from operator import attrgetter
+from threading import Lock
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,6 +25,7 @@ from .tensor import Tensor, leaf_of, wrap
 
 Adjoints = dict[Node, Any]  # the gradient of each node, while and where it is known
 NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
+ARRIVING = Lock()  # threads may have leaves in common: what both add to .grad must arrive
 FREED = (
     "the graph was already freed by backward() (at {}); pass retain_graph=True to the first call, "
     "or detach() the hidden state for truncated BPTT"
@@ -198,8 +200,9 @@ def backward(
         order = reachable(adjoints)
         ends = {n for n in order if n.op is None or (n.special and n.special.get("retains"))}
         found = pull(adjoints, order, ends, create_graph, recorded)
-        for node, g in found.items():
-            node.grad = as_tensor(g) if node.grad is None else node.grad + as_tensor(g)
+        with ARRIVING:
+            for node, g in found.items():
+                node.grad = as_tensor(g) if node.grad is None else node.grad + as_tensor(g)
     if not (retain_graph if retain_graph is not None else create_graph or record):
         free(order)
     if recorded is not None:

@@ -1,39 +1,120 @@
 """What surrounds a computation: the scopes that label its nodes, and the mode it runs in.
 
-Both are context variables, so every thread and every asyncio task has its own. (A generator
-suspended inside a block shares the block with whoever resumes it: enter blocks outside generators.)
+Both are context variables, so every thread and every asyncio task has its own. A block keeps no
+state: one object can be entered again, within itself and by several threads. (A `with` in a
+generator holds for whoever resumes it; a decorated generator has the block only while it runs.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
+from functools import wraps
+from types import coroutine
 from typing import Any
 
 
-class scope:
+class Block:
+    """A `with` block that also decorates: it is on while the function's own lines run, which for
+    generators and coroutines are interrupted by those of others."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Any:
+        raise NotImplementedError
+
+    def __exit__(self, *error: object) -> None:
+        raise NotImplementedError
+
+    def __call__(self, function: Callable) -> Callable:
+        def call(*args: Any, **options: Any) -> Any:
+            with self:
+                return function(*args, **options)
+
+        if inspect.isgeneratorfunction(function):
+
+            def call(*args: Any, **options: Any) -> Any:  # type: ignore
+                return (yield from in_turns(self, function(*args, **options)))
+
+        elif inspect.iscoroutinefunction(function):
+
+            async def call(*args: Any, **options: Any) -> Any:  # type: ignore
+                return await awaited(self, function(*args, **options))
+
+        elif inspect.isasyncgenfunction(function):
+
+            def call(*args: Any, **options: Any) -> Any:  # type: ignore
+                return in_async_turns(self, function(*args, **options))
+
+        return wraps(function)(call)
+
+
+def in_turns(block: Block, steps: Any) -> Generator:
+    """Runs each step of a generator within the block, and what is between them outside it."""
+    act: Any = steps.send
+    given: Any = None
+    while True:
+        try:
+            with block:
+                made = act(given)
+        except StopIteration as end:
+            return end.value
+        try:
+            act, given = steps.send, (yield made)
+        except GeneratorExit:
+            with block:
+                steps.close()
+            raise
+        except BaseException as error:
+            act, given = steps.throw, error
+
+
+awaited = coroutine(in_turns)  # a coroutine is sent to and thrown at as a generator is
+
+
+async def in_async_turns(block: Block, steps: AsyncGenerator) -> AsyncGenerator:
+    """Runs each step of an asynchronous generator within the block."""
+    act: Any = steps.asend
+    given: Any = None
+    try:
+        while True:
+            try:
+                made = await awaited(block, act(given))
+            except StopAsyncIteration:
+                return
+            try:
+                act, given = steps.asend, (yield made)
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                act, given = steps.athrow, error
+    finally:
+        await awaited(block, steps.aclose())
+
+
+class scope(Block):
     """`with scope("lstm", layer=0, step=t, gate="forget"):` labels the nodes made inside."""
 
-    __slots__ = ("labels", "name", "outer", "token")
+    __slots__ = ("labels", "name", "outer", "unused")
 
     def __init__(self, name: str | None = None, **labels: Any):
         self.name, self.labels = name, labels
         self.outer: scope | None = None
-        self.token: Any = None  # of the block being in; False after it
+        self.unused = [True]  # popped by the first to enter, whichever thread that is
 
     def __enter__(self) -> scope:
-        if self.token:
-            raise RuntimeError(f"scope {self} is entered already; make another for the inner block")
-        # Entered a second time, a copy stands in: the nodes made before keep their surroundings.
-        inner = self if self.token is None else scope(self.name, **self.labels)
+        try:
+            self.unused.pop()
+            inner = self
+        except IndexError:  # the nodes made before keep their surroundings: a copy stands in
+            inner = scope(self.name, **self.labels)
         inner.outer = SCOPE.get()
-        self.token = SCOPE.set(inner)
+        SCOPE.set(inner)
         return inner
 
     def __exit__(self, *error: object) -> None:
-        SCOPE.reset(self.token)
-        self.token = False
+        SCOPE.set(SCOPE.get().outer)  # type: ignore[union-attr]
 
     def __str__(self) -> str:
         return ".".join([self.name or "", *(f"{k}={v}" for k, v in self.labels.items())]).strip(".")
@@ -57,35 +138,36 @@ class Mode:
     `draw` stands in for random draws, `hear` is told what Python does with a Tensor's values.
     """
 
-    __slots__ = ("anomaly", "draw", "grad", "hear", "nodes", "plain")
+    __slots__ = ("anomaly", "draw", "grad", "hear", "nodes", "outer", "plain")
 
     def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False,
                  draw: Callable | None = None, hear: Callable | None = None):  # fmt: skip
         self.grad, self.nodes, self.anomaly, self.draw, self.hear = grad, nodes, anomaly, draw, hear
         self.plain = nodes is None and not anomaly
+        self.outer: Mode | None = None  # what held before the block
 
 
 MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never written to
 
 
-class mode(ContextDecorator):
+class mode(Block):
     """Changes some of the current mode for a block, in this thread or asyncio task only."""
+
+    __slots__ = ("changes",)
 
     def __init__(self, **changes: Any):
         self.changes = changes
 
-    def _recreate_cm(self) -> mode:
-        return mode(**self.changes)  # every call of a decorated function is a block of its own
-
-    def __enter__(self) -> Mode:
+    def __enter__(self) -> Any:
         now = MODE.get()
         new = Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
                       "draw": now.draw, "hear": now.hear, **self.changes})  # fmt: skip
-        self.token = MODE.set(new)
+        new.outer = now
+        MODE.set(new)
         return new
 
     def __exit__(self, *error: object) -> None:
-        MODE.reset(self.token)
+        MODE.set(MODE.get().outer or Mode())
 
 
 def tell(deed: str, way: str) -> None:
@@ -122,12 +204,18 @@ class Trace(list):
         self.seen.add(node)
 
 
-@contextmanager
-def trace() -> Iterator[list]:
-    """Yields a list that fills with every node made in the block, each with its `.value`.
+class trace(mode):
+    """Gives a list that fills with every node made in the block, each with its `.value`.
 
     Also ops that need no gradient are recorded, and the list survives an exception half-way.
     """
-    nodes = Trace()
-    with mode(nodes=nodes):
-        yield nodes
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __enter__(self) -> list:
+        nodes = super().__enter__().nodes = Trace()
+        MODE.get().plain = False
+        return nodes
