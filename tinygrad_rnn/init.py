@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .engine.arrays import get_default_dtype
+from .engine.options import whole
 from .engine.tensor import Tensor, assign
 from .functions.random import Generator
 
@@ -32,6 +33,13 @@ def generator_from(seed: Seed) -> Generator:
     if isinstance(seed, Generator):
         return seed
     return Generator(secrets.randbits(63) if seed is None else seed)
+
+
+def seeded(owner: Any, seed: Seed) -> Generator:
+    """Return what `generator_from` does; a seed that is none is told in the owner's name."""
+    if seed is not None and not isinstance(seed, Generator):
+        seed = whole(owner, "seed", seed, 0)
+    return generator_from(seed)
 
 
 def fans(shape: Shape) -> tuple[int, int]:

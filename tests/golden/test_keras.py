@@ -49,8 +49,9 @@ def run(case: golden.Case, cells: list, x: Any) -> dict[str, Any]:
         steps, last = nn.scan(cells[0], x.transpose(0, 1), first, time_mask, reverse=True)
         output = lib.stack(list(steps), 1).flip(1)
     else:
-        merge = "sum" if direction == "sum" else "concat"
-        layer = nn.Recurrent([cells], batch_first=True, merge=merge)
+        merge = "concat" if direction == "forward" else direction
+        masked = "repeat" if case.options.get("repeat") else "zero"
+        layer = nn.Recurrent([cells], batch_first=True, merge=merge, masked_output=masked)
         output, last = layer(x, mask=mask)
         last = tuple(s[0] for s in last) if isinstance(last, tuple) else last[0]
     parts = last if isinstance(last, tuple) else (last,)
@@ -59,7 +60,7 @@ def run(case: golden.Case, cells: list, x: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", CASES, ids=label)
 def test_values_and_gradients_are_keras(library, case):
-    both = case.options["direction"] in ("concat", "sum")
+    both = case.options["direction"] in ("concat", "sum", "mul", "ave")
     sides = ("forward", "backward") if both else ("",)
     cells = [cell(library, case, side) for side in sides]
     x = library.tensor(case.arrays["input/x"], requires_grad=True)

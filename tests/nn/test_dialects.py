@@ -65,7 +65,8 @@ def test_keras_weights_give_keras_outputs_and_go_back(case):
         cell = dialects.from_keras(case.name, given, **options)
         mask = case.arrays.get("mask")
         x = tensor(case.arrays["input/x"])
-        output, _ = nn.Recurrent(cell, batch_first=True)(x, mask=mask)
+        masked = "repeat" if case.options.get("repeat") else "zero"
+        output, _ = nn.Recurrent(cell, batch_first=True, masked_output=masked)(x, mask=mask)
         np.testing.assert_allclose(
             output.detach().numpy(), case.arrays["output/output"], rtol=1e-7, atol=1e-9
         )
@@ -143,7 +144,7 @@ def test_the_stacked_form_and_the_single_bias_are_laid_out_as_torch_has_them():
         (lambda: dialects.to_onnx(nn.LSTM(I, H, coupled=True)), "coupled=True"),
         (lambda: dialects.to_onnx(nn.LSTM(I, H, 2)), "one layer, this has 2"),
         (
-            lambda: dialects.from_keras("GRU", [np.zeros((2, 7)), np.zeros((2, 7))]),
+            lambda: dialects.from_keras("GRU", [np.zeros((2, 7)), np.zeros((2, 7))], reset="after"),
             "not those of 3 gates",
         ),
     ],
@@ -153,7 +154,38 @@ def test_what_a_dialect_cannot_say_raises(export, message):
         export()
 
 
+def test_a_gru_of_keras_without_bias_does_not_tell_its_reset():
+    weights = [np.ones((I, 3 * H)), np.ones((H, 3 * H))]
+    with pytest.raises(ValueError, match=r'does not tell its reset_after: pass reset="after"'):
+        dialects.from_keras("GRU", weights)
+    cells = [dialects.from_keras("GRU", weights, reset=r) for r in ("after", "before")]
+    assert [c.reset for c in cells] == ["after", "before"]
+    assert dialects.from_keras("GRU", [*weights, np.ones((2, 3 * H))]).reset == "after"
+    assert dialects.from_keras("GRU", [*weights, np.ones(3 * H)]).reset == "before"
+
+
+def test_dropouts_are_no_weights():
+    noisy = nn.LSTM(I, H, zoneout=0.1, input_dropout=0.1, candidate_dropout=0.2, seed=0)
+    plain = nn.LSTM(I, H, seed=1)
+    plain.load_state_dict(dialects.to_torch(noisy))
+    for name, array in noisy.state_dict().items():
+        np.testing.assert_array_equal(plain.state_dict()[name], array)
+    assert set(dialects.to_onnx(noisy)) == {"W", "R", "B"}
+    assert set(dialects.to_keras(noisy.cells[0][0])) == {"kernel", "recurrent_kernel", "bias"}
+
+
+@pytest.mark.parametrize("form", ["separate", "per_gate"])
+def test_diagonal_peepholes_of_any_form_go_to_onnx_and_back(form):
+    ours = nn.LSTM(I, H, form=form, peephole="diagonal", bias="single", dtype=np.float64, seed=0)
+    (theirs,) = dialects.from_onnx("LSTM", dialects.to_onnx(ours))
+    x = data(T, B, I)
+    want = ours(x)[0].detach().numpy()
+    np.testing.assert_allclose(nn.Recurrent(theirs)(x)[0].detach().numpy(), want, atol=1e-15)
+
+
 def test_unknown_kinds_raise():
+    with pytest.raises(ValueError, match="one of 'RNN', 'GRU', 'LSTM', got 'Lstm'; did you mean"):
+        dialects.from_keras("Lstm", [])
     with pytest.raises(TypeError, match="no dialect knows MGUCell; they know RNN, GRU, LSTM"):
         dialects.to_keras(nn.MGUCell(I, H))
     with pytest.raises(TypeError, match="not SimpleNamespace"):

@@ -224,7 +224,7 @@ def test_sequential_takes_functions_and_names_modules_by_position():
 
 def test_a_module_shows_its_sizes():
     assert repr(nn.Linear(2, 3, seed=0)) == "<Linear(in_features=2, out_features=3), 9 parameters>"
-    assert "LSTM(batch_first=False" in repr(nn.LSTM(2, 3, seed=0))
+    assert repr(nn.LSTM(2, 3, seed=0)).startswith("<LSTM(")
 
 
 def test_a_module_without_forward_says_so():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import doctest
+import inspect
 
 import numpy as np
 import pytest
@@ -191,6 +193,62 @@ def test_dropout_acts_between_layers_in_training_only():
     close(single(x)[0], single.eval()(x)[0])
 
 
+MERGES = {
+    "concat": lambda a, b: np.concatenate([a, b], -1),
+    "sum": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "ave": lambda a, b: (a + b) / 2,
+}
+
+
+@pytest.mark.parametrize("masked", ["zero", "repeat"])
+@pytest.mark.parametrize("merge", MERGES)
+def test_both_directions_are_merged(merge, masked):
+    options = {"dtype": np.float64, "seed": 0, "merge": merge, "masked_output": masked}
+    layer = nn.LSTM(I, H, 2, bidirectional=True, **options)
+    x, lengths = data(T, B, I), [5, 2]
+    below = [nn.Recurrent([pair], merge=merge) for pair in layer.cells]
+    middle = below[0](x, lengths=lengths)[0]
+    sides = []
+    for reverse, cell in enumerate(layer.cells[1]):
+        mask = np.arange(T)[:, None] < lengths
+        steps, _ = nn.scan(cell, middle, cell.start(B, x), mask, bool(reverse))
+        sides.append(np.stack([s.detach().numpy() for s in steps]))
+    if masked == "repeat":  # nothing was put out before the first step from the end
+        sides[0][2:, 1] = sides[0][1, 1]
+    close(layer(x, lengths=lengths)[0], MERGES[merge](*sides))
+    assert layer.output_size == (2 * H if merge == "concat" else H)
+    twin = layer.compile("numpy")
+    close(twin(x, lengths=lengths)[0], layer(x, lengths=lengths)[0])
+
+
+def test_a_layer_is_of_its_own_kind_and_tells_all_that_it_takes():
+    for kind in KINDS:
+        others = [k for k in KINDS if k is not kind]
+        assert isinstance(kind(I, H), nn.Recurrent) and not isinstance(kind(I, H), tuple(others))
+        options = inspect.signature(kind).parameters
+        told = {word.strip(",") for line in kind.__doc__.splitlines() for word in line.split()}
+        assert {"input_size", "hidden_size"} <= told
+        assert not [name for name in options if name not in told], kind
+        (example,) = doctest.DocTestFinder(recurse=False).find(kind, kind.__name__)
+        assert example.examples and not doctest.DocTestRunner().run(example).failed
+    assert "gate_activation" not in inspect.signature(nn.RNN).parameters
+    assert list(inspect.signature(nn.LSTM).parameters)[:4] == [
+        "input_size", "hidden_size", "num_layers", "bias",
+    ]  # fmt: skip
+
+
+def test_finished_cells_ignore_nothing():
+    cell = nn.GRUCell(I, H, seed=0)
+    with pytest.raises(TypeError, match="input_size=3, num_layers=2 would be ignored"):
+        nn.Recurrent(cell, I, num_layers=2)
+    with pytest.raises(TypeError, match="form='stacked' would be ignored"):
+        nn.Recurrent(cell, form="stacked")
+    for bad in (3, [], [[nn.Linear(2, 3)]], nn.Linear):
+        with pytest.raises(TypeError, match="Recurrent: cell must be a class of cells, a cell"):
+            nn.Recurrent(bad, 2, 3)
+
+
 def test_nodes_are_labelled_with_step_layer_and_direction():
     layer = nn.LSTM(I, H, 2, bidirectional=True, seed=0)
     with trace() as nodes:
@@ -281,10 +339,18 @@ def test_parameters_have_torchs_names_and_can_be_reached_by_them():
         (lambda m: m(data(T, B, I), data(1, B, H)), ValueError, "the state has 2 parts, got 1"),
         (lambda m: m(np.zeros((T, B, I))), TypeError, "floats or whole numbers, got ndarray"),
         (lambda m: m(tensor(np.ones((T, B), bool))), TypeError, "got a Tensor of bool"),
-        (lambda m: nn.Recurrent(nn.GRUCell), ValueError, "input_size must be a positive integer"),
-        (lambda m: nn.LSTM(I, H, 0), ValueError, "num_layers must be at least 1, got 0"),
-        (lambda m: nn.LSTM(I, H, merge="max"), ValueError, 'merge must be "concat" or "sum"'),
-        (lambda m: nn.GRU(I, H, dropout=-1), ValueError, "between 0 and 1, but got -1"),
+        (lambda m: nn.Recurrent(nn.GRUCell), TypeError, "input_size must be .*, got None"),
+        (lambda m: nn.LSTM(I, H, 0), ValueError, "LSTM: num_layers must be .* at least 1, got 0"),
+        (
+            lambda m: nn.LSTM(I, H, merge="max"),
+            ValueError,
+            r"LSTM: merge must be one of .*, got .max.",
+        ),
+        (
+            lambda m: nn.GRU(I, H, dropout=-1),
+            ValueError,
+            "GRU: dropout must .* 0 and 1, got -1",
+        ),
     ],
 )
 def test_mistakes_are_named(call, error, message):

@@ -123,9 +123,9 @@ def nearest(word: Any, known: Iterable[Any]) -> str:
     """Return `; did you mean 'tanh'?`, or nothing if no known word is near."""
     from difflib import get_close_matches
 
-    words = [one for one in known if isinstance(one, str)]
-    near = get_close_matches(word, words, 1, 0.5) if isinstance(word, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+    words = {one.lower(): one for one in known if isinstance(one, str)}
+    near = get_close_matches(word.lower(), words, 1, 0.5) if isinstance(word, str) else []
+    return f"; did you mean {words[near[0]]!r}?" if near else ""
 
 
 def kind(owner: Owner, option: str, value: Any, wanted: type | tuple, words: str) -> Any:

@@ -56,7 +56,7 @@ from .masks import pad_sequence, unpad_sequence
 from .module import Module
 from .packed import PackedSequence
 from .readout import Readout
-from .recurrent import GRU, LSTM, MGU, RNN, Recurrent
+from .recurrent import Recurrent
 from .remedies import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -66,6 +66,7 @@ from .remedies import (
     vanishing_penalty,
 )
 from .reservoir import EchoState, echo_state_test, memory_capacity
+from .rnn import GRU, LSTM, MGU, RNN
 from .scan import scan
 from .seq2seq import Seq2Seq
 from .weight_drop import WeightDrop

@@ -26,6 +26,7 @@ class RNNCell(Gated):
     """
 
     gate_names = ("h",)
+    settled: ClassVar = ("gate_activation", "candidate_activation", "candidate_dropout")
 
     def __init__(
         self,
@@ -37,9 +38,6 @@ class RNNCell(Gated):
         leak: float = 1.0,
         **shared: Any,
     ):
-        gated = {"gate_activation", "candidate_activation", "candidate_dropout"} & set(shared)
-        if gated:
-            raise ValueError(f"RNNCell has no gates: {', '.join(sorted(gated))} would do nothing")
         super().__init__(input_size, hidden_size, bias, **shared)
         if not 0 < leak <= 1:
             raise ValueError(f"leak must be in (0, 1], got {leak}")
@@ -182,8 +180,12 @@ class LSTMCell(Gated):
         )
         if peep:
             seeing = [k for k in ("i", "f", "o") if k in self.gate_names]
-            extra |= {FORMS[self.form].peephole(self, k): peep for k in seeing}
+            extra |= {self.peephole_name(k): peep for k in seeing}
         return super().shapes() | extra
+
+    def peephole_name(self, gate: str) -> str:
+        """Return the name of the weights by which a gate sees the cell state."""
+        return FORMS[self.form].peephole(self, gate)
 
     def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
         return self.blank(batch, self.output_size, like), self.blank(batch, self.hidden_size, like)
@@ -209,7 +211,7 @@ class LSTMCell(Gated):
 
     def add_peephole(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
         """Return z + w_c ∘ c, or z + W_c c with full matrices."""
-        weight = getattr(self, FORMS[self.form].peephole(self, gate))
+        weight = getattr(self, self.peephole_name(gate))
         return z + (weight * c if self.peephole == "diagonal" else linear(c, weight))
 
     def keeping_gate(self) -> tuple[str | None, str | None]:

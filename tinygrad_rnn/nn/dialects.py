@@ -15,10 +15,13 @@ import numpy as np
 
 from ..engine.arrays import host
 from ..engine.ops import relu, sigmoid, tanh
+from ..engine.options import choice
 from ..engine.tensor import assign
 from .cells import GRUCell, LSTMCell, RNNCell
 from .gates import Gated
-from .recurrent import GRU, LSTM, RNN, Recurrent
+from .layers import Sequential
+from .recurrent import Recurrent
+from .rnn import GRU, LSTM, RNN
 
 Array = np.ndarray
 CELLS: dict[str, type[Gated]] = {"RNN": RNNCell, "GRU": GRUCell, "LSTM": LSTMCell}
@@ -84,8 +87,9 @@ def fill(cell: Gated, blocks: Mapping[str, Block]) -> Gated:
 def spoken(cell: Gated, dialect: str) -> dict[str, Block]:
     """The weights of a cell that the dialect can express, a GRU's z keeping; else ValueError."""
     for option, allowed in (ALWAYS | LIMITS[dialect]).items():
-        if hasattr(cell, option) and getattr(cell, option) not in allowed:
-            told = getattr(cell, option)
+        told = getattr(cell, option, allowed[0])
+        told = told[0] if isinstance(told, Sequential) else told  # what follows is dropout
+        if told not in allowed:
             told = getattr(told, "__name__", told)
             raise ValueError(f"{dialect} has no {type(cell).__name__} with {option}={told!r}")
     blocks = blocks_of(cell)
@@ -141,9 +145,9 @@ def from_torch(module: Any) -> Recurrent:
 def to_torch(layer: Recurrent) -> dict[str, Array]:
     """The arrays of `torch.nn.RNN/GRU/LSTM`'s state_dict, both biases there or none."""
     state: dict[str, Array] = {}
-    for ending, cell in layer.flat_cells():
+    for ending, wrapped in layer.flat_cells():
+        cell: Any = wrapped.core  # dropouts and zoneout are no weights
         kind = kind_of(cell)
-        assert isinstance(cell, Gated)
         blocks = spoken(cell, "torch")
         parts = {"weight_ih": "ih", "weight_hh": "hh", "bias_ih": "b_ih", "bias_hh": "b_hh"}
         for name, part in parts.items():
@@ -159,22 +163,28 @@ def from_keras(kind: str, weights: Any, **options: Any) -> Gated:
     """Our cell of a Keras SimpleRNN, GRU or LSTM: weights by name, or as `get_weights()` has them.
 
     Activations are not weights: pass `nonlinearity=` and the like if they are not Keras' defaults.
+    Nor is `reset_after` if a GRU has no bias: pass reset="after" (Keras' default) or "before".
     """
     kind = {"SimpleRNN": "RNN"}.get(kind, kind)
+    choice("from_keras", "kind", kind, CELLS)
     if not isinstance(weights, Mapping):
         weights = dict(zip(KERAS_NAMES, weights))
     kernel, recurrent, bias = (weights.get(name) for name in KERAS_NAMES)
     b_ih, b_hh = (None, None) if bias is None else (*np.atleast_2d(bias), None)[:2]
+    if kind == "GRU" and bias is None and "reset" not in options:
+        told = "a GRU without bias does not tell its reset_after"
+        raise ValueError(f'from_keras: {told}: pass reset="after" (Keras\' default) or "before"')
     if kind == "GRU":
-        options = {"reset": "before" if bias is not None and b_hh is None else "after"} | options
+        options = {"reset": "before" if b_hh is None else "after"} | options
     biases = False if bias is None else "single" if b_hh is None else "double"
     blocks = cut(ORDER["keras"][kind], kernel.T, recurrent.T, b_ih, b_hh)
     sizes, dtype = (len(kernel), len(recurrent)), np.asarray(kernel).dtype
     return fill(CELLS[kind](*sizes, biases, dtype=dtype, **options), blocks)
 
 
-def to_keras(cell: Gated) -> dict[str, Array]:
+def to_keras(cell: Any) -> dict[str, Array]:
     """kernel, recurrent_kernel and, if there is one, bias; a GRU's reset is `reset_after`."""
+    cell = cell.core
     blocks, order = spoken(cell, "keras"), ORDER["keras"][kind_of(cell)]
     weights = {"kernel": stacked(blocks, order, "ih").T}
     weights["recurrent_kernel"] = stacked(blocks, order, "hh").T
@@ -192,6 +202,7 @@ def from_onnx(
 
     A node with direction "reverse" has one cell: run it with `nn.scan(…, reverse=True)`.
     """
+    choice("from_onnx", "kind", kind, CELLS)
     if kind == "GRU":
         options = {"reset": "after" if linear_before_reset else "before"} | options
     if kind == "LSTM" and inputs.get("P") is not None:
@@ -204,10 +215,10 @@ def _onnx_cell(kind: str, inputs: Mapping[str, Any], d: int, options: dict[str, 
     b_ih, b_hh = (None, None) if B is None else np.split(np.asarray(B[d]), 2)
     blocks = cut(ORDER["onnx"][kind], W, R, b_ih, b_hh)
     sizes = W.shape[1], R.shape[1]
-    cell = fill(CELLS[kind](*sizes, B is not None, dtype=W.dtype, **options), blocks)
+    cell: Any = fill(CELLS[kind](*sizes, B is not None, dtype=W.dtype, **options), blocks)
     if inputs.get("P") is not None:
         for gate, part in zip(ONNX_PEEPHOLES, np.split(np.asarray(inputs["P"][d]), 3)):
-            assign(getattr(cell, f"weight_c{gate}"), part)
+            assign(getattr(cell, cell.peephole_name(gate)), part)
     return cell
 
 
@@ -215,8 +226,8 @@ def to_onnx(layer: Recurrent) -> dict[str, Any]:
     """W, R, B and P of a layer of depth one, and for a GRU linear_before_reset."""
     if layer.num_layers != 1:
         raise ValueError(f"an ONNX node is one layer, this has {layer.num_layers}: export each")
-    cells = [cell for cell in layer.cells[0] if isinstance(cell, Gated)]
-    order = ORDER["onnx"][kind_of(layer.cells[0][0])]
+    cells: list[Any] = [cell.core for cell in layer.cells[0]]
+    order = ORDER["onnx"][kind_of(cells[0])]
     blocks = [spoken(cell, "onnx") for cell in cells]
     made: dict[str, Any] = {"W": np.stack([stacked(b, order, "ih") for b in blocks])}
     made["R"] = np.stack([stacked(b, order, "hh") for b in blocks])
@@ -224,7 +235,7 @@ def to_onnx(layer: Recurrent) -> dict[str, Any]:
         both = [[stacked(b, order, part) for part in ("b_ih", "b_hh")] for b in blocks]
         made["B"] = np.stack([np.concatenate(pair) for pair in both])
     if getattr(cells[0], "peephole", None):
-        rows = [[host(getattr(c, f"weight_c{gate}")) for gate in ONNX_PEEPHOLES] for c in cells]
+        rows = [[host(getattr(c, c.peephole_name(gate))) for gate in ONNX_PEEPHOLES] for c in cells]
         made["P"] = np.stack([np.concatenate(row) for row in rows])
     if hasattr(cells[0], "reset"):
         made["linear_before_reset"] = int(cells[0].reset == "after")

@@ -23,7 +23,8 @@ from . import decoding
 from .cell import State
 from .layers import Embedding, Linear
 from .module import Module
-from .recurrent import LSTM, Recurrent
+from .recurrent import Recurrent
+from .rnn import LSTM
 from .weight_drop import WeightDrop
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import host
+from ..engine.ops import where
 from ..engine.tensor import Tensor, tensor
 from ..functions.shapes import cat, stack
 
@@ -43,6 +44,26 @@ def checked_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
         if length < 0:
             raise ValueError(f"lengths[{k}]={length} is negative")
     return given.astype(np.int64)
+
+
+def repeated(steps: Any, real: Any, reverse: bool) -> Tensor:
+    """Return outputs (T, B, …) that repeat on padding what was put out last, 0 before the first.
+
+    >>> import numpy as np, tinygrad_rnn as t
+    >>> real = np.array([[False], [True], [False]])
+    >>> repeated(t.tensor([[0.0], [5.0], [0.0]]), real, reverse=False).tolist()
+    [[0.0], [5.0], [5.0]]
+    """
+    outputs = steps if isinstance(steps, Tensor) else stack(list(steps), 0)
+    real = real[::-1] if reverse else real
+    latest = np.maximum.accumulate(np.where(real, np.arange(len(real))[:, None], -1), 0)
+    missing = latest < 0
+    latest = len(real) - 1 - latest if reverse else latest
+    latest, missing = (a[::-1] if reverse else a for a in (latest, missing))
+    latest = np.where(missing, 0, latest)
+    chosen = outputs[latest, np.arange(outputs.shape[1])]
+    rows = outputs.xp.asarray(missing).reshape(missing.shape + (1,) * (outputs.ndim - 2))
+    return where(rows, 0.0, chosen) if missing.any() else chosen
 
 
 def pad_sequence(

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engine.aliases import leave
 from ..engine.arrays import host
+from ..engine.class_signature import ClassSignature, check_call
 from ..engine.tensor import Tensor, assign, wrap
 
 
@@ -29,6 +30,15 @@ class Module:
     """Base of everything with parameters; write `__init__` and `forward`."""
 
     training: bool = True
+    __signature__ = ClassSignature()
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        check_call(cls, args, options)
+        return object.__new__(cls)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        made: Any = super().__reduce_ex__(max(2, protocol))
+        return object.__new__, *made[1:]  # a copy has no arguments to be checked
 
     def forward(self, *args: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
@@ -88,7 +98,7 @@ class Module:
         unexpected = [name for name in state if name not in own]
         errors = _key_errors(missing, unexpected) if strict else []
         arrays = {}
-        for name in own.keys() & state.keys():
+        for name in (name for name in own if name in state):  # the model's order, not a hash's
             array = host(state[name])
             arrays[name] = array
             errors += _array_errors(name, array, own[name])

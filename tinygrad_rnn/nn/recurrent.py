@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
-from inspect import signature
-from typing import Any, ClassVar
+from typing import Any
 
 from ..engine.context import scope
 from ..engine.ops import reshape
+from ..engine.options import choice, flag, probability, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.losses import dropout
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
-from ..init import generator_from
+from ..init import seeded
 from .cell import Cell, State, check_input, check_kind, each, parts_of
-from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
-from .dropout import VariationalDropout
-from .gates import Gated, rate
-from .masks import time_mask
+from .masks import repeated, time_mask
 from .module import Module
 from .packed import PackedSequence
 from .record import Run, Traced
 from .scan import Steps, clean, per_step, scan
-from .zoneout import Zoneout
+from .stacking import built, finished, wrapped
 
 WITHOUT = "a cell of it takes a context in each step: call it with context=…"
 UNWANTED = "none of its cells takes a context; nn.AttentionCell is one that does"
@@ -59,45 +55,35 @@ class Recurrent(Module):
         zoneout: float | tuple[float, ...] = 0.0,
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        masked_output: str = "zero",
         stateful: bool = False,
         seed: int | Generator | None = None,
         **options: Any,
     ):
-        if merge not in ("concat", "sum"):
-            raise ValueError(f'merge must be "concat" or "sum", got {merge!r}')
-        if not isinstance(num_layers, int) or num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers!r}")
-        self.generator = generator_from(seed)
-        self.batch_first, self.dropout, self.merge = batch_first, rate(dropout), merge
-        self.stateful = stateful
+        num_layers = whole(self, "num_layers", num_layers)
+        both = flag(self, "bidirectional", bidirectional)
+        self.merge = choice(self, "merge", merge, ("concat", "sum", "mul", "ave"))
+        self.masked_output = choice(self, "masked_output", masked_output, ("zero", "repeat"))
+        self.generator = seeded(self, seed)
+        self.batch_first = flag(self, "batch_first", batch_first)
+        self.dropout = probability(self, "dropout", dropout)
+        self.stateful = flag(self, "stateful", stateful)
         self._observers: list[Callable] = []
         self._state: State | None = None
         if isinstance(cell, Cell) or not callable(cell):
-            layers: Any = cell if isinstance(cell, (list, tuple)) else [cell]
-            cells = [list(c) if isinstance(c, (list, tuple)) else [c] for c in layers]
+            given: dict[str, Any] = {"input_size": input_size, "hidden_size": hidden_size}
+            given |= {"num_layers": num_layers, "bidirectional": both, **options}
+            usual = (None, 1, False)
+            further = {k: v for k, v in given.items() if k in options or v not in usual}
+            cells = finished(self, cell, further)
         else:
-            options |= {"seed": self.generator} if takes_seed(cell) else {}
-            make = lambda size: cell(size, hidden_size, **options)
-            cells = self._built(make, input_size, num_layers, 2 if bidirectional else 1)
-        masks = (rate(input_dropout), rate(recurrent_dropout))
-        if any(masks):
-            wrap = partial(VariationalDropout, input=masks[0], recurrent=masks[1])
-            cells = [[wrap(c, seed=self.generator) for c in pair] for pair in cells]
-        if zoneout:
-            cells = [[Zoneout(c, zoneout, seed=self.generator) for c in pair] for pair in cells]
-        self.cells: list[list[Cell]] = cells
-
-    def _built(self, make: Callable, size: Any, layers: int, sides: int) -> list[list[Cell]]:
-        """[layer][direction] of new cells, each as wide as what the layer below gives."""
-        cells: list[list[Cell]] = []
-        for _ in range(layers):
-            cells.append([make(size) for _ in range(sides)])
-            size = self._width(cells[-1])
-        return cells
+            sizes = (input_size, hidden_size)
+            cells = built(self, cell, sizes, options, num_layers, 1 + both)
+        self.cells = wrapped(self, cells, zoneout, input_dropout, recurrent_dropout)
 
     # The loop over time
     def __new__(cls, *args: Any, **options: Any) -> Any:
-        self = super().__new__(cls)
+        self = super().__new__(cls, *args, **options)
         self.loop, self.plain = scan, None
         return self
 
@@ -133,9 +119,10 @@ class Recurrent(Module):
     @property
     def output_size(self) -> int:
         """The size of the output's last axis."""
-        return self._width(self.cells[-1])
+        return self.width(self.cells[-1])
 
-    def _width(self, pair: Sequence[Cell]) -> int:
+    def width(self, pair: Sequence[Cell]) -> int:
+        """Return the size of what the cells of one layer give together."""
         return sum(c.output_size for c in (pair if self.merge == "concat" else pair[:1]))
 
     def flat_cells(self) -> list[tuple[str, Cell]]:
@@ -156,7 +143,7 @@ class Recurrent(Module):
         for ending, cell in self.flat_cells() if found and "cells" in vars(self) else ():
             if found and ending == found[2] and hasattr(cell, found[1]):
                 return getattr(cell, found[1])
-        if name in getattr(self.loop, "offers", ()):
+        if name not in Recurrent.__slots__ and name in getattr(self.loop, "offers", ()):
             return getattr(self.loop, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
@@ -238,6 +225,8 @@ class Recurrent(Module):
                 with scope(self.label, **labels):
                     more = (run, context) if cell.takes_context else (run,)
                     steps, end = self.loop(cell, xs, first[len(last)], real, bool(d), *more)
+                if self.masked_output == "repeat" and real is not None and len(steps):
+                    steps = repeated(steps, real, bool(d))
                 outputs.append(steps)
                 last.append(end)
                 runs.append(run.close() if run else None)
@@ -246,7 +235,11 @@ class Recurrent(Module):
         return xs, last, runs
 
     def _merge(self, forward: Tensor, reverse: Tensor) -> Tensor:
-        return cat((forward, reverse), -1) if self.merge == "concat" else forward + reverse
+        if self.merge == "concat":
+            return cat((forward, reverse), -1)
+        if self.merge == "mul":
+            return forward * reverse
+        return forward + reverse if self.merge == "sum" else (forward + reverse) / 2
 
     def _drop(self, x: Tensor) -> Tensor:
         return dropout(x, self.dropout, training=self.training, generator=self.generator)
@@ -315,13 +308,6 @@ class Recurrent(Module):
         self._state = each(cleared, self._state)
 
 
-def takes_seed(cell: Callable) -> bool:
-    """True if the cell draws its weights from a generator it is given."""
-    return any(
-        p.name == "seed" or p.kind == p.VAR_KEYWORD for p in signature(cell).parameters.values()
-    )
-
-
 def check_state(state: State, blank: list[State], alone: bool) -> None:
     """Raise unless each part is (cells, B, size), in PyTorch's words."""
     parts = parts_of(state)
@@ -337,69 +323,3 @@ def check_state(state: State, blank: list[State], alone: bool) -> None:
                 else (size, part.shape)
             )
             raise RuntimeError(f"Expected hidden[{k}] size {shown}, got {list(got)}")
-
-
-class RNN(Recurrent):
-    """`torch.nn.RNN` with every option of RNNCell."""
-
-    label = "rnn"
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str | Callable = "tanh",
-        bias: bool | str = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        **options: Any,
-    ):
-        stacking: dict[str, Any] = {
-            "batch_first": batch_first,
-            "dropout": dropout,
-            "bidirectional": bidirectional,
-        }
-        options |= {"nonlinearity": nonlinearity, "bias": bias}
-        super().__init__(RNNCell, input_size, hidden_size, num_layers, **stacking, **options)
-
-
-class GRU(Recurrent):
-    """`torch.nn.GRU` with every option of GRUCell."""
-
-    label = "gru"
-    cell_class: ClassVar[type[Gated]] = GRUCell
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool | str = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        **options: Any,
-    ):
-        stacking: dict[str, Any] = {
-            "batch_first": batch_first,
-            "dropout": dropout,
-            "bidirectional": bidirectional,
-        }
-        cell = self.cell_class
-        super().__init__(
-            cell, input_size, hidden_size, num_layers, bias=bias, **stacking, **options
-        )
-
-
-class LSTM(GRU):
-    """`torch.nn.LSTM` with every option of LSTMCell."""
-
-    label, cell_class = "lstm", LSTMCell
-
-
-class MGU(GRU):
-    """Layers of MGUCell."""
-
-    label, cell_class = "mgu", MGUCell

@@ -2,8 +2,8 @@
 
 Run with Keras on its torch backend in float64, so that gradients come from torch. Gate order is
 z,r,h and i,f,c,o, kernels are (input, gates·H), and a masked step carries the state. Keras repeats
-the last output on masked steps by default; `zero_output_for_mask` is switched on here, which gives
-zeros.
+the last output on masked steps by default: cases with `repeat` do; in the others
+`zero_output_for_mask` is switched on, which gives zeros.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ def option_sets() -> list[tuple[str, dict[str, Any]]]:
             sets.append((kind, o | {"use_bias": True, "direction": direction, "masked": masked}))
         for o in own:
             sets.append((kind, o | {"use_bias": False, "direction": "forward", "masked": False}))
+    for kind, own in KINDS.items():  # further cases come last: those before keep their numbers
+        ways = itertools.product(("forward", "concat", "mul", "ave"), (False, True))
+        for direction, repeat in ways:
+            if repeat or direction in ("mul", "ave"):
+                more = {"use_bias": True, "direction": direction, "masked": True, "repeat": repeat}
+                sets.append((kind, own[0] | more))
     return sets
 
 
@@ -38,7 +44,7 @@ def build(kind: str, options: dict[str, Any], H: int) -> Any:
     """The layer, returning every output and (unless bidirectional) its last state."""
     import keras
 
-    own = {k: v for k, v in options.items() if k not in ("direction", "masked")}
+    own = {k: v for k, v in options.items() if k not in ("direction", "masked", "repeat")}
     direction = options["direction"]
     alone = direction in ("forward", "backwards")
     layer = getattr(keras.layers, kind)(
@@ -48,12 +54,12 @@ def build(kind: str, options: dict[str, Any], H: int) -> Any:
         go_backwards=direction == "backwards",
         **own,
     )
-    layer.zero_output_for_mask = True
+    layer.zero_output_for_mask = not options.get("repeat", False)
     if alone:
         return layer
     layer = keras.layers.Bidirectional(layer, merge_mode=direction)
     for one in (layer.forward_layer, layer.backward_layer):
-        one.zero_output_for_mask = True
+        one.zero_output_for_mask = not options.get("repeat", False)
     return layer
 
 
