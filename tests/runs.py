@@ -73,7 +73,7 @@ def parts(kind: str, model: Any, passes: int = 3, **options: Any) -> tuple[Any, 
         return carried, options | {"batches": data}
     if kind == "batches":
         data = text.Batches(SENTENCES, 6, bucket=True, seed=3)
-        check = [text.pad(SENTENCES[:4])]
+        check = text.Batches(SENTENCES, 3, seed=4)
         options |= {"epochs": passes, "validation": check, "validate_every": 3}
         return padded, options | {"batches": data}
     source = Generator(5)

@@ -167,7 +167,7 @@ def killed(folder, times):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_killed_at_random_times(tmp_path):
-    killed(tmp_path, 30)
+    killed(tmp_path, 15)
 
 
 @pytest.mark.slow

@@ -105,6 +105,16 @@ def test_validation_is_without_dropout_and_gradients():
     assert model.seen == ([(True, True)] * 4 + [(False, False)]) * 2 and model.training
 
 
+def test_validation_leaves_modules_in_the_mode_they_had():
+    model = nn.Sequential(nn.Linear(1, 1, seed=0), nn.Dropout(0.5, seed=0))
+    model.train()
+    frozen = list(model.modules())[2].eval()
+    _, batches, _ = line()
+    fit(model, batches, squares, optim.SGD(model.parameters()), epochs=1, validation=batches)
+    assert [module.training for module in model.modules()] == [True, True, False]
+    assert frozen.training is False
+
+
 def test_validation_each_few_steps_and_at_the_end():
     for every, steps, expected in [
         (None, 10, [4, 8, 10]),
@@ -276,6 +286,21 @@ def test_cut_in_the_middle_of_a_step_it_goes_on_bit_for_bit(tmp_path):
         with pytest.raises(Cut):
             train("streams", checkpoint=path, every_steps=1, cut_at=cut)
         assert fingerprint(train("streams", checkpoint=path, seed=1)) == fingerprint(whole)
+
+
+def test_it_works_with_every_array_library(library, tmp_path):
+    device = library.tensor([0.0]).device
+    made = []
+    for path in (None, tmp_path / "x"):
+        model = nn.Linear(1, 1, seed=0).to(device)
+        data = [(x.to(device), y.to(device)) for x, y in line()[1]]
+        options = {"validation": data, "clip": 1.0, "checkpoint": path}
+        for epochs in (3,) if path is None else (1, 3):
+            adam = optim.Adam(model.parameters())
+            fit(model, data, squares, adam, epochs=epochs, **options)
+        made.append([library.numpy(p).tolist() for p in model.parameters()])
+        assert all(p.device == device for p in model.parameters())
+    assert made[0] == made[1]
 
 
 @pytest.mark.slow

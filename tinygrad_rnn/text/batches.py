@@ -21,9 +21,13 @@ EXACT = 1 << 16  # up to so many examples the shuffled row itself is made
 class Resumable:
     """Base: write `__len__` and `batch(k)`; here are the passes over them and their place."""
 
+    epoch: int  # passes done
+    position: int  # batches given out in this one
+    goes_on: bool  # whether the next pass is one that was saved
+
     def __init__(self, settings: Mapping[str, Any]):
         self.settings = dict(settings)  # what a place in them depends on
-        self.epoch, self.position, self.goes_on = 0, 0, False
+        self.rewind()
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -42,6 +46,10 @@ class Resumable:
             self.position += 1
             yield batch
         self.epoch, self.position = self.epoch + 1, 0
+
+    def rewind(self) -> None:
+        """Begin with the first pass again."""
+        self.epoch, self.position, self.goes_on = 0, 0, False
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the batches stand: passes done, batches given out in this one."""

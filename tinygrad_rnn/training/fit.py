@@ -182,7 +182,10 @@ def _validation_loss(run: Run, plan: Plan) -> float:
     """Return the mean over the batches, without dropout, or what the caller's function says."""
     if callable(plan.validation):
         return float(plan.validation())
-    training, state, losses = run.model.training, None, []
+    if hasattr(plan.validation, "rewind"):
+        plan.validation.rewind()  # else a run gone on with would meet another order
+    modes = [(module, module.training) for module in run.model.modules()]
+    state, losses = None, []
     run.model.eval()
     try:
         with no_grad():
@@ -193,7 +196,8 @@ def _validation_loss(run: Run, plan: Plan) -> float:
                     loss = plan.loss(run.model, batch)
                 losses.append(loss.item())
     finally:
-        run.model.train(training)
+        for module, training in modes:
+            module.training = training
     if not losses:
         raise ValueError("fit: the validation has no batches")
     return math.fsum(losses) / len(losses)
