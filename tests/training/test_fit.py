@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 from runs import Cut, fingerprint, language_model, parts, train
 
-from tinygrad_rnn import CheckpointError, Generator, manual_seed, nn, optim, save, tensor, text
+from tinygrad_rnn import (
+    CheckpointError,
+    Generator,
+    load,
+    manual_seed,
+    nn,
+    optim,
+    save,
+    tensor,
+    text,
+)
 from tinygrad_rnn.training import Run, fit, generators_of, progress
 
 ROOT = Path(__file__).parents[2]
@@ -248,6 +258,31 @@ def test_a_file_of_something_else_is_not_gone_on_from(tmp_path):
     plateau = optim.ReduceLROnPlateau(sgd)
     with pytest.raises(ValueError, match="a schedule in the file: False, here: True"):
         fit(model, batches, squares, sgd, epochs=2, checkpoint=path, schedule=plateau)
+
+
+def test_what_does_not_fit_changes_nothing(tmp_path):
+    path = tmp_path / "x"
+    model, batches, _ = line()
+    fit(model, batches, squares, optim.Adam(model.parameters()), epochs=1, checkpoint=path)
+    saved = load(path)
+    changes = {
+        "model": {"weight": saved["model"]["weight"]},
+        "optimizer": saved["optimizer"] | {"param_groups": []},
+        "generators": [],
+        "batches": saved["batches"] | {"settings": {}},
+    }
+    for name, part in changes.items():
+        save(saved | {name: part}, path)
+        other, _, _ = line(seed=3)
+        run = Run(other, batches, optim.Adam(other.parameters()))
+        before = fingerprint(run)
+        with pytest.raises((ValueError, RuntimeError)):
+            run.resume(path)
+        assert fingerprint(run) == before
+    del saved["history"]
+    save(saved, path)
+    with pytest.raises(CheckpointError, match="this run lacks history"):
+        run.resume(path)
 
 
 # ---------------------------------------------------------------------------------- going on

@@ -18,8 +18,8 @@ PACKAGE = __name__.partition(".")[0]
 def generators_of(*roots: Any) -> list[Any]:
     """Return each Generator that can be reached from these objects once, in a fixed order.
 
-    Looked into are lists, tuples, dicts, and the attributes of whatever this package or a class
-    made from it holds; NumPy's own generators count too.
+    Looked into are lists, tuples, dicts, and the attributes of objects whose class is of this
+    package or derived from one of it, as every model's is; NumPy's own generators count too.
     """
     found: list[Any] = []
     seen: set[int] = set()
@@ -41,7 +41,10 @@ def _parts(thing: Any) -> Iterable[Any]:
         return thing.values()
     if isinstance(thing, (list, tuple)):
         return thing
-    ours = any(kind.__module__.partition(".")[0] == PACKAGE for kind in type(thing).__mro__)
+    homes = [kind.__module__ for kind in type(thing).__mro__]
+    if type(thing).__module__.startswith(f"{PACKAGE}.compile"):
+        return ()  # it refers to what the cell holds, in an order that depends on earlier calls
+    ours = any(home.partition(".")[0] == PACKAGE for home in homes)
     return vars(thing).values() if ours and hasattr(thing, "__dict__") else ()
 
 

@@ -14,6 +14,7 @@ from ..text.batches import Resumable
 from .generators import generators_of, set_states, states_of
 
 VERSION = 1
+NUMBERS = "state step seconds waited best best_state history ended".split()
 SERIES = ("loss", "gradient_norm", "learning_rate", "validation", "validation_step")
 
 
@@ -48,17 +49,24 @@ class Run:
         """Return all of it as plain values and arrays."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         return {
-            "fit": VERSION, **parts, "generators": states_of(self.generators), "state": self.state,
-            "step": self.step, "seconds": self.seconds, "waited": self.waited, "best": self.best,
-            "best_state": self.best_state, "history": self.history, "ended": self.ended,
+            "fit": VERSION, **parts, "generators": states_of(self.generators),
+            **{name: getattr(self, name) for name in NUMBERS},
         }  # fmt: skip
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Go on where `state_dict()` was taken."""
+        """Go on where `state_dict()` was taken; nothing changes if a part of it does not fit."""
+        before = self.state_dict()
+        try:
+            self._take(saved)
+        except BaseException:
+            self._take(before)
+            raise
+
+    def _take(self, saved: Mapping[str, Any]) -> None:
         for name, part in self._parts().items():
             part.load_state_dict(saved[name])
         set_states(self.generators, saved["generators"])
-        for name in "state step seconds waited best best_state history ended".split():
+        for name in NUMBERS:
             setattr(self, name, saved[name])
 
     def _parts(self) -> dict[str, Any]:
@@ -76,6 +84,8 @@ class Run:
         saved = load(path, map_location=self.parameters[0][1].device)
         if not isinstance(saved, dict) or saved.get("fit") != VERSION:
             raise CheckpointError(f"{path}: holds no run of fit; choose another file")
+        if lacking := set(self.state_dict()) - {"schedule"} - set(saved):
+            raise CheckpointError(f"{path}: this run lacks {', '.join(sorted(lacking))}")
         there, here = "schedule" in saved, self.schedule is not None
         if there != here:
             raise ValueError(f"{path}: a schedule in the file: {there}, here: {here}")
