@@ -6,13 +6,15 @@ be those that NumPy has for the unrolled layer, with infinities and NaN where th
 
 from __future__ import annotations
 
+import itertools
+
 import gpu
 import numpy as np
 import pytest
 from compile.test_cuda_loops import DEVICES, emulation  # noqa: F401
 from compile.test_loops import needs_cc
 
-from tinygrad_rnn import Tensor, cat, grad, tensor, where
+from tinygrad_rnn import Tensor, cat, grad, no_grad, tensor, where
 from tinygrad_rnn.compile import compile
 from tinygrad_rnn.compile.codegen.rows import FORMULA
 from tinygrad_rnn.engine.primitive import PRIMITIVES, apply_primitive
@@ -120,3 +122,30 @@ def test_sigmoid_is_right_to_four_units_everywhere(
     for y, _ in by_numpy_and(backend, Tails(dtype), x[None, :, None]):
         units = abs(y[:, 0] - right) / np.spacing(right.astype(dtype))
         assert units.max() <= 4, x[units.argmax()]
+
+
+class Extremes(Cell):
+    """The largest and the smallest entry of a row."""
+
+    def __init__(self, dtype: type):
+        super().__init__(4, 1, dtype=dtype)
+
+    def start(self, batch: int, like: Tensor) -> Tensor:
+        return self.blank(batch, 1, like)
+
+    def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        x = x + h * 0
+        return cat([x.amax(1, keepdims=True) * 1.0, x.amin(1, keepdims=True) * 1.0], -1), h
+
+
+@needs_cc
+@pytest.mark.compiler
+@pytest.mark.parametrize("backend", ["numpy", "c", "emulated", gpu.CUDA])
+def test_extremes(backend: str, emulation: None) -> None:  # noqa: F811
+    rows = np.array(list(itertools.product([np.nan, np.inf, -np.inf, -1e-40, 3], repeat=4)))
+    fast = compile(Recurrent(Extremes(np.float64)), backend)
+    with no_grad():
+        x = tensor(rows[None], device=DEVICES.get(backend, "cpu"))
+        y = fast(x)[0].cpu().numpy()[0]
+    assert fast.compiled.notes == []
+    np.testing.assert_array_equal(y, np.stack([rows.max(1), rows.min(1)], 1))

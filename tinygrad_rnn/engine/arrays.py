@@ -97,6 +97,13 @@ def host(value: Any) -> np.ndarray:
     return move(value, "cpu") if is_array(value) else np.asarray(value)
 
 
+def named_dtype(name: Any) -> np.dtype:
+    """The dtype of that name: "float" is the default one, Python's int int64 on every platform."""
+    if name is int:
+        return np.dtype(np.int64)
+    return _default_dtype if isinstance(name, str) and name == "float" else np.dtype(name)
+
+
 def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     """`data` as a fresh native array of its library (or `device`'s), floats as `tensor` says."""
     data = getattr(data, "_array", data)  # a Tensor
@@ -106,10 +113,9 @@ def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     xp = library(device).xp if device is not None else library_of(array).xp
     if dtype is None:
         dtype = array.dtype.newbyteorder("=")
-    elif isinstance(dtype, str) and dtype == "float":
-        dtype = _default_dtype
-    if np.dtype(dtype).kind not in "fiub":
-        raise TypeError(f"a tensor holds real numbers or booleans, not {np.dtype(dtype)}")
+    dtype = named_dtype(dtype)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"a tensor holds real numbers or booleans, not {dtype}")
     array = xp.array(array, dtype=dtype, order="C")
     own = np.dtype(array.dtype.type)  # an unpickled array has an equal dtype that is another object
     return array if array.dtype is own else array.view(own)

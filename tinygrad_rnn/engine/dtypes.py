@@ -71,7 +71,7 @@ def dtype_of_number(x: Any) -> np.dtype:
 
 def counted(arrays: list) -> list:
     """The inputs of a power or a remainder, in their common dtype; NumPy gives booleans int8."""
-    arrays = promoted(arrays)
+    arrays = promoted(arrays) if len(arrays) == 2 else together(arrays)
     if getattr(arrays[0], "dtype", None) == BOOLEAN:
         raise TypeError("there is none of booleans; use astype('int64') first")
     return arrays
@@ -87,11 +87,11 @@ def divided(arrays: list) -> list:
 
 
 def multiplied(arrays: list) -> list:
-    """The inputs of a matrix product; of booleans NumPy would have whether any product is true."""
-    a, b = arrays
-    if a.dtype is b.dtype and a.dtype is not BOOLEAN:
+    """The factors of a product of matrices; of booleans NumPy would tell if any product is true."""
+    first = arrays[0].dtype
+    if first is not BOOLEAN and len(arrays) == 2 and first is arrays[1].dtype:
         return arrays
-    return counted(arrays)
+    return counted(together(arrays))
 
 
 def compared(arrays: list) -> list:

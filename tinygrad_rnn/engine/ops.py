@@ -227,7 +227,7 @@ log_softmax = primitive("log_softmax", compute_log_softmax,
 # Products
 matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=multiplied, writes="a @ b",
     doc="Multiply matrices, vectors or batches of them.")
-einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=together)
+einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=multiplied)
 
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arguments import check_arguments
-from ..engine.arrays import get_default_dtype, library
+from ..engine.arrays import get_default_dtype, library, named_dtype
 from ..engine.tensor import Tensor, wrap
 
 __all__ = [
@@ -38,7 +38,7 @@ def full(shape: Any, value: float, dtype: Any = None, device: str = "cpu",
     if dtype is None:
         python = {bool: np.bool_, int: np.int64}.get(type(value))
         dtype = python or get_default_dtype()
-    new = wrap(library(device).xp.full(shape, value, dtype), None)
+    new = wrap(library(device).xp.full(shape, value, named_dtype(dtype)), None)
     return new.requires_grad_() if requires_grad else new
 
 
@@ -82,7 +82,7 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: Any =
     if step == 0:
         raise ValueError("arange: step must be nonzero")
     whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
-    dtype = dtype or (np.int64 if whole else get_default_dtype())
+    dtype = named_dtype(dtype or (np.int64 if whole else get_default_dtype()))
     new = wrap(library(device).xp.arange(start, end, step, dtype=dtype), None)
     return new.requires_grad_() if requires_grad else new
 

@@ -263,10 +263,11 @@ def sort(
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
     """The k largest (or smallest) values along an axis and where they are."""
-    if not 0 <= k <= x.shape[axis_of(x, dim)]:
-        raise ValueError(
-            f"topk: k={k} is out of range for dimension of size {x.shape[axis_of(x, dim)]}"
-        )
+    n = x.shape[axis_of(x, dim)] if x.ndim else 1
+    if not 0 <= k <= n:
+        raise ValueError(f"topk: k={k} is out of range for dimension of size {n}")
+    if not x.ndim and k:
+        return sort(x)
     values, indices = sort(x, dim, descending=largest)
     return ValuesIndices(narrow(values, dim, 0, k), narrow(indices, dim, 0, k))
 

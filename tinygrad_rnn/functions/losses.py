@@ -70,6 +70,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Any = None,
     p = input._array
     if p.size and not bool(((p >= 0) & (p <= 1)).all()):
         raise ValueError("binary_cross_entropy: all elements of input should be between 0 and 1")
+    input, target = as_real(input), as_real(target)
     losses = -(target * _held_log(input) + (1 - target) * _held_log(1 - input))
     return reduced(losses if weight is None else losses * weight, reduction)
 
@@ -89,6 +90,7 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:  # fmt: skip
     """The same of σ(x), exact for every finite x: two positive terms, so that nothing cancels."""
     same_shape("binary_cross_entropy_with_logits", input, target)
+    input, target = as_real(input), as_real(target)
     hits = target if pos_weight is None else pos_weight * target
     losses = (1 - target) * softplus(input) + hits * softplus(-input)
     return reduced(losses if weight is None else losses * weight, reduction)
@@ -189,6 +191,7 @@ def kl_div(
 ) -> Tensor:
     """Σ t (log t - x) for log-probabilities x; "batchmean" divides by the batch size."""
     same_shape("kl_div", input, target)
+    target = as_real(target)
     losses = (
         exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
     )

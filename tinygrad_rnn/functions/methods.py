@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import ops
-from ..engine.arrays import is_array
+from ..engine.arrays import is_array, named_dtype
 from ..engine.tensor import Tensor, wrap
 from . import comparison, indexing, products, reductions, sampling, shapes, sizes
 from . import elementwise as functions
@@ -64,7 +64,7 @@ def reflected(function: Callable, name: str) -> Callable:
 
 def astype(x: Tensor, dtype: Any) -> Tensor:
     """The values in another dtype, gradients in the old one."""
-    dtype = np.dtype(dtype)
+    dtype = named_dtype(dtype)
     if dtype.kind not in "fiub":
         raise TypeError(f"astype: a tensor holds real numbers or booleans, not {dtype}")
     if x.dtype == dtype:

@@ -220,7 +220,7 @@ def along(x: Any, dim: int, part: Any) -> tuple:
 
 def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
     """The values in reverse order along `dims`."""
-    gone = {axis_of(x, d) for d in _sizes((dims, *more))}
+    gone = {axis_of(x, d) for d in (dims if isinstance(dims, (tuple, list)) else (dims, *more))}
     turned = tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
     y = getitem(x, index=turned)
     if (

@@ -26,7 +26,7 @@ WHOLE = {
 FLOAT = [-2.5, 0.0, 0.75, 3.0, -0.5, 1.5]
 SHAPES = {
     "matrix": (2, 3), "row": (3,), "column": (2, 1), "0-d": (), "empty": (2, 0), "none": (0,),
-    "square": (2, 2),
+    "square": (2, 2), "block": (1, 2, 2), "cube": (1, 2, 3), "image": (1, 1, 2, 3),
 }  # fmt: skip
 OURS = {
     "power": "pow", "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le",
@@ -102,7 +102,9 @@ def placed() -> list[tuple]:
         ("index_select", ["matrix", 1, {"index": [2, 2]}], {}),
         ("masked_select", ["matrix", "matrix bool"], {}),
         ("masked_fill", ["matrix", "matrix bool", 1], {}),
-        ("topk", ["matrix", 2], {}),
+        ("topk", ["matrix", 2], {}), ("expand", ["row", 2, 3], {}), ("view", ["matrix", 6], {}),
+        ("expand_as", ["row", "matrix"], {}), ("repeat", ["row", 2, 2], {}),
+        ("split_with_sizes", ["matrix", [1, 2], 1], {}), ("unfold", ["matrix", 1, 2, 1], {}),
         ("scatter_add", ["matrix", 1, {"index": index}, "square"], {}),
         ("scatter", ["matrix", 1, {"index": index}, "square"], {}),
     ]  # fmt: skip
@@ -146,6 +148,13 @@ def fitted() -> list[tuple]:
     calls += [("embedding", [{"index": [[1, 0], [0, 0]]}, "matrix"], {})]
     calls += [("cross_entropy", ["matrix", {"index": [2, 0]}], {})]
     calls += [("nll_loss", ["matrix", {"index": [2, 0]}], {})]
+    calls += [(n, same, {}) for n in ("kl_div", "binary_cross_entropy_with_logits", "linear")]
+    calls += [("binary_cross_entropy", ["column", "column"], {}), ("bmm", ["block", "cube"], {})]
+    calls += [("addmm", ["matrix", "square", "matrix"], {}), ("inner", ["matrix", "row"], {})]
+    calls += [("tensordot", ["square", "square", 1], {}), ("conv1d", ["cube", "cube"], {})]
+    calls += [("einsum", ["ij,jk->ik", "square", "matrix"], {}), ("lerp", [*same, 0.3], {})]
+    calls += [("conv2d", ["image", "image"], {}), ("lerp", [*same, "matrix"], {})]
+    calls += [(n, ["image", 2], {}) for n in ("avg_pool2d", "max_pool2d")]
     return calls
 
 
@@ -155,7 +164,19 @@ def find(name: str) -> Any:
     place, name = torch, OURS.get(name, name)
     if name.startswith("linalg."):
         return getattr(torch.linalg, name.removeprefix("linalg."))
-    functional = ("embedding", "pad", "softmin", "softsign", "gelu", "mish", "glu")
+    functional = (
+        "binary_cross_entropy_with_logits",
+        "kl_div",
+        "embedding",
+        "pad",
+        "softmin",
+        "softsign",
+        "gelu",
+        "mish",
+        "glu",
+    )
+    if name in ("expand", "view", "repeat", "unfold"):
+        return getattr(torch.Tensor, name)
     if not hasattr(torch, name) or name in functional or name.endswith(("_loss", "entropy")):
         place = torch.nn.functional
     return getattr(place, name) if hasattr(place, name) else getattr(torch.Tensor, name)
@@ -172,6 +193,8 @@ def bound(
             return torch.tensor(argument["index"])
         return [bound(a, dtypes, inputs, turn) for a in argument["all"]]
     if not isinstance(argument, str):
+        return argument
+    if argument.partition(" ")[0] not in SHAPES:  # a word, not an input
         return argument
     if argument in inputs:
         return torch.tensor(inputs[argument])
