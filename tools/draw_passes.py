@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
     fast = compile(nn.LSTM(3, 4, seed=0), "numpy")
     x = np.random.default_rng(0).standard_normal((2, 2, 3)).astype(np.float32)
     fast(tensor(x, requires_grad=True))
-    (kernel,) = fast.scan.kernels.values()
+    (kernel,) = fast.compiled.kernels.values()
     before: tuple[str, str, object] | None = None
     for name, step in kernel.history:
         graph, text = program_graph(step, name), str([i.op for i in step.order()])

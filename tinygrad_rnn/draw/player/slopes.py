@@ -5,6 +5,8 @@ The engine's own rule computes it, from the sampled values and an upstream gradi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...engine.primitive import PRIMITIVES, Primitive
@@ -26,38 +28,37 @@ def slopes(graph: Graph, node: GraphNode) -> list[list[float]]:
     inputs = [_input(graph, node, slot) for slot in range(len(node.parents))]
     if op is None or not y.size or any(x is None for x in inputs):
         return none
-    if not _is_elementwise(op, y, inputs):
+    try:
+        with np.errstate(all="ignore"):
+            if not _is_elementwise(op, y, inputs):
+                return none
+            shares = [op.rules[slot](np.ones_like(y), y, *inputs) for slot in range(len(inputs))]
+    except (TypeError, ValueError):  # the operation has options, or looks at whole axes
         return none
-    found = [_slope(op, slot, y, inputs) for slot in range(len(inputs))]
-    return [one if p is not None else [] for one, p in zip(found, node.parents, strict=True)]
-
-
-def _slope(op: Primitive, slot: int, y: np.ndarray, inputs: list) -> list[float]:
-    with np.errstate(all="ignore"):
-        share = op.rules[slot](np.ones_like(y), y, *inputs)
-    return [] if share is None else np.broadcast_to(share, y.shape)[:SHOWN].tolist()
+    known = (p is not None and s is not None for p, s in zip(node.parents, shares, strict=True))
+    return [
+        np.broadcast_to(share, y.shape)[:SHOWN].tolist() if told else []
+        for share, told in zip(shares, known, strict=True)
+    ]
 
 
 def _is_elementwise(op: Primitive, y: np.ndarray, inputs: list) -> bool:
     """True if the operation, without its options, makes the sampled result of the samples."""
     if not isinstance(op.rules, tuple) or len(op.rules) != len(inputs):
         return False
-    try:
-        with np.errstate(all="ignore"):
-            again = op.compute(*inputs)
-    except (TypeError, ValueError):
-        return False
+    again = op.compute(*inputs)
     same = np.shape(again) == y.shape
     return same and np.allclose(again, y, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 def _input(graph: Graph, node: GraphNode, slot: int) -> np.ndarray | float | None:
-    """Return the sampled values of an input of the node's own shape, or the number it is."""
+    """Return the sampled values of an input as large as the node, or the number it is."""
     parent = node.parents[slot]
     if parent is None:
         return node.numbers.get(slot)
     below = graph.nodes[parent]
-    return _sample(below) if below.shape == node.shape and _sample(below).size else None
+    as_large = math.prod(below.shape) == math.prod(node.shape)
+    return _sample(below) if as_large and _sample(below).size else None
 
 
 def _sample(node: GraphNode) -> np.ndarray:
