@@ -14,7 +14,8 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable)
-NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+PLACE = inspect.Parameter.POSITIONAL_OR_KEYWORD
+NAMED = (PLACE, inspect.Parameter.KEYWORD_ONLY)
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -95,3 +96,14 @@ def check_arguments(namespace: dict[str, Any]) -> None:
         if own and name[0] != "_" and not hasattr(thing, "__wrapped__"):
             done[thing] = done.get(thing) or checked(thing)  # once, though it has two names
             namespace[name] = done[thing]
+
+
+def signature_of_rule(parameters: list[inspect.Parameter]) -> inspect.Signature:
+    """One-letter names are inputs, given by place or name; the others options, by name alone."""
+    inputs = [p for p in parameters if p.kind is PLACE and len(p.name) == 1]
+    many = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
+    named = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters
+             if p not in inputs and p.kind in (PLACE, p.KEYWORD_ONLY)]  # fmt: skip
+    kind = "Tensor" if len(inputs) == 1 else "Any"  # beside a Tensor a number may stand
+    every = [p.replace(annotation=kind if p in inputs else "Any") for p in (*inputs, *many, *named)]
+    return inspect.Signature(every, return_annotation="Tensor")

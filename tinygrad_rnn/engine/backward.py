@@ -17,10 +17,10 @@ import numpy as np
 
 from .accumulate import DELAYED, Accumulator
 from .arrays import as_array
-from .context import mode
+from .context import MODE, mode
 from .node import Node
 from .ops import broadcast_to
-from .record import BackwardRecord, arrived, watch_of
+from .record import BackwardRecord, Watch, arrived
 from .tensor import Tensor, leaf_of, wrap
 
 Adjoints = dict[Node, Any]  # the gradient of each node, while and where it is known
@@ -35,7 +35,8 @@ FREED = (
 def pull(adjoints: Adjoints, order: Sequence[Node], ends: Collection[Node],
          as_tensors: bool = False, record: BackwardRecord | None = None) -> Adjoints:  # fmt: skip
     """Return the gradients of `ends` from those of the results; `order` has all between by age."""
-    found, live, watch = {}, set(order), watch_of(record)
+    found, live = {}, set(order)
+    watch = Watch(record) if record is not None or MODE.get().anomaly else None
     for node in reversed(order):
         if node in adjoints:
             g = adjoints.pop(node)

@@ -38,26 +38,6 @@ def square(a: Any) -> Any:
         return a * a
 
 
-def through_sigmoid(g: Any, y: Any) -> Any:
-    """g ∘ y ∘ (1 − y), of NumPy arrays with one allocation."""
-    if type(g) is not np.ndarray or not g.ndim or y.dtype not in ONE:
-        return g * (y * (1 - y))
-    slope = ONE[y.dtype] - y
-    slope *= y
-    slope *= g
-    return slope
-
-
-def through_tanh(g: Any, y: Any) -> Any:
-    """g ∘ (1 − y²), of NumPy arrays with one allocation."""
-    if type(g) is not np.ndarray or not g.ndim or y.dtype not in ONE:
-        return g * (1 - y * y)
-    slope = y * y
-    np.subtract(ONE[y.dtype], slope, slope)
-    slope *= g
-    return slope
-
-
 def compute_sum(a: Array, axis: Any, keepdims: bool) -> Array:
     """The sum; integers and booleans are counted in int64, as PyTorch does."""
     if a.dtype.kind != "f":

@@ -2,8 +2,11 @@
 
 A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the result
 `y`. Rules are written with primitives and operators, so on arrays they compute and on Tensors they
-build a graph. They need not undo broadcasting: `autodiff` sums a gradient to its input's shape, or
-spreads it there. What is made of these, with no rule of its own, is in `functions.py` and its neighbours.
+build a graph. They need not undo broadcasting: `backward` sums a gradient to its input's shape, or
+spreads it there. What is made of these, with no rule of its own, is in `functions/`.
+
+A row is all there is to an operation: `casts` brings inputs to one dtype, `keeps` says which arrays
+its rules read, `writes` how it is written, `doc` what `help` says of it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from .accumulate import PendingMatmul, SlicedGradient
 from .arrays import library_of, move
 from .compute import (
+    ONE,
     compute_cumsum,
     compute_log_softmax,
     compute_put,
@@ -25,8 +29,6 @@ from .compute import (
     compute_sum,
     place_of,
     square,
-    through_sigmoid,
-    through_tanh,
     whole,
 )
 from .dtypes import (
@@ -73,6 +75,26 @@ def even_split(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> Any:
 
 def flipped(x: Any, axis: int) -> Any:
     return x[(slice(None),) * (axis % x.ndim) + (slice(None, None, -1),)]
+
+
+def through_sigmoid(g: Any, y: Any) -> Any:
+    """g ∘ y ∘ (1 − y), of NumPy arrays with one allocation."""
+    if type(g) is not np.ndarray or not g.ndim or y.dtype not in ONE:
+        return g * (y * (1 - y))
+    slope = ONE[y.dtype] - y
+    slope *= y
+    slope *= g
+    return slope
+
+
+def through_tanh(g: Any, y: Any) -> Any:
+    """g ∘ (1 − y²), of NumPy arrays with one allocation."""
+    if type(g) is not np.ndarray or not g.ndim or y.dtype not in ONE:
+        return g * (1 - y * y)
+    slope = y * y
+    np.subtract(ONE[y.dtype], slope, slope)
+    slope *= g
+    return slope
 
 
 def _t(x: Any) -> Any:
@@ -126,16 +148,12 @@ def spread(g: Any, a: Any, index: tuple) -> Any:
 # fmt: off
 # name                  computation      gradient of the first input       of the second
 # ---------------------------------------------------------------------------------------------------
-add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted, writes="a + b",
-    doc="Add entry by entry; sizes of 1 spread.")
-sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted, writes="a − b",
-    doc="Subtract entry by entry.")
-mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted, writes="a ∘ b",
-    doc="Multiply entry by entry.")
+add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted, writes="a + b")
+sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted, writes="a − b")
+mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted, writes="a ∘ b")
 div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats, writes="a / b",
     doc="Divide entry by entry; whole numbers give real ones.")
-neg = primitive("neg",  np.negative,     lambda g, y, a: -g, writes="−a",
-    doc="Change the sign of each entry.")
+neg = primitive("neg",  np.negative,     lambda g, y, a: -g, writes="−a")
 power = primitive("power", np.power,
     lambda g, y, a, b: g * power_slope(a, b),
     lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=counted, writes="a^b",
@@ -163,42 +181,28 @@ xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.i
     lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats,
     doc="Return a · log(b), and 0 where `a` is 0.")
 
-abs = absolute = primitive("abs", np.abs,     lambda g, y, a: g * sign(a), keeps="a", writes="|a|",
-    doc="Return the size of each entry without its sign.")
-sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats, writes="√(a)",
-    doc="Return the square root of each entry.")
-exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats,
-    doc="Return eᵃ of each entry.")
-log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats,
-    doc="Return the natural logarithm of each entry.")
+abs = absolute = primitive("abs", np.abs,     lambda g, y, a: g * sign(a), keeps="a", writes="|a|")
+sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats, writes="√(a)")
+exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats)
+log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats)
 expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * exp(a), keeps="a", casts=as_floats,
     doc="Return eᵃ − 1, exact for small `a`.")
 log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats,
     doc="Return log(1 + a), exact for small `a`.")
-sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats,
-    doc="Return the sine of each entry.")
-cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats,
-    doc="Return the cosine of each entry.")
-tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats,
-    doc="Return the tangent of each entry.")
-asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats,
-    doc="Return the angle whose sine is given.")
-acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats,
-    doc="Return the angle whose cosine is given.")
-atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + square(a)), keeps="a", casts=as_floats,
-    doc="Return the angle whose tangent is given.")
-sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats,
-    doc="Return the hyperbolic sine of each entry.")
-cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats,
-    doc="Return the hyperbolic cosine of each entry.")
-tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats,
-    doc="Return the hyperbolic tangent of each entry, between −1 and 1.")
+sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats)
+cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats)
+tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats)
+asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats)
+acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats)
+atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + square(a)), keeps="a", casts=as_floats)
+sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
+cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
+tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats)
 sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats, writes="σ(a)",
     doc="Return 1 / (1 + e⁻ᵃ) of each entry, between 0 and 1.")
 erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-square(a)) * (2 / SQRT_PI), keeps="a", casts=as_floats,
     doc="Return the error function of each entry.")
-relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y", writes="max(0, a)",
-    doc="Return each entry, or 0 where it is negative.")
+relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y", writes="max(0, a)")
 clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high), [a]),
     lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
 sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g),
@@ -246,26 +250,19 @@ transfer = primitive("transfer", lambda a, device: move(a, device),
     lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")
 
 # No gradient flows through these
-equal = primitive("equal", np.equal, casts=compared, writes="a = b",
-    doc="Tell where entries are equal.")
-not_equal = primitive("not_equal", np.not_equal, casts=compared, writes="a ≠ b",
-    doc="Tell where entries differ.")
-less = primitive("less", np.less, casts=compared, writes="a < b",
-    doc="Tell where `a` is less than `b`.")
-less_equal = primitive("less_equal", np.less_equal, casts=compared, writes="a ≤ b",
-    doc="Tell where `a` is at most `b`.")
-greater = primitive("greater", np.greater, casts=compared, writes="a > b",
-    doc="Tell where `a` is more than `b`.")
-greater_equal = primitive("greater_equal", np.greater_equal, casts=compared, writes="a ≥ b",
-    doc="Tell where `a` is at least `b`.")
+equal = primitive("equal", np.equal, casts=compared, writes="a = b")
+not_equal = primitive("not_equal", np.not_equal, casts=compared, writes="a ≠ b")
+less = primitive("less", np.less, casts=compared, writes="a < b")
+less_equal = primitive("less_equal", np.less_equal, casts=compared, writes="a ≤ b")
+greater = primitive("greater", np.greater, casts=compared, writes="a > b")
+greater_equal = primitive("greater_equal", np.greater_equal, casts=compared, writes="a ≥ b")
 logical_and = primitive("logical_and", np.logical_and, writes="a and b",
     doc="Tell where both hold; a number holds unless it is 0.")
 logical_or = primitive("logical_or", np.logical_or, writes="a or b",
     doc="Tell where one of them holds; a number holds unless it is 0.")
 logical_xor = primitive("logical_xor", np.logical_xor, writes="xor(a, b)",
     doc="Tell where exactly one of them holds.")
-logical_not = primitive("logical_not", np.logical_not, writes="not(a)",
-    doc="Tell where an entry does not hold, or is 0.")
+logical_not = primitive("logical_not", np.logical_not, writes="not(a)")
 isnan = primitive("isnan", np.isnan,
     doc="Tell which entries are NaN.")
 isinf = primitive("isinf", np.isinf,

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import partial
 from inspect import Parameter
 from typing import Any
 
 import numpy as np
 
-from .arguments import misuse
+from .arguments import PLACE, misuse, signature_of_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
 from .dtypes import WEAK_SCALARS, unwidened
-from .errors import explained, line_of_user, watch
+from .errors import explained
 from .node import NO_PARAMS, Node
+from .record import trace_node
 from .tensor import Tensor, leaf_of, wrap
 
 NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
-PLACE = Parameter.POSITIONAL_OR_KEYWORD
 READERS: dict[type, Callable] = {}  # how inputs of another kind, as letters are, take an operation
 
 
@@ -65,12 +65,12 @@ class Primitive:
         elif self.rules:
             source, first = self.rules[0], 2
         elif isinstance(source, np.ufunc):
-            return _signature([Parameter(n, PLACE) for n in "abcd"[: source.nin]])
+            return signature_of_rule([Parameter(n, PLACE) for n in "abcd"[: source.nin]])
         try:
             parameters = list(inspect.signature(source).parameters.values())
         except ValueError:  # a function of C's that does not say
             parameters = [Parameter("inputs", Parameter.VAR_POSITIONAL)]
-        return _signature(parameters[first:])
+        return signature_of_rule(parameters[first:])
 
     def bound(self, inputs: tuple, options: dict) -> tuple[tuple, dict]:
         """Inputs by place and options by name; TypeError if they are not what is declared."""
@@ -80,17 +80,6 @@ class Primitive:
         except TypeError:
             raise misuse(self.name, signature, inputs, options, "tensor") from None
         return given.args, given.kwargs
-
-
-def _signature(parameters: list[Parameter]) -> inspect.Signature:
-    """One-letter names are inputs, given by place or name; the others options, by name alone."""
-    inputs = [p for p in parameters if p.kind is PLACE and len(p.name) == 1]
-    many = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
-    named = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters
-             if p not in inputs and p.kind in (PLACE, p.KEYWORD_ONLY)]  # fmt: skip
-    kind = "Tensor" if len(inputs) == 1 else "Any"  # beside a Tensor a number may stand
-    every = [p.replace(annotation=kind if p in inputs else "Any") for p in (*inputs, *many, *named)]
-    return inspect.Signature(every, return_annotation="Tensor")
 
 
 class ForEach:
@@ -255,22 +244,3 @@ def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arr
 def constant(array: Any, x: Any) -> Any:
     """The array of an input `x`: a Tensor's own, else a copy that nobody else can write to."""
     return array if isinstance(x, Tensor) or not is_array(array) else as_array(array)
-
-
-def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
-    """What tracing and anomaly mode do with a node just made."""
-    if mode.nodes is not None:
-        trace_leaves(inputs, mode.nodes)
-        node.value = y
-        mode.nodes.add(node)
-    if mode.anomaly and node.op is not None:
-        node.where = line_of_user()
-        watch(node.op.name, str(node.scope or ""), y, node.where, given=node.inputs or ())
-
-
-def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
-    """Adds the inputs that were made outside to a trace the first time they are used in it."""
-    for x in inputs:
-        if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
-            leaf_of(x).value = x._array
-            nodes.add(leaf_of(x))

@@ -1,18 +1,20 @@
-"""What looks on during a backward pass: the record of what it carried, the NaN watch and hooks."""
+"""What looks on: at a graph that grows, the trace and the NaN watch; at a backward pass, these,
+hooks, and the record of what it carried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, final
 
 import numpy as np
 
 from .accumulate import DELAYED
-from .context import MODE, mode
-from .errors import watch
+from .arrays import Array
+from .context import MODE, Mode, mode
+from .errors import line_of_user, watch
 from .node import Node
-from .tensor import Tensor, wrap
+from .tensor import Tensor, leaf_of, wrap
 
 
 class BackwardRecord:
@@ -48,8 +50,8 @@ class BackwardRecord:
 class Watch:
     """Looks at all that a pass carries: writes it down, in anomaly mode tells where a NaN began."""
 
-    def __init__(self, record: BackwardRecord | None, anomaly: bool):
-        self.record, self.anomaly = record, anomaly
+    def __init__(self, record: BackwardRecord | None):
+        self.record, self.anomaly = record, MODE.get().anomaly
 
     def node(self, node: Node, g: Any) -> None:
         """See what met at a node."""
@@ -68,12 +70,6 @@ class Watch:
         if self.record is not None:
             self.record.cross(node, k, share)
         return share
-
-
-def watch_of(record: BackwardRecord | None) -> Watch | None:
-    """Return what looks on, if anybody wants to know."""
-    anomaly = MODE.get().anomaly
-    return Watch(record, anomaly) if anomaly or record is not None else None
 
 
 def arrived(g: Any, node: Node, final: bool, watch: Watch | None) -> Any:
@@ -107,3 +103,23 @@ def hooked(node: Node, g: Any) -> Any:
             new = new.astype(node.dtype)
             g = new if isinstance(g, Tensor) else new._array
     return g
+
+
+# While a graph grows
+def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
+    """What tracing and anomaly mode do with a node just made."""
+    if mode.nodes is not None:
+        trace_leaves(inputs, mode.nodes)
+        node.value = y
+        mode.nodes.add(node)
+    if mode.anomaly and node.op is not None:
+        node.where = line_of_user()
+        watch(node.op.name, str(node.scope or ""), y, node.where, given=node.inputs or ())
+
+
+def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
+    """Adds the inputs that were made outside to a trace the first time they are used in it."""
+    for x in inputs:
+        if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
+            leaf_of(x).value = x._array
+            nodes.add(leaf_of(x))
