@@ -190,8 +190,9 @@ from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS["microscope"] = ".analysis.microscope"
-FLOORS |= {name: f".{name}" for name in ("files", "text", "training")}
+FLOORS |= {name: f".{name}" for name in ("files", "text", "training", "exercises")}
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
+FROM_FLOORS |= dict.fromkeys(("check", "hint"), ".exercises")
 
 
 def __getattr__(name: str) -> Any:

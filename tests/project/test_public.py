@@ -18,7 +18,7 @@ RECORD = Path(__file__).parent / "public_names.txt"
 MODULES = ["tinygrad_rnn", "tinygrad_rnn.nn", "tinygrad_rnn.optim", "tinygrad_rnn.init"]
 MODULES += [
     f"tinygrad_rnn.{name}"
-    for name in ("draw", "compile", "analysis.microscope", "files", "text", "training")
+    for name in ("draw", "compile", "analysis.microscope", "files", "text", "training", "exercises")
 ]
 
 
