@@ -312,6 +312,14 @@ def test_padding_and_collating():
         text.pad([np.ones((1, 2)), np.ones((1, 3))])
 
 
+def test_batches_on_any_device(library):
+    device = library.tensor([0.0]).device
+    x, y = next(iter(Streams(range(9), 2, 2, device=device)))
+    assert x.device == y.device == device
+    words, label = next(iter(Batches([([1], 2), ([3, 4], 0)], 2, device=device)))
+    assert words.values.device == label.device == device and words.lengths in ([1, 2], [2, 1])
+
+
 @pytest.mark.parametrize("arguments", [([], 2), ([1], 0), ([1], -1)])
 def test_no_batches_at_all(arguments):
     with pytest.raises(ValueError, match="there is none"):

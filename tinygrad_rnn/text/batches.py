@@ -62,6 +62,17 @@ class Resumable:
         self.epoch, self.position, self.goes_on = state["epoch"], state["position"], True
 
 
+def moved(batch: Any, device: str | None) -> Any:
+    """Return a batch with its Tensors on a device; None leaves them where they are."""
+    if device is None:
+        return batch
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if isinstance(batch, Padded):
+        return Padded(batch.values.to(device), batch.lengths)
+    return tuple(moved(part, device) for part in batch) if isinstance(batch, tuple) else batch
+
+
 class Padded(NamedTuple):
     """Sequences side by side, (T, B, …), filled up behind their ends, and how long each is."""
 
@@ -123,7 +134,8 @@ class Batches(Resumable):
     def __init__(self, examples: Sequence[Any], batch_size: int, *, shuffle: bool = True,
                  seed: int = 0, drop_last: bool = False, bucket: bool = False,
                  length: Callable[[Any], int] | None = None,
-                 collate: Callable[[Sequence[Any]], Any] = collate):  # fmt: skip
+                 collate: Callable[[Sequence[Any]], Any] = collate,
+                 device: str | None = None):  # fmt: skip
         if batch_size < 1 or not len(examples):
             raise ValueError(f"batches of {batch_size} of {len(examples)} examples: there is none")
         self.examples, self.batch_size, self.shuffle, self.seed = (
@@ -133,7 +145,7 @@ class Batches(Resumable):
             seed,
         )
         self.drop_last, self.window = drop_last, WINDOW if bucket else 1
-        self.length, self.collate = length or _length, collate
+        self.length, self.collate, self.device = length or _length, collate, device
         super().__init__({"examples": len(examples), "batch_size": batch_size, "shuffle": shuffle,
                           "seed": seed, "drop_last": drop_last, "bucket": bucket})  # fmt: skip
         self.cached: tuple[Any, list[list[int]]] = (None, [])
@@ -147,7 +159,8 @@ class Batches(Resumable):
         window, place = divmod(k, self.window)
         if self.cached[0] != (self.epoch, window):
             self.cached = (self.epoch, window), self._arranged(window)
-        return self.collate([self.examples[i] for i in self.cached[1][place]])
+        examples = [self.examples[i] for i in self.cached[1][place]]
+        return moved(self.collate(examples), self.device)
 
     def _arranged(self, window: int) -> list[list[int]]:
         """Return which examples make up each batch of a window."""

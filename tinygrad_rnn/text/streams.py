@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.tensor import Tensor, wrap
-from .batches import Resumable
+from .batches import Resumable, moved
 
 
 class Streams(Resumable):
@@ -26,11 +26,12 @@ class Streams(Resumable):
     [[3, 4], [8, 9]] [[4, 5], [9, 10]]
     """
 
-    def __init__(self, tokens: Any, batch_size: int, steps: int, drop_last: bool = False):
+    def __init__(self, tokens: Any, batch_size: int, steps: int, drop_last: bool = False,
+                 device: str | None = None):  # fmt: skip
         if batch_size < 1 or steps < 1:
             raise ValueError(f"need batch_size and steps >= 1, got {batch_size} and {steps}")
         self.tokens, self.batch_size, self.steps = tokens, batch_size, steps
-        self.drop_last = drop_last
+        self.drop_last, self.device = drop_last, device
         self.length = (len(tokens) - 1) // batch_size  # of each stream
         if len(self) < 1:
             raise ValueError(f"{len(tokens)} tokens are too few for {batch_size} streams")
@@ -48,4 +49,4 @@ class Streams(Resumable):
         starts = [b * self.length for b in range(self.batch_size)]
         rows = [np.asarray(self.tokens[s + start : s + stop + 1], np.int64) for s in starts]
         both = np.stack(rows, axis=1)  # (T + 1, B)
-        return wrap(both[:-1].copy(), None), wrap(both[1:].copy(), None)
+        return moved((wrap(both[:-1].copy(), None), wrap(both[1:].copy(), None)), self.device)
