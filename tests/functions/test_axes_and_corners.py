@@ -127,3 +127,12 @@ def test_half_precision_counts_beyond_2048(total):
     y = y[-1] if total == "cumsum" else y
     expected = {"mean": 1, "logsumexp": 1 + math.log(4096)}.get(total, 4096)
     assert y.dtype == np.float16 and y.item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_whole_numbers_are_divided_as_whole_numbers():
+    x = tg.tensor([16777217, -(2**60) + 1, 7], dtype="int64")
+    assert (x // 1).tolist() == x.tolist() and (x // -2).tolist() == [v // -2 for v in x.tolist()]
+    with np.errstate(divide="ignore"):
+        assert (tg.tensor([1.0, -1.0]) // 0.0).tolist() == [math.inf, -math.inf]
+    with pytest.raises(ValueError, match="integers are not divided by 0"):
+        x // 0

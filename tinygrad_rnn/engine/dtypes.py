@@ -82,7 +82,7 @@ def divided(arrays: list) -> list:
     arrays = counted(arrays)
     whole = getattr(arrays[1], "dtype", BOOLEAN).kind in "iu"
     if whole and np.size(arrays[0]) and not np.all(arrays[1]):
-        raise ZeroDivisionError("there is no remainder of integers by 0")
+        raise ZeroDivisionError("integers are not divided by 0")
     return arrays
 
 

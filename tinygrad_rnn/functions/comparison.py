@@ -8,9 +8,11 @@ import numpy as np
 
 from ..engine.arguments import check_arguments
 from ..engine.arrays import host
+from ..engine.dtypes import common_dtype
 from ..engine.ops import absolute, equal, isnan, logical_and, logical_or, where
 from ..engine.tensor import Tensor, tensor
 from .creation import full_like
+from .elementwise import as_real
 
 
 def isclose(a: Tensor, b: Any, rtol: float = 1e-5, atol: float = 1e-8,
@@ -52,7 +54,9 @@ def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None,
 def copysign(a: Tensor, b: Any) -> Tensor:
     """Return |a| with the sign of b, that of −0.0 too."""
     sign = tensor(np.signbit(host(b)), device=a.device)
-    return where(sign, -absolute(a), absolute(a))
+    wide = common_dtype([a._array, getattr(b, "_array", b)])
+    size = absolute(as_real(a if a.dtype == wide else a.astype(wide)))
+    return where(sign, -size, size)
 
 
 def nonzero(x: Tensor, as_tuple: bool = False) -> Any:

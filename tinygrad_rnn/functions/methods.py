@@ -12,6 +12,8 @@ import numpy as np
 
 from ..engine import ops
 from ..engine.arrays import is_array, named_dtype
+from ..engine.dtypes import divided
+from ..engine.errors import explained
 from ..engine.tensor import Tensor, wrap
 from . import comparison, indexing, products, reductions, sampling, shapes, sizes
 from . import elementwise as functions
@@ -161,9 +163,11 @@ def turned_round(x: Tensor) -> Tensor:
 
 def floor_divide(x: Any, other: Any) -> Tensor:
     """Return ⌊x / other⌋: `x // other`; whole numbers stay whole, and no gradient flows."""
-    rest = ops.remainder(x, other)
-    floor = ops.div(ops.sub(x, rest), other).detach()
-    return ops.rounded(floor, decimals=0) if rest.dtype.kind == "f" else astype(floor, rest.dtype)
+    try:
+        y = np.floor_divide(*divided([getattr(v, "_array", v) for v in (x, other)]))
+    except Exception as error:
+        raise explained("floor_divide", (x, other), error) from error
+    return wrap(y if is_array(y) else np.asarray(y), None)
 
 
 OTHERS: dict[str, Any] = {

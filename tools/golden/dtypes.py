@@ -43,6 +43,11 @@ TWO = """add sub mul div power maximum minimum fmod remainder atan2 hypot logadd
 not_equal less less_equal greater greater_equal logical_and logical_or logical_xor""".split()
 
 
+ALSO = (
+    "subtract multiply divide true_divide floor_divide copysign eq ne lt le gt ge isclose".split()
+)
+
+
 def given() -> dict[str, np.ndarray]:
     """Every input by its name and dtype, as "matrix int8"."""
     inputs = {}
@@ -102,6 +107,8 @@ def placed() -> list[tuple]:
         ("index_select", ["matrix", 1, {"index": [2, 2]}], {}),
         ("masked_select", ["matrix", "matrix bool"], {}),
         ("masked_fill", ["matrix", "matrix bool", 1], {}),
+        ("repeat_interleave", ["matrix", 2, 1], {}), ("nonzero", ["matrix"], {}),
+        ("unique", ["matrix"], {}), ("nan_to_num", ["matrix"], {}),
         ("topk", ["matrix", 2], {}), ("expand", ["row", 2, 3], {}), ("view", ["matrix", 6], {}),
         ("expand_as", ["row", "matrix"], {}), ("repeat", ["row", 2, 2], {}),
         ("split_with_sizes", ["matrix", [1, 2], 1], {}), ("unfold", ["matrix", 1, 2, 1], {}),
@@ -114,6 +121,7 @@ def binary() -> list[tuple]:
     forms = [["matrix", "row"], ["column", "row"], ["matrix", "0-d"], ["0-d", "matrix"],
              ["0-d", "0-d"], ["empty", "column"]]  # fmt: skip
     calls: list[tuple] = [(n, f, {}) for n in TWO for f in forms]
+    calls += [(n, f, {}) for n in ALSO for f in forms[1:3]]
     calls += [("where", ["matrix bool", *f], {}) for f in forms[:4]]
     calls += [("matmul", ["square", "matrix"], {}), ("matmul", ["matrix", "row"], {}),
               ("dot", ["row", "row"], {}), ("outer", ["row", "row"], {}),
@@ -124,7 +132,7 @@ def binary() -> list[tuple]:
 def gathered() -> list[tuple]:
     """Functions of a sequence of tensors."""
     pairs = [["matrix", "square"], ["matrix", "empty"]]
-    calls: list[tuple] = [("cat", [{"all": f}, 1], {}) for f in pairs]
+    calls: list[tuple] = [(n, [{"all": f}, 1], {}) for n in ("cat", "concat") for f in pairs]
     stacked = ["matrix", "matrix"]
     return calls + [("stack", [{"all": ["0-d", "0-d"]}], {})] + [
         (n, [{"all": stacked}], {}) for n in ("stack", "hstack", "vstack")
