@@ -68,9 +68,12 @@ def numpy_of(x: Any) -> np.ndarray:
 def disagreement(program: Program, ours: Library, theirs: Library) -> str:
     """The first value or gradient on which the two libraries differ, or nothing."""
     data = leaf_data(program)
-    mixed = any(leaf["dtype"] == "float32" for leaf in program["leaves"])
+    mixed = any(leaf["dtype"] != "float64" for leaf in program["leaves"])
     value_tolerance, grad_tolerance = TOLERANCE["float32" if mixed else "float64"]
-    expected, expected_leaves = run(theirs, program, data)
+    try:
+        expected, expected_leaves = run(theirs, program, data)
+    except RuntimeError:  # torch has no derivative of it: nothing to compare with
+        return ""
     try:
         values, leaves = run(ours, program, data)
     except Exception as error:  # whatever it is, torch could do it and we could not
@@ -91,7 +94,7 @@ def disagreement(program: Program, ours: Library, theirs: Library) -> str:
 def second_disagreement(program: Program, ours: Library, theirs: Library) -> str:
     """The same of second derivatives; programs torch cannot differentiate twice agree."""
     data = leaf_data(program)
-    tolerance = SECOND["float32" if any(a.dtype == np.float32 for a in data) else "float64"]
+    tolerance = SECOND["float32" if any(a.dtype != np.float64 for a in data) else "float64"]
     try:
         expected = second(theirs, program, data)
     except RuntimeError:

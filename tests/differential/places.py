@@ -13,7 +13,7 @@ from differential.arithmetic import mask_of, require, some_axes, some_axis
 
 
 def reshaping(w: Any) -> None:
-    a = w.pick()
+    a = w.pick_any()
     x = w.value(a)
     kinds = [
         "reshape",
@@ -57,7 +57,7 @@ def reshaping(w: Any) -> None:
 
 
 def turning(w: Any) -> None:
-    a = w.pick(lambda a: a.ndim > 0)
+    a = w.pick_any(lambda a: a.ndim > 0)
     x = w.value(a)
     i, j = (int(w.rng.integers(-x.ndim, x.ndim)) for _ in range(2))
     name = w.choice(
@@ -78,10 +78,10 @@ def turning(w: Any) -> None:
 
 
 def joining(w: Any) -> None:
-    a = w.pick(lambda a: a.ndim > 0)
+    a = w.pick_any(lambda a: a.ndim > 0)
     x = w.value(a)
     if w.chance(0.4):
-        same = [w.pick(lambda b: b.shape == x.shape) for _ in range(int(w.rng.integers(1, 3)))]
+        same = [w.pick_any(lambda b: b.shape == x.shape) for _ in range(int(w.rng.integers(1, 3)))]
         return w.emit("stack", a, *same, dim=int(w.rng.integers(-x.ndim - 1, x.ndim + 1)))
     axis = some_axis(w, x)
     others = np.delete(x.shape, axis)
@@ -89,11 +89,11 @@ def joining(w: Any) -> None:
     def fits(b: np.ndarray) -> bool:
         return b.ndim == x.ndim and list(np.delete(b.shape, axis)) == list(others)
 
-    return w.emit("cat", a, *(w.pick(fits) for _ in range(int(w.rng.integers(1, 3)))), dim=axis)
+    return w.emit("cat", a, *(w.pick_any(fits) for _ in range(int(w.rng.integers(1, 3)))), dim=axis)
 
 
 def cutting(w: Any) -> None:
-    a = w.pick(lambda a: a.ndim > 0 and a.size > 0)
+    a = w.pick_any(lambda a: a.ndim > 0 and a.size > 0)
     x = w.value(a)
     axis = some_axis(w, x)
     n = x.shape[axis]
@@ -124,7 +124,7 @@ def integers(w: Any, n: int, shape: list[int]) -> dict[str, Any]:
 
 
 def getitem(w: Any) -> None:
-    a = w.pick(lambda a: a.ndim > 0)
+    a = w.pick_any(lambda a: a.ndim > 0)
     x = w.value(a)
     index: list[Any] = []
     arrays = [int(w.rng.integers(1, 4))] if w.chance(0.7) else [2, int(w.rng.integers(1, 3))]
@@ -151,13 +151,13 @@ def getitem(w: Any) -> None:
 
 
 def mask_index(w: Any) -> None:
-    a = w.pick(lambda a: a.ndim > 0)
+    a = w.pick_any(lambda a: a.ndim > 0)
     shape = w.shape(a)[: int(w.rng.integers(1, w.value(a).ndim + 1))]
     w.emit("getitem", a, index=[mask_of(w, shape)])
 
 
 def indexed(w: Any) -> None:
-    a = w.pick(lambda a: a.ndim > 0 and a.size > 0)
+    a = w.pick_any(lambda a: a.ndim > 0 and a.size > 0)
     x = w.value(a)
     axis = some_axis(w, x)
     n = x.shape[axis]
@@ -172,7 +172,7 @@ def indexed(w: Any) -> None:
         drawn = np.take(order, range(shape[axis]), axis)
     else:
         drawn = w.rng.integers(0, n, shape)
-    rest = [w.pick(lambda b: b.shape == tuple(shape))] if op.startswith("scatter") else []
+    rest = [w.pick_any(lambda b: b.shape == tuple(shape))] if op.startswith("scatter") else []
     if rest:
         require(w.value(rest[0]).dtype == x.dtype)
     flat = [int(k) for k in drawn.ravel()]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 Program = dict[str, Any]
-OPERATORS = {
+OPERATORS: dict[str, Callable[..., Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -28,7 +28,17 @@ OPERATORS = {
     "**": operator.pow,
     "@": operator.matmul,
     "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
     ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "%": operator.mod,
+    "//": operator.floordiv,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "~": operator.invert,
 }
 
 
@@ -50,11 +60,18 @@ class Library:
     def leaf(self, data: np.ndarray, grad: bool) -> Any:
         return self.function("tensor")(data, requires_grad=grad)
 
+    def cast(self, x: Any, dtype: str) -> Any:
+        return x.astype(dtype)
+
 
 def torch_library() -> Library:
     import torch
 
-    return Library(torch, torch.autograd, torch.nn.functional, torch.linalg)
+    class Torch(Library):
+        def cast(self, x: Any, dtype: str) -> Any:
+            return x.to(getattr(torch, dtype))
+
+    return Torch(torch, torch.autograd, torch.nn.functional, torch.linalg)
 
 
 def our_library() -> Library:
@@ -102,6 +119,36 @@ def _with_index(lib: Library, args: list, params: dict) -> Any:
     return function(args[0], params["dim"], index, *args[1:])
 
 
+def _gathered(lib: Library, args: list, params: dict) -> Any:
+    return lib.function(params.get("op", "gather"))(args[0], params["dim"], args[1])
+
+
+def _where_scalar(lib: Library, args: list, params: dict) -> Any:
+    sides = (params["scalar"], args[1]) if params["left"] else (args[1], params["scalar"])
+    return lib.function("where")(args[0], *sides)
+
+
+IN_PLACE = {"+": operator.iadd, "-": operator.isub, "*": operator.imul}
+
+
+def _written(lib: Library, args: list, params: dict) -> Any:
+    """A copy of the first argument that was written to through a view of a view."""
+    copy = view = args[0].detach().clone().contiguous()
+    for name, *rest in params["views"]:
+        if name == "T":
+            view = view.T
+        elif name in ("item", "slice"):
+            view = view[rest[0] if name == "item" else slice(*rest)]
+        else:
+            view = getattr(view, name)(*rest)
+    value = args[1].detach() if len(args) > 1 else params["scalar"]
+    if params["how"] == "=":
+        view[...] = value
+    else:
+        IN_PLACE[params["how"]](view, value)
+    return copy
+
+
 def _masked(lib: Library, args: list, params: dict) -> Any:
     return lib.function(params["op"])(args[0], _mask(lib, params), *params["rest"])
 
@@ -112,6 +159,11 @@ SPECIAL: dict[str, Callable[[Library, list, dict], Any]] = {
     "where_mask": _where,
     "indexed": _with_index,
     "masked": _masked,
+    "gathered": _gathered,
+    "where_scalar": _where_scalar,
+    "written": _written,
+    "cast": lambda lib, args, params: lib.cast(args[0], params["dtype"]),
+    "taken": lambda lib, args, params: args[0][args[1]],
     "cat": lambda lib, args, params: lib.function("cat")(args, dim=params["dim"]),
     "stack": lambda lib, args, params: lib.function("stack")(args, dim=params["dim"]),
     "T": lambda lib, args, params: args[0].T,
@@ -188,10 +240,19 @@ def second(lib: Library, program: Program, data: list[np.ndarray]) -> list[np.nd
     ]
 
 
+def in_dtype(normal: np.ndarray, dtype: str) -> np.ndarray:
+    """Normal numbers in a dtype: whole ones some three times as large, booleans by their sign."""
+    if dtype == "bool":
+        return normal > 0
+    if dtype.startswith("float"):
+        return normal.astype(dtype)
+    return np.rint(np.abs(3 * normal) if dtype[0] == "u" else 3 * normal).astype(dtype)
+
+
 def leaf_data(program: Program) -> list[np.ndarray]:
     """The leaves' numbers: from the program's seed, or given where a program was shrunk."""
     rng = np.random.default_rng(program["seed"])
-    drawn = [rng.normal(size=leaf["shape"]).astype(leaf["dtype"]) for leaf in program["leaves"]]
+    drawn = [in_dtype(rng.normal(size=leaf["shape"]), leaf["dtype"]) for leaf in program["leaves"]]
     return [
         np.array(leaf["data"], leaf["dtype"]).reshape(leaf["shape"]) if "data" in leaf else a
         for leaf, a in zip(program["leaves"], drawn, strict=True)

@@ -19,8 +19,9 @@ def without_line(program: Program, k: int, value: np.ndarray | None) -> Program:
     gone = first + k
     leaves = [*program["leaves"]]
     if value is not None:
-        given = {"shape": list(value.shape), "dtype": value.dtype.name, "grad": True}
-        leaves.append(given | {"data": [float(x) for x in value.ravel()]})
+        dtype = value.dtype.name
+        given = {"shape": list(value.shape), "dtype": dtype, "grad": dtype.startswith("float")}
+        leaves.append(given | {"data": value.ravel().tolist()})
 
     def moved(i: int) -> int:
         if i == gone and value is not None:
@@ -49,7 +50,7 @@ def without_leaf(program: Program, k: int) -> Program:
 def pinned(program: Program) -> Program:
     """The same program with its leaves' numbers written out, so that leaves may come and go."""
     leaves = [
-        leaf | {"data": [float(x) for x in a.ravel()]}
+        leaf | {"data": a.ravel().tolist()}
         for leaf, a in zip(program["leaves"], leaf_data(program), strict=True)
     ]
     return program | {"leaves": leaves}
@@ -66,7 +67,7 @@ def smaller(program: Program, theirs: Library) -> Iterator[Program]:
     for k in reversed(range(len(program["lines"]))):
         if first + k not in read:
             yield without_line(program, k, None)
-        elif values[first + k].dtype.kind == "f":
+        else:
             yield without_line(program, k, values[first + k])
     for k in range(first):
         if k not in read:

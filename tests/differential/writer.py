@@ -17,9 +17,11 @@ import numpy as np
 from differential.arithmetic import ARITHMETIC, Rejected
 from differential.places import PLACES
 from differential.programs import Library, Program, apply, leaf_data
+from differential.whole import DTYPE_LINES, DTYPES
 
 MOST = 200  # elements of one value
 LARGEST = 1e3
+LARGEST_WHOLE = 40_000
 
 
 class Writer:
@@ -29,9 +31,10 @@ class Writer:
         self.rng = rng = np.random.default_rng([seed, 1])
         self.lib, self.most_lines = lib, lines
         self.base = tuple(self.size() for _ in range(int(rng.integers(0, 4))))
+        self.whole = bool(rng.random() < 0.4)  # integers and booleans among the leaves
         self.mixed = bool(rng.random() < 0.1)  # float32 and float64 leaves
         leaves = [self.new_leaf() for _ in range(int(rng.integers(2, 6)))]
-        leaves[0]["grad"] = True
+        leaves[0]["grad"] = leaves[0]["dtype"].startswith("float")
         self.program: Program = {"seed": seed, "leaves": leaves, "lines": [], "outputs": []}
         self.values = [lib.leaf(a, False) for a in leaf_data(self.program)]
         self.uses = [0] * len(leaves)
@@ -47,7 +50,9 @@ class Writer:
         else:
             shape = [self.size() for _ in range(int(self.rng.integers(0, 4)))]
         dtype = "float32" if self.mixed and self.rng.random() < 0.5 else "float64"
-        return {"shape": shape, "dtype": dtype, "grad": bool(self.rng.random() < 0.9)}
+        dtype = self.choice(DTYPES) if self.whole else dtype
+        grad = dtype.startswith("float") and self.chance(0.9)
+        return {"shape": shape, "dtype": dtype, "grad": grad}
 
     # what a line may ask for
     def choice(self, options: Any) -> Any:
@@ -62,19 +67,23 @@ class Writer:
     def shape(self, i: int) -> tuple[int, ...]:
         return tuple(self.values[i].shape)
 
-    def pick(self, wanted: Callable[[np.ndarray], bool] = lambda a: True, kind: str = "f") -> int:
+    def pick(self, wanted: Callable[[np.ndarray], bool] = lambda a: True, kinds: str = "f") -> int:
         """A value's number; recent values and those not used yet are likelier."""
         arrays = [self.value(i) for i in range(len(self.values))]
-        fits = [i for i, a in enumerate(arrays) if a.dtype.kind == kind and wanted(a)]
+        fits = [i for i, a in enumerate(arrays) if a.dtype.kind in kinds and wanted(a)]
         if not fits:
             raise Rejected
         p = np.array([(3.0 if self.uses[i] == 0 else 1.0) * (1 + i) for i in fits])
         return int(self.rng.choice(fits, p=p / p.sum()))
 
+    def pick_any(self, wanted: Callable[[np.ndarray], bool] = lambda a: True) -> int:
+        """A value of whatever dtype the program has."""
+        return self.pick(wanted, "fiub" if self.whole else "f")
+
     def away(self, distance: np.ndarray, ties: bool = True) -> None:
         """Refuses the line where `distance` to a kink is small; 0 exactly is a tie."""
         d = np.abs(distance)
-        near = 1e-3 if self.mixed else 1e-6
+        near = 1e-3 if self.mixed or self.whole else 1e-6
         if ((d < near) & ~((d == 0) & ties)).any():
             raise Rejected
 
@@ -84,12 +93,13 @@ class Writer:
             warnings.simplefilter("ignore")
             try:
                 made = apply(self.lib, op, [self.values[i] for i in arguments], params)
-            except RuntimeError as error:  # torch does not mix dtypes everywhere
+            except (RuntimeError, TypeError) as error:  # refused: torch does not mix all dtypes
                 raise Rejected from error
         a = made.numpy()
         if a.size > MOST or a.ndim > 5 or len(self.program["lines"]) >= self.most_lines:
             raise Rejected
-        if a.dtype.kind == "f" and not (np.abs(a) <= LARGEST).all():
+        largest = LARGEST if a.dtype.kind == "f" else LARGEST_WHOLE
+        if not (np.abs(a.astype(float)) <= largest).all():
             raise Rejected
         self.program["lines"].append([op, list(arguments), params])
         self.values.append(made)
@@ -102,7 +112,7 @@ class Writer:
         """One more line of a family drawn at random, with what it needs before it, or nothing."""
         before = len(self.program["lines"])
         try:
-            self.choice(ARITHMETIC + PLACES)(self)
+            self.choice(ARITHMETIC + PLACES + (DTYPE_LINES if self.whole else []))(self)
         except Rejected:
             del self.program["lines"][before:]
             kept = before + len(self.program["leaves"])

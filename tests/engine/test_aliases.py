@@ -25,8 +25,9 @@ def numpy_windows(a: np.ndarray) -> np.ndarray:
 
 
 def numpy_view(a: np.ndarray) -> np.ndarray:
-    view = a.view()
-    view.shape = (-1,)  # raises where only a copy has this shape
+    view = a.reshape(-1)
+    if not np.shares_memory(view, a):
+        raise AttributeError("only a copy has this shape")
     return view
 
 

@@ -138,6 +138,26 @@ def test_cross_entropy_of_images_is_that_of_their_pixels():
 
 
 # Random numbers
+DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scattered_sums_of_every_dtype_on_every_library(library, dtype):
+    """CuPy adds up at repeated places in few dtypes only."""
+    start, more = np.array([1, 0, 1]).astype(dtype), np.array([1, 1, 1, 0]).astype(dtype)
+    x, rows = library.tensor(start), library.tensor([1, 1, 2, 2])
+    y = tg.scatter_add(x, 0, rows, library.tensor(more))
+    assert y.dtype == x.dtype
+    assert library.numpy(y).tolist() == ([1, 1, 1] if dtype == "bool" else [1, 2, 2])
+    assert library.numpy(x).tolist() == start.tolist()
+
+
+def test_log_softmax_of_nothing_is_nothing(library):
+    """Its sums are empty, and their logarithm must not warn."""
+    for shape in ((0,), (3, 0), (0, 3)):
+        assert tg.log_softmax(library.tensor(np.zeros(shape)), -1).shape == shape
+
+
 def test_the_same_seed_gives_the_same_numbers_on_every_library(library):
     here, there = tg.Generator(7), tg.Generator(7, device=library.device)
     for draw in (

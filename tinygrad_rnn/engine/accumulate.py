@@ -16,10 +16,16 @@ from .arrays import Array, library_of
 ROWS = 64  # so many rows of postponed products are stacked before they are multiplied
 
 
+NARROW = {"e": "f", **dict.fromkeys("?bBhH", "i")}  # CuPy has no add.at of these: a wider one
+
+
 def add_at(total: Array, index: tuple, g: Array) -> Array:
-    """Adds `g` into `total[index]` in place, right for repeated indices; returns `total`."""
+    """Adds `g` into `total[index]` in place, right for repeated indices; returns the sum."""
     if not is_basic(index):
-        library_of(total).xp.add.at(total, index, g)
+        xp = library_of(total).xp
+        if xp is not np and total.dtype.char in NARROW:
+            return add_at(total.astype(NARROW[total.dtype.char]), index, g).astype(total.dtype)
+        xp.add.at(total, index, g)
         return total
     part = total[index]
     if isinstance(part, np.generic):

@@ -79,6 +79,8 @@ def compute_softmax(a: Array, axis: int) -> Array:
 
 def compute_log_softmax(a: Array, axis: int) -> Array:
     z = _below_max(a, axis)
+    if not a.size:
+        return z  # the logarithm of an empty sum would warn
     return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
 
 
