@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ class Model(nn.Module):
         self.layers = [nn.Linear(3, 4, seed=1), {"out": nn.Linear(4, 5, bias=False, seed=2)}]
         self.layers[1]["out"].weight = self.layers[1]["out"].weight
         self.scale = tensor([2.0], requires_grad=True)
-        self.table = tensor([1.0, 2.0])
+        self.register_buffer("table", tensor([1.0, 2.0]))
         self._private = tensor([1.0], requires_grad=True)
         self.result = self.scale * 2
         self.size = 3
@@ -230,3 +232,74 @@ def test_a_module_shows_its_sizes():
 def test_a_module_without_forward_says_so():
     with pytest.raises(NotImplementedError, match="Empty has no forward"):
         type("Empty", (nn.Module,), {})()()
+
+
+LEFT = {
+    "an input": lambda x, y: x,
+    "an input that requires grad": lambda x, y: x.detach().requires_grad_(),
+    "a result": lambda x, y: y,
+    "a result without a graph": lambda x, y: y.detach(),
+    "a mask": lambda x, y: x > 0,
+    "a list": lambda x, y: [x, y.detach()],
+    "a dictionary": lambda x, y: {"h": y.detach(), "more": (x,)},
+    "an array": lambda x, y: y.detach().numpy(),
+}
+
+
+class Leaves(nn.Module):
+    """Leaves something on itself in each forward."""
+
+    def __init__(self, left):
+        self.linear, self.left, self.last = nn.Linear(2, 3, seed=0), left, None
+        self.own = tensor([1.0], requires_grad=True)
+
+    def forward(self, x):
+        y = self.linear(x) * self.own
+        self.last = self.new = self.left(x, y)
+        return y
+
+
+@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_a_forward_leaves_is_no_parameter(left, frozen):
+    model, before = Leaves(left), Leaves(left).state_dict()
+    model.requires_grad_(not frozen)
+    model(tensor([[1.0, 2.0]]))
+    assert list(model.state_dict()) == list(before) == ["linear.weight", "linear.bias", "own"]
+    assert len(list(model.parameters())) == (0 if frozen else 3)
+    assert model.load_state_dict(before) == ([], [])
+    copied = copy.deepcopy(Leaves(left).requires_grad_(not frozen))
+    assert list(copied.state_dict()) == list(before)
+
+
+def test_buffers_move_and_are_saved_but_do_not_learn():
+    model = nn.Sequential(nn.Linear(1, 1, seed=0), nn.Module())
+    model[1].register_buffer("mean", tensor([1.0]))
+    model[1].register_buffer("cache", tensor([2.0]), persistent=False)
+    model[1].register_parameter("scale", nn.Parameter([3.0], requires_grad=False))
+    model[1].later = nn.Parameter([4.0])
+    model[1].plain = tensor([5.0], requires_grad=True)  # set from outside: nobody said what it is
+    assert list(model.state_dict())[2:] == ["1.mean", "1.scale", "1.later"]
+    assert [n for n, _ in model.named_buffers()] == ["1.mean", "1.cache"]
+    assert [n for n, _ in model.named_parameters()] == ["0.weight", "0.bias", "1.later"]
+    model.double().requires_grad_()
+    assert all(b.dtype == np.float64 and not b.requires_grad for b in model.buffers())
+    assert model[1].scale.requires_grad and model[1].plain.dtype == np.float32
+    for name, value, error in (("a.b", None, ValueError), ("x", 3, TypeError),
+                               ("forward", None, KeyError)):  # fmt: skip
+        with pytest.raises(error, match="register_buffer"):
+            model.register_buffer(name, value)
+
+
+def test_a_state_dict_cannot_be_written():
+    model = nn.Linear(2, 1, seed=0)
+    x = tensor([[1.0, 2.0]], requires_grad=True)
+    loss, state = model(x).sum(), model.state_dict()
+    for array in state.values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    loss.backward()
+    assert x.grad.tolist() == state["weight"].tolist()
+    changed = {name: array.copy() * 0 for name, array in state.items()}
+    model.load_state_dict(changed)
+    assert state["weight"].any() and not model.state_dict()["weight"].any()

@@ -56,6 +56,7 @@ class Node:
     hooks = _rare("hooks")
     retains = _rare("retains")
     name = _rare("name")
+    parameter = _rare("parameter")  # of a leaf that modules are to count among their own
     value = _rare("value")  # the array, when traced
     inputs = _rare("inputs")  # the arrays it was computed from, when traced
     record = _rare("record")  # what backward(record=…) saw

@@ -114,6 +114,8 @@ class Tensor(Outward):
             leaf_of(self).needs = requires_grad
             if old is not None and old.name:
                 self.name = old.name
+            if old is not None and old.parameter:
+                leaf_of(self).parameter = True
         return self
 
     @property

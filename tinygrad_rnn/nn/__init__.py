@@ -53,7 +53,7 @@ from .gates import Gate, Gated
 from .language_model import LanguageModel
 from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Sequential
 from .masks import pad_sequence, unpad_sequence
-from .module import Module
+from .module import Module, Parameter
 from .packed import PackedSequence
 from .readout import Readout
 from .recurrent import Recurrent
@@ -123,6 +123,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "PackedSequence",
+    "Parameter",
     "RNNCell",
     "ReLU",
     "ReLU6",

@@ -2,13 +2,16 @@
 
 A Module is a plain class. Its parameters are found by walking its attributes: Tensors, other
 Modules, and lists, tuples and dicts of them; names that begin with an underscore are private and
-skipped. There is nothing to register. `state_dict` and `load_state_dict` use the names found on the
+skipped. What requires grad when `__init__` is done is a parameter, and stays one when it is frozen;
+so is what is made by `Parameter`. Other Tensors to be saved are buffers: `register_buffer`. What a
+forward leaves on `self` is neither. `state_dict` and `load_state_dict` use the names found on the
 way, so a PyTorch dictionary fits as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +19,7 @@ import numpy as np
 from ..engine.aliases import leave
 from ..engine.arrays import host
 from ..engine.class_signature import ClassSignature, check_call
-from ..engine.tensor import Tensor, assign, wrap
+from ..engine.tensor import Tensor, assign, leaf_of, wrap
 
 
 class LoadResult(NamedTuple):
@@ -26,10 +29,35 @@ class LoadResult(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+def Parameter(data: Any, requires_grad: bool = True) -> Tensor:
+    """Return a Tensor that a Module counts among its parameters, whenever it is set there.
+
+    >>> layer = Module()
+    >>> layer.scale = Parameter([1.0], requires_grad=False)
+    >>> list(layer.state_dict())
+    ['scale']
+    """
+    new = Tensor(data, requires_grad=requires_grad)
+    leaf_of(new).parameter = True
+    return new
+
+
+class ModuleClass(type):
+    """Notes the parameters of a Module at the end of its construction."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        module = super().__call__(*args, **options)
+        if isinstance(module, Module):
+            module._parameters = frozenset(_learning(module))
+        return module
+
+
+class Module(metaclass=ModuleClass):
     """Base of everything with parameters; write `__init__` and `forward`."""
 
     training: bool = True
+    _parameters: frozenset[str] | None = None  # names, until construction ends all that learns
+    _buffers: Mapping[str, bool] = MappingProxyType({})  # name → whether it is saved
     __signature__ = ClassSignature()
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
@@ -53,12 +81,54 @@ class Module:
                 yield from _leaves(key, value)
 
     def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every Tensor of the model that is not a result, shared ones under each of their names."""
+        """Every parameter and saved buffer, shared ones under each of their names."""
         for name, member in self.named_members():
             if isinstance(member, Module):
                 yield from member.named_tensors(f"{prefix}{name}.")
-            elif member.is_leaf:
+            elif member.is_leaf and (self._buffers.get(name) or self._is_parameter(name, member)):
                 yield prefix + name, member
+
+    def _is_parameter(self, name: str, tensor: Tensor) -> bool:
+        if self._parameters is None:
+            return name not in self._buffers and tensor.requires_grad
+        return name in self._parameters or bool(tensor.node and tensor.node.parameter)
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """(name, Tensor) of all buffers, saved or not."""
+        for name, member in self.named_members():
+            if isinstance(member, Module):
+                yield from member.named_buffers(f"{prefix}{name}.")
+            elif name in self._buffers:
+                yield prefix + name, member
+
+    def buffers(self) -> Iterator[Tensor]:
+        return (buffer for _, buffer in self.named_buffers())
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Hold a Tensor that does not learn: it moves with the module, and is saved if persistent.
+
+        >>> layer = Module()
+        >>> layer.register_buffer("mean", Tensor([0.0]))
+        >>> list(layer.state_dict()), list(layer.parameters())
+        (['mean'], [])
+        """
+        self._check_name("register_buffer", name, tensor)
+        self._buffers = {**self._buffers, name: persistent}
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, param: Tensor | None) -> None:
+        """Hold a Tensor as a parameter, whenever this is called."""
+        self._check_name("register_parameter", name, param)
+        self._parameters = frozenset({*(self._parameters or _learning(self)), name})
+        setattr(self, name, param)
+
+    def _check_name(self, way: str, name: str, value: Any) -> None:
+        if not isinstance(name, str) or not name or name[0] == "_" or "." in name:
+            raise ValueError(f"{way}: a name without dots and leading underscore, not {name!r}")
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"{way}: {name} must be a Tensor or None, not {type(value).__name__}")
+        if hasattr(type(self), name):
+            raise KeyError(f"{way}: {type(self).__name__} has an attribute {name!r} already")
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) of this module and of all below it."""
@@ -126,8 +196,10 @@ class Module:
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """This module, frozen or set free (a frozen Tensor leaves `parameters()`)."""
-        for _, tensor in self.named_tensors():
-            tensor.requires_grad_(requires_grad)
+        buffers = dict(self.named_buffers())
+        for name, tensor in self.named_tensors():
+            if name not in buffers:
+                tensor.requires_grad_(requires_grad)
         return self
 
     def to(self, device: Any = None, dtype: Any = None) -> Module:
@@ -137,7 +209,7 @@ class Module:
         """
         if device is not None and not isinstance(device, str):
             device, dtype = None, device
-        for _, tensor in self.named_tensors():
+        for tensor in {**dict(self.named_buffers()), **dict(self.named_tensors())}.values():
             moved = wrap(tensor._array, None)
             moved = moved.to(device) if device is not None else moved
             moved = moved.to(dtype) if dtype is not None else moved
@@ -180,6 +252,14 @@ def read_only(array: Any) -> Any:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _learning(module: Module) -> Iterator[str]:
+    """The names of the Tensors held directly that are parameters at this moment."""
+    for name, member in module.named_members():
+        own = isinstance(member, Tensor) and member.is_leaf and name not in module._buffers
+        if own and (member.requires_grad or (member.node and member.node.parameter)):
+            yield name
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
