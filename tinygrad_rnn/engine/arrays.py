@@ -153,6 +153,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def get_default_dtype() -> np.dtype:
+    """Return the dtype of Tensors made from Python floats, and of parameters."""
     return _default_dtype
 
 

@@ -189,6 +189,7 @@ def enable_grad() -> Any:
 
 
 def is_grad_enabled() -> bool:
+    """Tell whether operations are recorded here and now."""
     return MODE.get().grad
 
 

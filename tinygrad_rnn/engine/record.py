@@ -33,11 +33,13 @@ class BackwardRecord:
         self.edges: dict[Node, tuple] = {}
 
     def reach(self, node: Node, g: Any) -> None:
+        """Write down what met at a node."""
         self.order.append(node)
         self.nodes[node] = self._kept(g)
         self.edges[node] = (None,) * len(node.parents)
 
     def cross(self, node: Node, k: int, share: Any) -> None:
+        """Write down what a node sent to its k-th input."""
         edges = self.edges[node]
         self.edges[node] = (*edges[:k], self._kept(share), *edges[k + 1 :])
 

@@ -53,30 +53,47 @@ def sizes_of(name: str, sizes: tuple) -> tuple[int, ...]:
 def zeros(
     *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
 ) -> Tensor:
+    """Return a Tensor of zeros, sizes given one by one or as a tuple.
+
+    >>> t.zeros(2, 3).shape, t.zeros((2, 3)).shape
+    ((2, 3), (2, 3))
+    """
     return full(sizes_of("zeros", shape), 0.0, dtype, device, requires_grad)
 
 
 def ones(
     *shape: Any, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
 ) -> Tensor:
+    """Return a Tensor of ones, sizes given one by one or as a tuple.
+
+    >>> t.ones(3)
+    tensor([1., 1., 1.])
+    """
     return full(sizes_of("ones", shape), 1.0, dtype, device, requires_grad)
 
 
 def full_like(x: Tensor, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a Tensor of the shape, dtype and device of `x` with `value` everywhere."""
     return full(x.shape, value, dtype or x.dtype, x.device, requires_grad)
 
 
 def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros of the shape, dtype and device of `x`."""
     return full_like(x, 0, dtype, requires_grad)
 
 
 def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return ones of the shape, dtype and device of `x`."""
     return full_like(x, 1, dtype, requires_grad)
 
 
 def arange(start: float, end: float | None = None, step: float = 1, dtype: Any = None,
            device: str = "cpu", requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """start, start + step, … below end; `arange(n)` counts from 0. Integers stay integers."""
+    """start, start + step, … below end; `arange(n)` counts from 0. Integers stay integers.
+
+    >>> t.arange(3), t.arange(1.0, 2.0, 0.5)
+    (tensor([0, 1, 2]), tensor([1. , 1.5]))
+    """
     if end is None:
         start, end = 0, start
     if step == 0:
@@ -89,7 +106,11 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: Any =
 
 def linspace(start: float, end: float, steps: int, dtype: Any = None, device: str = "cpu",
              requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """`steps` numbers from start to end, both included."""
+    """`steps` numbers from start to end, both included.
+
+    >>> t.linspace(0.0, 1.0, 3)
+    tensor([0. , 0.5, 1. ])
+    """
     if steps < 0:
         raise ValueError(f"linspace: number of steps must be non-negative, got {steps}")
     new = wrap(
@@ -99,6 +120,12 @@ def linspace(start: float, end: float, steps: int, dtype: Any = None, device: st
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: str = "cpu") -> Tensor:
+    """Return ones on the diagonal of an (n, m) matrix of zeros.
+
+    >>> t.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     return wrap(library(device).xp.eye(n, m, dtype=dtype or get_default_dtype()), None)
 
 

@@ -29,6 +29,7 @@ def as_real(x: Tensor) -> Tensor:
 
 
 def square(x: Tensor) -> Tensor:
+    """Multiply each entry by itself."""
     x = x.astype(np.int64) if x.dtype.kind == "b" else x
     return x * x
 
@@ -45,22 +46,27 @@ def float_power(x: Tensor, exponent: Any) -> Tensor:
 
 
 def reciprocal(x: Tensor) -> Tensor:
+    """Return 1 / x of each entry."""
     return 1 / x
 
 
 def rsqrt(x: Tensor) -> Tensor:
+    """Return 1 / √x of each entry."""
     return 1 / sqrt(x)
 
 
 def exp2(x: Tensor) -> Tensor:
+    """Return 2ˣ of each entry."""
     return power(2.0, as_real(x))
 
 
 def log2(x: Tensor) -> Tensor:
+    """Return the logarithm of each entry to base 2."""
     return log(x) * (1 / math.log(2))
 
 
 def log10(x: Tensor) -> Tensor:
+    """Return the logarithm of each entry to base 10."""
     return log(x) * (1 / math.log(10))
 
 
@@ -78,7 +84,11 @@ def lerp(start: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 
 def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """x held between two bounds, numbers or Tensors; at a bound the gradient is x's."""
+    """x held between two bounds, numbers or Tensors; at a bound the gradient is x's.
+
+    >>> t.clamp(t.tensor([-2.0, 0.5, 2.0]), -1.0, 1.0)
+    tensor([-1. ,  0.5,  1. ])
+    """
     if min is None and max is None:
         raise ValueError("clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
@@ -117,6 +127,11 @@ def round(x: Tensor, decimals: int = 0) -> Tensor:
 
 # Activations
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """Return each entry, scaled by `negative_slope` where it is not positive.
+
+    >>> t.leaky_relu(t.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1,  2. ])
+    """
     return where(x > 0, x, negative_slope * x)
 
 
@@ -126,6 +141,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 def silu(x: Tensor) -> Tensor:
+    """Return x σ(x), also called swish."""
     return x * sigmoid(x)
 
 
@@ -149,6 +165,7 @@ def logsigmoid(x: Tensor) -> Tensor:
 
 
 def softsign(x: Tensor) -> Tensor:
+    """Return x / (1 + |x|)."""
     return x / (1 + absolute(x))
 
 
@@ -160,23 +177,31 @@ def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 
 def relu6(x: Tensor) -> Tensor:
+    """Cut each entry off at 0 and 6."""
     return hardtanh(x, 0.0, 6.0)
 
 
 def hardsigmoid(x: Tensor) -> Tensor:
+    """Return the sigmoid's piecewise linear stand-in, 0 below -3 and 1 above 3."""
     return hardtanh(as_real(x) + 3, 0.0, 6.0) / 6
 
 
 def mish(x: Tensor) -> Tensor:
+    """Return x tanh(softplus(x))."""
     return x * tanh(softplus(x))
 
 
 def tanhshrink(x: Tensor) -> Tensor:
+    """Return x - tanh(x)."""
     return x - tanh(x)
 
 
 def glu(x: Tensor, dim: int = -1) -> Tensor:
-    """The first half times the sigmoid of the second."""
+    """The first half times the sigmoid of the second.
+
+    >>> t.glu(t.tensor([3.0, 0.0]))
+    tensor([1.5])
+    """
     if x.ndim == 0 or x.shape[axis_of(x, dim)] % 2:
         raise ValueError(f"glu: halving dimension needs an even size, shape is {x.shape}")
     a, b = x.chunk(2, dim)

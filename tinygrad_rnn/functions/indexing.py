@@ -182,12 +182,21 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """`out[i, j] = x[index[i, j], j]` for dim 0, and so on; index may be smaller than x."""
+    """`out[i, j] = x[index[i, j], j]` for dim 0, and so on; index may be smaller than x.
+
+    >>> t.gather(t.tensor([[1, 2], [3, 4]]), 1, t.tensor([[1], [0]]))
+    tensor([[2],
+            [3]])
+    """
     return getitem(x, index=_grid(x, index, axis_of(x, dim)))
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of `x` with `src` added at the places `gather` would read; repeats add up."""
+    """A copy of `x` with `src` added at the places `gather` would read; repeats add up.
+
+    >>> t.zeros(3).scatter_add(0, t.tensor([0, 0, 2]), t.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 0., 3.])
+    """
     places = _grid(x, index, axis_of(x, dim))
     part = getitem(src, index=tuple(slice(n) for n in index.shape))
     return x + put(part, index=places, shape=x.shape, dtype=x.dtype)
@@ -217,22 +226,41 @@ def _grid(x: Tensor, index: Any, dim: int) -> tuple:
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The entries `index` (a vector) along `dim`, repeats allowed."""
+    """The entries `index` (a vector) along `dim`, repeats allowed.
+
+    >>> t.arange(6).reshape(2, 3).index_select(1, t.tensor([2, 0]))
+    tensor([[2, 0],
+            [5, 3]])
+    """
     return getitem(x, index=along(x, dim, index_of(x, index)[0]))
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
+    """Take one index of an axis, which is gone then.
+
+    >>> t.ones(2, 3).select(1, 0).shape
+    (2,)
+    """
     return viewed(x, getitem, index=along(x, dim, int(index)))
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
-    """The values where `mask` holds, as a vector."""
+    """The values where `mask` holds, as a vector.
+
+    >>> x = t.arange(4)
+    >>> x.masked_select(x > 1)
+    tensor([2, 3])
+    """
     shape = np.broadcast_shapes(x.shape, mask.shape)
     return take(_broadcast_to(x, shape=shape), _broadcast_to(mask, shape=shape))
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
-    """`value` where `mask` holds, else `x`; no gradient there, not even of NaN."""
+    """`value` where `mask` holds, else `x`; no gradient there, not even of NaN.
+
+    >>> t.ones(3).masked_fill(t.tensor([True, False, True]), 0.0)
+    tensor([0., 1., 0.])
+    """
     if isinstance(value, (int, float)) and x.dtype.kind != "f":
         if x.dtype.type(value) != value:
             raise TypeError(f"masked_fill: {value!r} is no number of {x.dtype}; use astype first")
@@ -243,7 +271,11 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
 def argsort(
     x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
 ) -> Tensor:
-    """The order that sorts, equal values as they came."""
+    """The order that sorts, equal values as they came.
+
+    >>> t.tensor([3, 1, 2]).argsort()
+    tensor([1, 2, 0])
+    """
     axis = axis_of(x, axis if dim is None else dim)
     if not descending or x.ndim == 0:
         return _argsort(x, axis=axis) if x.ndim else wrap(x.xp.zeros((), np.int64), None)
@@ -254,6 +286,11 @@ def argsort(
 def sort(
     x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
 ) -> ValuesIndices:
+    """Sort along an axis: (values, indices), equal values as they came.
+
+    >>> t.tensor([3, 1, 2]).sort(descending=True).values
+    tensor([3, 2, 1])
+    """
     if x.ndim == 0:
         return ValuesIndices(x, argsort(x))
     axis = axis_of(x, axis if dim is None else dim)
@@ -262,7 +299,11 @@ def sort(
 
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
-    """The k largest (or smallest) values along an axis and where they are."""
+    """The k largest (or smallest) values along an axis and where they are.
+
+    >>> t.tensor([3.0, 1.0, 2.0]).topk(2)
+    ValuesIndices(values=tensor([3., 2.]), indices=tensor([0, 2]))
+    """
     n = x.shape[axis_of(x, dim)] if x.ndim else 1
     if not 0 <= k <= n:
         raise ValueError(f"topk: k={k} is out of range for dimension of size {n}")

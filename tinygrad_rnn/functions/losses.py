@@ -32,13 +32,18 @@ def reduced(x: Tensor, reduction: str) -> Tensor:
 
 # Losses
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(x - y)²; shapes must agree, since (4,) against (4, 1) is nearly always a slip."""
+    """(x - y)²; shapes must agree, since (4,) against (4, 1) is nearly always a slip.
+
+    >>> t.mse_loss(t.tensor([1.0, 2.0]), t.tensor([0.0, 0.0]))
+    tensor(2.5)
+    """
     same_shape("mse_loss", input, target)
     away = as_real(input) - target
     return reduced(away * away, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Return |x - y|, averaged; shapes must agree."""
     same_shape("l1_loss", input, target)
     return reduced(absolute(as_real(input) - target), reduction)
 
@@ -101,6 +106,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_inde
     """-log softmax(x)[target], for x (N, C, …) or (C,) and class numbers or probabilities.
 
     If every target is ignored the mean is 0 with zero gradient (and a warning), never NaN.
+
+    >>> t.cross_entropy(t.tensor([[0.0, 0.0], [0.0, 0.0]]), t.tensor([0, 1]))
+    tensor(0.6931)
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -202,13 +210,21 @@ def kl_div(
 
 # What layers are made of
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b, with weight (out, in)."""
+    """x Wᵀ + b, with weight (out, in).
+
+    >>> t.linear(t.ones(5, 3), t.ones(2, 3)).shape
+    (5, 2)
+    """
     y = input @ weight.T
     return y if bias is None else y + bias
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:
-    """The rows of `weight` that the integers name; a one-hot product without the one-hot."""
+    """The rows of `weight` that the integers name; a one-hot product without the one-hot.
+
+    >>> t.embedding(t.tensor([[0, 2]]), t.eye(3)).shape
+    (1, 2, 3)
+    """
     rows = input._array if isinstance(input, Tensor) else weight.xp.array(input)
     if rows.dtype.kind not in "iu":
         raise TypeError(f"embedding: indices must be integers, not {rows.dtype}")
@@ -237,7 +253,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True,
 
 def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
                bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:  # fmt: skip
-    """Mean 0 and variance 1 over the last axes, then weight and bias."""
+    """Mean 0 and variance 1 over the last axes, then weight and bias.
+
+    >>> t.layer_norm(t.tensor([[1.0, 3.0]]), 2)
+    tensor([[-1.,  1.]])
+    """
     sizes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if input.shape[input.ndim - len(sizes) :] != sizes:
         raise ValueError(
@@ -255,7 +275,11 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps))"""
+    """x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps))
+
+    >>> t.cosine_similarity(t.tensor([[1.0, 0.0]]), t.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
     shape = np.broadcast_shapes(x1.shape, x2.shape)
     x1, x2 = (x if x.shape == shape else x.broadcast_to(shape) for x in (as_real(x1), as_real(x2)))
     lengths = [clamp(safe_sqrt((x * x).sum(axis=dim)), min=eps) for x in (x1, x2)]

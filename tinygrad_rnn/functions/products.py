@@ -15,26 +15,44 @@ from .shapes import axis_of
 
 
 def mm(a: Tensor, b: Tensor) -> Tensor:
-    """The product of two matrices, nothing else."""
+    """The product of two matrices, nothing else.
+
+    >>> t.mm(t.ones(2, 3), t.ones(3, 4)).shape
+    (2, 4)
+    """
     if a.ndim != 2 or b.ndim != 2:
         raise ValueError(f"mm: expects two matrices, got shapes {a.shape} and {b.shape}")
     return a @ b
 
 
 def bmm(a: Tensor, b: Tensor) -> Tensor:
-    """Batched products of matrices of one batch size."""
+    """Batched products of matrices of one batch size.
+
+    >>> t.bmm(t.ones(5, 2, 3), t.ones(5, 3, 4)).shape
+    (5, 2, 4)
+    """
     if a.ndim != 3 or b.ndim != 3 or a.shape[0] != b.shape[0]:
         raise ValueError(f"bmm: expects (B, n, m) and (B, m, p), got {a.shape} and {b.shape}")
     return a @ b
 
 
 def mv(a: Tensor, v: Tensor) -> Tensor:
+    """Multiply a matrix with a vector.
+
+    >>> t.mv(t.ones(2, 3), t.ones(3))
+    tensor([3., 3.])
+    """
     if a.ndim != 2 or v.ndim != 1:
         raise ValueError(f"mv: expects a matrix and a vector, got {a.shape} and {v.shape}")
     return a @ v
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply two vectors and sum.
+
+    >>> t.dot(t.tensor([1.0, 2.0]), t.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     if a.ndim != 1 or b.ndim != 1:
         raise ValueError(f"dot: expects two vectors, got shapes {a.shape} and {b.shape}")
     return a @ b
@@ -47,16 +65,29 @@ def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0, alpha: float = 
 
 
 def outer(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply each entry of one vector with each of another.
+
+    >>> t.outer(t.ones(2), t.ones(3)).shape
+    (2, 3)
+    """
     return a.reshape(-1, 1) * b.reshape(1, -1)
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
-    """Σ over the last axes of both."""
+    """Σ over the last axes of both.
+
+    >>> t.inner(t.ones(2, 5), t.ones(3, 5)).shape
+    (2, 3)
+    """
     return a * b if not (a.ndim and b.ndim) else tensordot(a, b, ([-1], [-1]))
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Contracts the last axes of `a` with the first of `b` (a number), or the axes named."""
+    """Contracts the last axes of `a` with the first of `b` (a number), or the axes named.
+
+    >>> t.tensordot(t.ones(2, 3, 4), t.ones(3, 4, 5)).shape
+    (2, 5)
+    """
     if isinstance(dims, int):
         dims = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     left, right = ([axis_of(t, i) for i in axes] for t, axes in zip((a, b), dims, strict=True))
@@ -74,7 +105,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def einsum(subscripts: str, *operands: Tensor) -> Tensor:
-    """Einstein's summation, with ellipses and repeated letters: `einsum("bi,io->bo", x, w)`."""
+    """Einstein's summation, with ellipses and repeated letters: `einsum("bi,io->bo", x, w)`.
+
+    >>> t.einsum("bi,io->bo", t.ones(2, 3), t.ones(3, 4)).shape
+    (2, 4)
+    """
     names, operands = _spelled_out(subscripts.replace(" ", ""), operands)
     single = [_without_repeats(t, n) for t, n in zip(operands, names[:-1], strict=True)]
     terms = ",".join(n for _, n in single)

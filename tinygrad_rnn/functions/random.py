@@ -62,11 +62,13 @@ class Generator:
 
     def normal(self, shape: Sequence[int] = (), std: float = 1.0, mean: float = 0.0,
                dtype: Any = None, device: str | None = None) -> Tensor:  # fmt: skip
+        """Draw from the normal distribution."""
         numbers = lambda source: mean + std * source.standard_normal(tuple(shape))
         return self._draw(numbers, dtype, device)
 
     def uniform(self, shape: Sequence[int] = (), low: float = 0.0, high: float = 1.0,
                 dtype: Any = None, device: str | None = None) -> Tensor:  # fmt: skip
+        """Draw evenly from [low, high)."""
         return self._draw(lambda source: source.uniform(low, high, tuple(shape)), dtype, device)
 
     def bernoulli(self, shape: Sequence[int], p: float, dtype: Any = None,
@@ -81,6 +83,7 @@ class Generator:
         return self._draw(lambda source: source.integers(low, high, tuple(shape)), np.int64)
 
     def permutation(self, n: int) -> Tensor:
+        """Return the numbers below `n` in random order."""
         if n < 0:
             raise ValueError(f"permutation: n must not be negative, got {n}")
         return self._draw(lambda source: source.permutation(n), np.int64)

@@ -51,13 +51,21 @@ def _nonempty(name: str, x: Tensor, axis: Any) -> None:
 
 def sum(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The sum over all axes or those named; integers and booleans are counted in int64."""
+    """The sum over all axes or those named; integers and booleans are counted in int64.
+
+    >>> t.ones(2, 3).sum(0).shape, t.ones(2, 3).sum(dim=1, keepdim=True).shape
+    ((3,), (2, 1))
+    """
     return total(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
 
 
 def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The mean; NaN of nothing."""
+    """The mean; NaN of nothing.
+
+    >>> t.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=1)
+    tensor([2., 6.])
+    """
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
     if x.dtype == np.float16:  # the sum may exceed what half precision holds
         return mean(x.astype(np.float32), axes, keep).astype(np.float16)
@@ -68,7 +76,11 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 
 def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False, correction: int | None = None) -> Tensor:  # fmt: skip
-    """The variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0)."""
+    """The variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0).
+
+    >>> t.tensor([1.0, 2.0, 3.0]).var(), t.tensor([1.0, 2.0, 3.0]).var(correction=0)
+    (tensor(1.), tensor(0.6667))
+    """
     return var_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
 
 
@@ -90,7 +102,11 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
 
 def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False, correction: int | None = None) -> Tensor:  # fmt: skip
-    """The square root of `var`; its gradient at constant input is 0, not NaN."""
+    """The square root of `var`; its gradient at constant input is 0, not NaN.
+
+    >>> t.tensor([1.0, 2.0, 3.0]).std()
+    tensor(1.)
+    """
     return std_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
 
 
@@ -111,7 +127,11 @@ def safe_sqrt(x: Tensor) -> Tensor:
 def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
     """The product. Halves multiply each other, so zeros leave every gradient exact. Integers
-    multiply in int64, as they are summed."""
+    multiply in int64, as they are summed.
+
+    >>> t.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(dim=0)
+    tensor([3., 8.])
+    """
     axis, x = _axes(x, axis, dim), x if x.dtype.kind == "f" else x.astype(np.int64)
     keep = keepdims or keepdim
     if axis is None:
@@ -145,7 +165,12 @@ def amin(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Any:  # fmt: skip
-    """Over everything: the largest value. Along an axis: (values, indices), of ties the first."""
+    """Over everything: the largest value. Along an axis: (values, indices), of ties the first.
+
+    >>> values, indices = t.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1)
+    >>> values, indices
+    (tensor([5., 7.]), tensor([1, 0]))
+    """
     if isinstance(axis, Tensor):
         return maximum(x, axis)
     if axis is None and dim is None:
@@ -173,7 +198,12 @@ def _extreme(where_is: Any, x: Tensor, axis: int, keep: bool) -> ValuesIndices:
 
 def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None,
            keepdim: bool = False) -> Tensor:  # fmt: skip
-    """Where the largest value is, the first of several; over all axes: in the flattened tensor."""
+    """Where the largest value is, the first of several; over all axes: in the flattened tensor.
+
+    >>> x = t.tensor([[1.0, 5.0], [7.0, 2.0]])
+    >>> x.argmax(), x.argmax(dim=0)
+    (tensor(2), tensor([1, 0]))
+    """
     axis = _axes(x, axis, dim)
     _nonempty("argmax", x, axis)
     y = ops.argmax(x, axis=axis)
@@ -191,18 +221,32 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: i
 
 def all(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Tensor:  # fmt: skip
+    """Tell whether all entries hold, over all axes or those named.
+
+    >>> t.tensor([[True, False], [True, True]]).all(dim=1)
+    tensor([False,  True])
+    """
     return ops.all_of(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
 
 
 def any(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Tensor:  # fmt: skip
+    """Tell whether any entry holds, over all axes or those named.
+
+    >>> t.tensor([[True, False], [False, False]]).any(dim=1)
+    tensor([ True, False])
+    """
     return ops.any_of(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
 
 
 def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
               keepdim: bool = False) -> Tensor:  # fmt: skip
     """log Σ exp, finite wherever the answer is; -inf of nothing. Where the largest is infinite it
-    is the answer, and no gradient flows."""
+    is the answer, and no gradient flows.
+
+    >>> t.tensor([[1000.0, 1000.0]]).logsumexp(dim=1)
+    tensor([1000.6932])
+    """
     axes, keep, x = _axes(x, axis, dim), keepdims or keepdim, as_real(x)
     if not _count(x, axes):
         return total(x, axis=axes, keepdims=keep) - math.inf
@@ -214,7 +258,12 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any =
 
 
 def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    """Running sums along an axis (of the flattened tensor if none is named)."""
+    """Running sums along an axis (of the flattened tensor if none is named).
+
+    >>> t.tensor([[1, 2], [3, 4]]).cumsum(dim=1)
+    tensor([[1, 3],
+            [3, 7]])
+    """
     axis = _axes(x, axis, dim)
     if not x.ndim:
         return total(x, axis=None, keepdims=False)
@@ -234,7 +283,11 @@ def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Te
 
 
 def cummax(x: Tensor, dim: int) -> ValuesIndices:
-    """Running maxima and where they were (of equal ones the latest)."""
+    """Running maxima and where they were (of equal ones the latest).
+
+    >>> t.tensor([1.0, 3.0, 2.0]).cummax(0)
+    ValuesIndices(values=tensor([1., 3., 3.]), indices=tensor([0, 1, 1]))
+    """
     if not x.ndim:
         return ValuesIndices(x, wrap(x.xp.zeros((), np.int64), None))
     dim, a, xp = axis_of(x, dim), x._array, x.xp
@@ -275,17 +328,31 @@ def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = Fa
 
 def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The p-norm of all entries or along axes ("fro" is 2)."""
+    """The p-norm of all entries or along axes ("fro" is 2).
+
+    >>> t.tensor([[3.0, 4.0], [6.0, 8.0]]).norm(dim=1)
+    tensor([ 5., 10.])
+    """
     return vector_norm(x, 2 if p == "fro" else p, axis, keepdims, dim=dim, keepdim=keepdim)
 
 
 def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
-    """exp(x) / Σ exp(x) along an axis (the last), without overflow."""
+    """exp(x) / Σ exp(x) along an axis (the last), without overflow.
+
+    >>> t.tensor([[0.0, 0.0], [0.0, 1000.0]]).softmax(dim=1)
+    tensor([[0.5, 0.5],
+            [0. , 1. ]])
+    """
     axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
     return ops.softmax(x, axis=axis) if x.ndim else softmax(x.reshape(1)).reshape()
 
 
 def softmin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Return the softmax of -x: the smallest entry gets the largest share.
+
+    >>> t.softmin(t.tensor([0.0, 1000.0]), dim=0)
+    tensor([1., 0.])
+    """
     return softmax(-as_real(x), axis, dim=dim)
 
 
@@ -296,7 +363,11 @@ def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -
 
 
 def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:
-    """softmax over the entries where `mask` is true; where none is, zeros and no gradient."""
+    """softmax over the entries where `mask` is true; where none is, zeros and no gradient.
+
+    >>> t.masked_softmax(t.tensor([1.0, 1.0, 9.0]), t.tensor([True, True, False]))
+    tensor([0.5, 0.5, 0. ])
+    """
     some = any(
         mask if isinstance(mask, Tensor) else wrap(x.xp.asarray(mask), None), axis, keepdims=True
     )

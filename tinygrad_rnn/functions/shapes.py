@@ -50,7 +50,12 @@ def _sizes(shape: tuple) -> tuple[int, ...]:
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
-    """The same values in another shape, a view if possible; one size may be -1."""
+    """The same values in another shape, a view if possible; one size may be -1.
+
+    >>> t.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     return _view_or_copy(x, _shape_of(x, shape))
 
 
@@ -85,6 +90,11 @@ def _shape_of(x: Tensor, shape: tuple) -> tuple[int, ...]:
 
 
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Join the axes from `start_dim` to `end_dim` into one.
+
+    >>> t.ones(2, 3, 4).flatten(1).shape, t.ones(2, 3, 4).flatten().shape
+    ((2, 12), (24,))
+    """
     first, last = axis_of(x, start_dim), axis_of(x, end_dim)
     if first > last:
         raise ValueError("flatten() has invalid args: start_dim cannot come after end_dim")
@@ -93,11 +103,16 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(x: Tensor) -> Tensor:
+    """Join all axes into one."""
     return flatten(x) if x.ndim != 1 else x
 
 
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Splits one axis into several of `sizes` (one may be -1)."""
+    """Splits one axis into several of `sizes` (one may be -1).
+
+    >>> t.ones(2, 12).unflatten(1, (3, -1)).shape
+    (2, 3, 4)
+    """
     dim = axis_of(x, dim)
     known = math.prod([n for n in sizes if n != -1])
     filled = [x.shape[dim] // max(known, 1) if n == -1 else n for n in sizes]
@@ -107,7 +122,11 @@ def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 def permute(x: Tensor, *axes: Any) -> Tensor:
-    """The axes in another order, all of them given."""
+    """The axes in another order, all of them given.
+
+    >>> t.ones(2, 3, 4).permute(2, 0, 1).shape
+    (4, 2, 3)
+    """
     order = tuple(axis_of(x, a) for a in _sizes(axes))
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"permute: {order} is no order of the {x.ndim} axes of shape {x.shape}")
@@ -115,7 +134,11 @@ def permute(x: Tensor, *axes: Any) -> Tensor:
 
 
 def transpose(x: Tensor, *axes: Any) -> Tensor:
-    """Two axes: they change places (PyTorch). None: all reversed. All: a permutation (NumPy)."""
+    """Two axes: they change places (PyTorch). None: all reversed. All: a permutation (NumPy).
+
+    >>> t.ones(2, 3, 4).transpose(0, 2).shape, t.ones(2, 3).transpose().shape
+    ((4, 3, 2), (3, 2))
+    """
     axes = _sizes(axes) if axes and axes[0] is not None else ()
     if not axes:
         return viewed(x, _transpose, axes=tuple(range(x.ndim))[::-1])
@@ -129,6 +152,11 @@ def _pair_or_order(x: Tensor, axes: tuple) -> Tensor:
 
 
 def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Exchange two axes.
+
+    >>> t.ones(2, 3, 4).swapaxes(0, 1).shape
+    (3, 2, 4)
+    """
     axes = list(range(x.ndim))
     first, second = axis_of(x, axis0), axis_of(x, axis1)
     if axes:
@@ -137,7 +165,11 @@ def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
 
 
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
-    """Axes `source` to the places `destination`; the others keep their order."""
+    """Axes `source` to the places `destination`; the others keep their order.
+
+    >>> t.ones(2, 3, 4).movedim(0, -1).shape
+    (3, 4, 2)
+    """
     froms = [axis_of(x, a) for a in (source if isinstance(source, (tuple, list)) else (source,))]
     tos = [
         axis_of(x, a)
@@ -152,12 +184,21 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """Insert an axis of size 1 at `dim`.
+
+    >>> t.ones(2, 3).unsqueeze(1).shape, t.ones(2, 3).unsqueeze(-1).shape
+    ((2, 1, 3), (2, 3, 1))
+    """
     dim, shape = axis_of(x, dim, 1), x._array.shape
     return viewed(x, _reshape, shape=(*shape[:dim], 1, *shape[dim:]))
 
 
 def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
-    """Without the axes of size 1, or without those named that have size 1."""
+    """Without the axes of size 1, or without those named that have size 1.
+
+    >>> t.ones(1, 3, 1).squeeze().shape, t.ones(1, 3, 1).squeeze(0).shape
+    ((3,), (3, 1))
+    """
     named = dim if axis is None else axis
     axes = (
         range(x.ndim) if named is None else named if isinstance(named, (tuple, list)) else (named,)
@@ -168,7 +209,11 @@ def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
 
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """`x` repeated along new axes and axes of size 1, without copying."""
+    """`x` repeated along new axes and axes of size 1, without copying.
+
+    >>> t.ones(3, 1).broadcast_to((2, 3, 4)).shape
+    (2, 3, 4)
+    """
     shape = tuple(shape)
     ends = shape[len(shape) - x.ndim :] if len(shape) >= x.ndim else ()
     if len(ends) != x.ndim or any(n not in (1, m) for n, m in zip(x.shape, ends)):
@@ -177,7 +222,11 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def expand(x: Tensor, *sizes: Any) -> Tensor:
-    """broadcast_to, where -1 keeps an axis as it is."""
+    """broadcast_to, where -1 keeps an axis as it is.
+
+    >>> t.ones(3, 1).expand(-1, 4).shape
+    (3, 4)
+    """
     sizes = _sizes(sizes)
     lead = len(sizes) - x.ndim
     if lead < 0 or -1 in sizes[:lead]:
@@ -189,11 +238,21 @@ def expand(x: Tensor, *sizes: Any) -> Tensor:
 
 
 def expand_as(x: Tensor, other: Tensor) -> Tensor:
+    """Repeat along axes of size 1 to the shape of `other`.
+
+    >>> t.ones(3, 1).expand_as(t.ones(3, 4)).shape
+    (3, 4)
+    """
     return expand(x, other.shape)
 
 
 def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
-    """The whole tensor laid side by side, `dims` times along each axis (from the last)."""
+    """The whole tensor laid side by side, `dims` times along each axis (from the last).
+
+    >>> t.tensor([1, 2]).tile((2, 2))
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     times = _sizes((dims, *more))
     times = (1,) * (x.ndim - len(times)) + times
     shape = (1,) * (len(times) - x.ndim) + x.shape
@@ -204,7 +263,11 @@ def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
 
 
 def repeat(x: Tensor, *repeats: Any) -> Tensor:
-    """PyTorch's repeat: `tile` with at least one count per axis."""
+    """PyTorch's repeat: `tile` with at least one count per axis.
+
+    >>> t.ones(2, 3).repeat(2, 1, 4).shape
+    (2, 2, 12)
+    """
     if len(_sizes(repeats)) < x.ndim:
         raise ValueError(
             "repeat: Number of dimensions of repeat dims can not be smaller than "
@@ -219,7 +282,11 @@ def along(x: Any, dim: int, part: Any) -> tuple:
 
 
 def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
-    """The values in reverse order along `dims`."""
+    """The values in reverse order along `dims`.
+
+    >>> t.arange(3).flip(0)
+    tensor([2, 1, 0])
+    """
     gone = {axis_of(x, d) for d in (dims if isinstance(dims, (tuple, list)) else (dims, *more))}
     turned = tuple(slice(None, None, -1 if i in gone else None) for i in range(x.ndim))
     y = getitem(x, index=turned)
@@ -231,7 +298,11 @@ def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Values moved round by `shifts`; without `dims` over the flattened tensor."""
+    """Values moved round by `shifts`; without `dims` over the flattened tensor.
+
+    >>> t.arange(4).roll(1)
+    tensor([3, 0, 1, 2])
+    """
     if dims is None:
         return _reshape(roll(flatten(x), shifts, 0), shape=x.shape)
     both = [v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
@@ -246,24 +317,42 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 
 def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
-    """One tensor after the other along an axis they may differ in."""
+    """One tensor after the other along an axis they may differ in.
+
+    >>> t.cat([t.ones(2, 3), t.zeros(2, 1)], dim=1).shape
+    (2, 4)
+    """
     if not len(tensors):
         raise ValueError("cat: expected a non-empty list of Tensors")
     return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
-    """Tensors of one shape along a new axis."""
+    """Tensors of one shape along a new axis.
+
+    >>> t.stack([t.ones(3), t.zeros(3)]).shape, t.stack([t.ones(3), t.zeros(3)], -1).shape
+    ((2, 3), (3, 2))
+    """
     if not len(tensors):
         raise ValueError("stack: expected a non-empty list of Tensors")
     return _stack(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim, extra=1))
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join tensors side by side: along the second axis, vectors along the first.
+
+    >>> t.hstack([t.ones(2, 1), t.zeros(2, 3)]).shape
+    (2, 4)
+    """
     return cat([_at_least_1d(t) for t in tensors], axis=0 if tensors[0].ndim <= 1 else 1)
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Lay tensors below each other; a vector is a row.
+
+    >>> t.vstack([t.ones(3), t.zeros(2, 3)]).shape
+    (3, 3)
+    """
     return cat([_at_least_1d(t).reshape(1, -1) if t.ndim < 2 else t for t in tensors], axis=0)
 
 
@@ -272,7 +361,11 @@ def _at_least_1d(x: Tensor) -> Tensor:
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` entries from `start` on along `dim`; all must exist."""
+    """`length` entries from `start` on along `dim`; all must exist.
+
+    >>> t.arange(5).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
     n = x.shape[axis_of(x, dim)]
     start = start + n if start < 0 else start
     if not 0 <= start <= start + length <= n:
@@ -283,7 +376,11 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one size (the last may be smaller), or of the given sizes."""
+    """Pieces of one size (the last may be smaller), or of the given sizes.
+
+    >>> [p.shape[0] for p in t.arange(5).split(2)], [p.shape[0] for p in t.arange(5).split([1, 4])]
+    ([2, 2, 1], [1, 4])
+    """
     axis = axis_of(x, dim)
     sizes = sizes if isinstance(sizes, int) else tuple(sizes)
     cuts = _cuts(x._array.shape[axis], sizes, axis)
@@ -310,20 +407,35 @@ split_with_sizes = split
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` pieces of equal size, the last perhaps smaller."""
+    """At most `chunks` pieces of equal size, the last perhaps smaller.
+
+    >>> [p.shape for p in t.ones(2, 8).chunk(4, dim=1)]
+    [(2, 2), (2, 2), (2, 2), (2, 2)]
+    """
     if chunks <= 0:
         raise ValueError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     return split(x, -(-x._array.shape[axis_of(x, dim)] // chunks) or 1, dim)
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along an axis, that axis gone."""
+    """The slices along an axis, that axis gone.
+
+    >>> a, b = t.ones(2, 3).unbind()
+    >>> a.shape
+    (3,)
+    """
     lead = (slice(None),) * axis_of(x, dim)
     return tuple([viewed(x, getitem, index=(*lead, i)) for i in range(x.shape[axis_of(x, dim)])])
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of `size` along an axis, `step` apart, as a new last axis."""
+    """All windows of `size` along an axis, `step` apart, as a new last axis.
+
+    >>> t.arange(5).unfold(0, 3, 1)
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4]])
+    """
     dim = axis_of(x, dimension)
     if size > x.shape[dim] or step <= 0:
         raise ValueError(
@@ -344,7 +456,11 @@ def _windows(a: Any, dim: int, size: int, step: int) -> Any:
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """`value` around `x`; `pad` counts from the last axis: (left, right, top, bottom, …)."""
+    """`value` around `x`; `pad` counts from the last axis: (left, right, top, bottom, …).
+
+    >>> t.pad(t.ones(2), (1, 2))
+    tensor([0., 1., 1., 0., 0.])
+    """
     if mode != "constant":
         raise ValueError(f"pad: only mode='constant' is supported, not {mode!r}")
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
@@ -371,7 +487,11 @@ def contiguous(x: Tensor) -> Tensor:
 
 
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The entries (i, i + offset) of two axes, as a new last axis."""
+    """The entries (i, i + offset) of two axes, as a new last axis.
+
+    >>> t.arange(6).reshape(2, 3).diagonal()
+    tensor([0, 4])
+    """
     a, b = axis_of(x, dim1), axis_of(x, dim2)
     y = _on_diagonal(x, offset, a, b)
     return shown(x, y, np.diagonal, offset=offset, axis1=a, axis2=b)
@@ -385,7 +505,12 @@ def _on_diagonal(x: Tensor, offset: int, a: int, b: int) -> Tensor:
 
 
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
-    """A vector on the diagonal of a matrix, or a copy of the diagonal of a matrix."""
+    """A vector on the diagonal of a matrix, or a copy of the diagonal of a matrix.
+
+    >>> t.diag(t.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     if x.ndim == 2:
         return _on_diagonal(x, diagonal, 0, 1)
     if x.ndim != 1:
@@ -396,7 +521,12 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle; zeros above the given diagonal."""
+    """The lower triangle; zeros above the given diagonal.
+
+    >>> t.ones(2, 3).tril()
+    tensor([[1., 0., 0.],
+            [1., 1., 0.]])
+    """
     return where(_beyond("tril", x) <= diagonal, x, x.dtype.type(0))
 
 

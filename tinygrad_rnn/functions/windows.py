@@ -43,7 +43,11 @@ def _windows(x: Tensor, size: tuple[int, ...], stride: Any, padding: Any, dilati
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
            padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
-    """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product, all windows."""
+    """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product, all windows.
+
+    >>> t.conv2d(t.ones(1, 2, 5, 5), t.ones(3, 2, 3, 3), padding=1).shape
+    (1, 3, 5, 5)
+    """
     if input.ndim == 3:
         return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(
             0
@@ -62,13 +66,21 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1,
            padding: int = 0, dilation: int = 1, groups: int = 1) -> Tensor:  # fmt: skip
-    """Cross-correlation of (N, C, L) with (O, C/groups, k)."""
+    """Cross-correlation of (N, C, L) with (O, C/groups, k).
+
+    >>> t.conv1d(t.ones(1, 2, 7), t.ones(3, 2, 3)).shape
+    (1, 3, 5)
+    """
     return conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, stride), (0, padding),
                   (1, dilation), groups).squeeze(-2)  # fmt: skip
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
-    """The largest value of each window; of equal ones the first gets the gradient."""
+    """The largest value of each window; of equal ones the first gets the gradient.
+
+    >>> t.max_pool2d(t.ones(1, 1, 4, 4), 2).shape
+    (1, 1, 2, 2)
+    """
     size, stride = _pair(kernel_size), kernel_size if stride is None else stride
     if 2 * np.max(_pair(padding)) > np.min(size):
         raise ValueError("pad should be at most half of effective kernel size")
@@ -76,7 +88,11 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
-    """The mean of each window, padding counted as zeros."""
+    """The mean of each window, padding counted as zeros.
+
+    >>> t.avg_pool2d(t.ones(1, 1, 4, 4), 2).shape
+    (1, 1, 2, 2)
+    """
     stride = kernel_size if stride is None else stride
     return mean(stack(_windows(input, _pair(kernel_size), stride, padding), 0), axis=0)
 
