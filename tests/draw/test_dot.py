@@ -19,7 +19,7 @@ from tinygrad_rnn.draw.book import Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.drawing import Drawing
 from tinygrad_rnn.draw.errors import DrawError
-from tinygrad_rnn.draw.labels import quoted
+from tinygrad_rnn.draw.escapes import dot as quoted
 from tinygrad_rnn.draw.layout.architectures import arch_graph
 from tinygrad_rnn.draw.layout.dot import dot_text
 from tinygrad_rnn.draw.render import graphviz as renderer

@@ -9,14 +9,14 @@ from collections import Counter
 import pytest
 from draw_graphs import lstm, rnn
 
-from tinygrad_rnn.draw import labels
 from tinygrad_rnn.draw.drawing import Drawing
+from tinygrad_rnn.draw.escapes import dot, tex
 from tinygrad_rnn.draw.layout.architectures import arch_graph
 from tinygrad_rnn.draw.palette import THEMES, Scale
 from tinygrad_rnn.draw.render.dot import positioned
 from tinygrad_rnn.draw.render.painter import paint
 from tinygrad_rnn.draw.render.svg import svg
-from tinygrad_rnn.draw.render.tikz import tex, tikz
+from tinygrad_rnn.draw.render.tikz import tikz
 from tinygrad_rnn.draw.scene import Box, Frame, Patch, Scene, Wire, Words
 from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.fold import fold_sums
@@ -101,7 +101,7 @@ def _escaped(line):
 
 
 def _quoted(line):
-    return labels.quoted(line)[1:-1]
+    return dot(line)[1:-1]
 
 
 def test_dot_has_the_nodes_and_the_edges_of_the_graph():

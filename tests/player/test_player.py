@@ -17,9 +17,10 @@ from tinygrad_rnn import scope, tanh, tensor
 from tinygrad_rnn.draw import book, draw
 from tinygrad_rnn.draw.capture.capture import graph_of
 from tinygrad_rnn.draw.capture.truncation import state_edges, truncations
+from tinygrad_rnn.draw.escapes import json_in_html
 from tinygrad_rnn.draw.graph import Graph, GraphNode
 from tinygrad_rnn.draw.player import excerpt as player_excerpt
-from tinygrad_rnn.draw.player.data import LIMIT, fitted, json_text, model_data, short
+from tinygrad_rnn.draw.player.data import LIMIT, fitted, model_data, short
 from tinygrad_rnn.draw.player.page import PlayerError, model, player
 from tinygrad_rnn.draw.player.slopes import slopes
 from tinygrad_rnn.draw.transform.fold import fold_sums
@@ -224,7 +225,7 @@ def test_graph_without_backward_or_steps_or_nodes_still_plays() -> None:
 def test_data_is_cut_to_the_limit_in_steps_that_are_told() -> None:
     whole, _ = fitted(model(lstm().graph), LIMIT)
     assert whole["v"]["sample"][0] and "min" in whole["v"]
-    size = len(json_text(model_data(model(lstm().graph))))
+    size = len(json_in_html(model_data(model(lstm().graph))))
     bare, _ = fitted(model(lstm().graph), size - 100)
     assert "min" not in bare["v"]
     assert bare["notes"][-1].startswith("Only norms are kept")

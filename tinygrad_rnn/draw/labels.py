@@ -70,12 +70,6 @@ def ascii_only(text: str) -> str:
     return "".join(c if ord(c) < 128 else "?" for c in kept)
 
 
-def quoted(text: str) -> str:
-    """Return text as a DOT string: backslashes and quotes cannot end it or start an escape."""
-    lines = [line.replace("\\", "\\\\").replace('"', '\\"') for line in text.split("\n")]
-    return '"' + "\\n".join(lines) + '"'
-
-
 def width(text: str, size: float = TEXT) -> float:
     """Return a width in px that the text does not exceed in common sans-serif fonts."""
     return _ems(text) * size
@@ -106,7 +100,7 @@ def glyph(op: str | None) -> str:
     known = PRIMITIVES.get(op or "")
     sign = CALL.sub("", known.writes or "") if known else ""
     sign = VARIABLE.sub("", sign).strip().replace(" ", "-")
-    return SIGNS.get(sign, sign) if sign and not set(sign) & set("(,") else clean(op or "")
+    return clean(SIGNS.get(sign, sign) if sign and not set(sign) & set("(,") else op or "")
 
 
 def number_text(value: float) -> str:
@@ -186,9 +180,9 @@ def number(value: float | None) -> str:
 
 def title(node: GraphNode) -> str:
     """Return the tool tip of a node: what it is, its shape, value and gradient."""
-    words = (clean(node.name or ""), node.op or node.role, *operands(node).values())
+    words = (clean(node.name or ""), clean(node.op or node.role), *operands(node).values())
     parts = [" ".join(filter(None, words))]
-    parts += [f"{shape_text(node.shape)} {node.dtype}"]
+    parts += [f"{shape_text(node.shape)} {clean(node.dtype)}"]
     if node.value:
         parts += [f"‖value‖ = {number(node.value.get('norm'))}"]
     parts += [f"‖gradient‖ = {number(node.grad_norm)}"] if node.grad else ["no gradient yet"]

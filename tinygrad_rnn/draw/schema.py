@@ -104,6 +104,10 @@ NODE: dict[str, Kind] = {
     "role": (lambda x: is_text(x) and x in ROLES, f"one of {', '.join(ROLES)}"),
     "labels": (is_labels, "labels of text, numbers, true, false or null"),
     "path": (lambda x: is_list(x, is_text), "a list of texts"),
+    "numbers": (
+        lambda x: is_table(x, is_number) and all(re.fullmatch("[0-9]{1,6}", k) for k in x),
+        "slots with a number each",
+    ),
     "value": (optional(is_statistics), "null or numbers with a norm among them"),
     "grad": (optional(is_statistics), "null or numbers with a norm among them"),
 }

@@ -297,7 +297,7 @@ class _Grid:
     def _words(self) -> None:
         for step in self.column:
             below = self.floor + (78.0 if self.cells.below else 26.0)
-            text = f"{step[0]} t = {step[1]}".strip()
+            text = f"{labels.clean(step[0], 24)} t = {step[1]}".strip()
             self.out.words.append(Words(self._x(step), below, text, 11.0, "middle"))
         if self.gap is not None:
             x = LEFT + CELL_W / 2 + (self.gap - 0.5) * COLUMN + 20.0

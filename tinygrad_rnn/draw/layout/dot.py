@@ -8,11 +8,11 @@ step beside is a chip too, for a long edge pushes the steps that it passes out o
 from __future__ import annotations
 
 from collections import defaultdict
-from html import escape
 
 from .. import labels
+from ..escapes import dot as quoted
+from ..escapes import xml
 from ..graph import Graph, GraphNode, Place
-from ..labels import quoted
 from ..palette import THEMES, Scale, Theme
 from ..transform.columns import Plan, plan
 from . import legend
@@ -66,7 +66,7 @@ class _Recipe:
 
     def _heading(self) -> str:
         """Return title and legend as a table, in the HTML that Graphviz knows."""
-        title = escape(labels.clean(self.graph.title, 120), quote=False)
+        title = xml(labels.clean(self.graph.title, 120))
         cells = self._scale_cells() if self.scale.high is not None else []
         used = {node.role for node in self.graph.nodes}
         for role, word in legend.ROLES.items():

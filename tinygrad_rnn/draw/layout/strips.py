@@ -58,7 +58,8 @@ def gate_series(graph: Graph) -> dict[str, dict[int, float]]:
         named = (node.name or "").startswith("Γ")
         if named and node.step is not None and node.value and "mean" in node.value:
             layer = node.place.layer
-            key = node.name if layer in (None, 0) else f"{node.name}[{layer + 1}]"
+            number = layer + 1 if isinstance(layer, int) else layer
+            key = node.name if layer in (None, 0) else f"{node.name}[{number}]"
             lines.setdefault(str(key), {})[node.step] = node.value["mean"]
     return lines
 
@@ -78,7 +79,7 @@ def _model(
             out.words.append(Words(x[step] + cell / 2, y + tall + 18.0, str(step), 9.0, "middle"))
     y += tall + 26.0
     for name, values in lines.items():
-        y = _strip(out, f"‖∂L/∂{name}⟨t⟩‖", values, x, y, cell)
+        y = _strip(out, f"‖∂L/∂{labels.clean(name)}⟨t⟩‖", values, x, y, cell)
     for name, means in gate_series(graph).items():
         y = _gate_strip(out, f"mean {name}", means, x, y, cell)
     out.height = y + 14.0

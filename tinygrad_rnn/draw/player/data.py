@@ -6,7 +6,6 @@ allows. What a browser could not open in good time is folded to cells, and the p
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..capture.statistics import digits
 from ..capture.truncation import Cut
+from ..escapes import json_in_html
 from ..graph import Graph, GraphNode
 from ..labels import clean, glyph
 from ..transform import formulas
@@ -48,15 +48,15 @@ def fitted(model: Model, limit: int) -> tuple[dict[str, Any], str]:
     if LEAST * len(model.graph) > limit:
         return _coarser(model, limit, LEAST * len(model.graph))
     data = model_data(model)
-    text = json_text(data)
+    text = json_in_html(data)
     for leave_out in (_all_but_norms, _cuts):
         if len(text.encode()) > limit:
             leave_out(data)
-            text = json_text(data)
+            text = json_in_html(data)
     room = limit - len(text.encode())
     if room < 0:
         return _coarser(model, limit, limit - room)
-    return data, json_text(data) if _add_samples(data, model.graph, room) else text
+    return data, json_in_html(data) if _add_samples(data, model.graph, room) else text
 
 
 def _all_but_norms(data: dict[str, Any]) -> None:
@@ -82,12 +82,6 @@ def _coarser(model: Model, limit: int, need: int) -> tuple[dict[str, Any], str]:
         )
     folded.notes.append(f"Folded to cells: the graph has {len(graph):,} ops.")
     return fitted(Model(folded), limit)
-
-
-def json_text(data: Any) -> str:
-    """Return JSON that cannot end the script element it stands in."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
 
 
 def model_data(model: Model) -> dict[str, Any]:

@@ -7,7 +7,6 @@ steps cost a thousand short lists of node ids, and the script draws only the col
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..capture.truncation import Cut, truncations
+from ..escapes import xml
 from ..graph import Graph
 from ..labels import clean
 from ..transform.fold import fold_sums
@@ -76,7 +76,7 @@ def player(models: Model | Sequence[Model], title: str | None = None) -> str:
     front = max(len(each["op"]) for each in data)
     back = max(len(each["order"]) for each in data)
     parts = {
-        "title": html.escape(clean(name, 80)),
+        "title": xml(clean(name, 80)),
         "css": _text("player.css"),
         "js": "\n".join(ASIDE.sub("", _text(script)) for script in SCRIPTS),
         "markers": "".join(MARKER.format(c, CROSS if c == "n" else ARROW) for c in "f012345zwn"),
@@ -106,9 +106,9 @@ def _strips(data: Sequence[Mapping[str, Any]]) -> list[str]:
         '<div data-strip="{},{}"><span>{} ‖∂L/∂{}‖</span>'
         '<div><canvas height="12"></canvas><i></i></div><output></output></div>'
     )
-    names = [html.escape(each["heading"].partition(",")[0]) for each in data]
+    names = [xml(each["heading"].partition(",")[0]) for each in data]
     return [
-        line.format(i, j, names[i] if len(data) > 1 else "", html.escape(row["label"]))
+        line.format(i, j, names[i] if len(data) > 1 else "", xml(row["label"]))
         for i, each in enumerate(data)
         for j, row in enumerate(each["rows"])
     ]

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ..labels import quoted, width
+from ..escapes import dot as quoted
+from ..escapes import visible
+from ..labels import width
 from ..scene import Box, Patch, Point, Scene, Wire
 from .painter import Line, Look, Part, num, paint
 
@@ -203,4 +205,5 @@ def _outside(box: Box, spot: Point) -> float:
 
 
 def _counted(text: str) -> str:
+    text = visible(text)
     return f"{len(text.encode())} -{text}"

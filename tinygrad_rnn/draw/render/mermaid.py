@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import labels
+from ..escapes import mermaid as entities
 from ..graph import Graph
 
 MERMAID_EDGES = 450
@@ -33,16 +34,11 @@ def mermaid(graph: Graph) -> str:
 
 
 def _mermaid_shape(op: str | None, lines: tuple[str, ...]) -> str:
-    text = _mermaid_text("<br>".join(_entities(line) for line in lines), escape=False)
+    text = _mermaid_text("<br>".join(entities(line) for line in lines), escape=False)
     if len(lines) == 1 and lines[0] in labels.ROUND:
         return f"(({text}))"
     return f"({text})" if op else f"([{text}])"
 
 
-def _entities(text: str) -> str:
-    """Return text in which nothing can end a label or start markup: Mermaid's #code; form."""
-    return "".join(c if c.isalnum() or c in " .,+-=_⟨⟩()/" else f"#{ord(c)};" for c in text)
-
-
 def _mermaid_text(text: str, escape: bool = True) -> str:
-    return f'"{_entities(text) if escape else text}"'
+    return f'"{entities(text) if escape else text}"'

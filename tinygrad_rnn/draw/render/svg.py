@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from html import escape
 
+from ..escapes import xml
 from ..scene import Box, Patch, Point, Scene, Wire
 from .painter import Line, Look, Part, num, paint
 
@@ -28,14 +28,14 @@ class _Svg:
         wide, high = num(math.ceil(scene.width)), num(math.ceil(scene.height))
         # several pictures may stand in one page: each refers to its own title
         names = f"{scene.title}/{scene.description}/{wide}×{high}"
-        key = f"{zlib.crc32(names.encode()):08x}"
+        key = f"{zlib.crc32(names.encode('utf-8', 'replace')):08x}"
         self.ink, self.line = scene.theme.ink, ""
         self.lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
             f'height="{high}" role="img" aria-labelledby="title-{key} desc-{key}" '
             f'font-family="{FONT}" font-size="10" fill="{self.ink}">',
-            f'<title id="title-{key}">{escape(scene.title or "graph", False)}</title>',
-            f'<desc id="desc-{key}">{escape(scene.description, False)}</desc>',
+            f'<title id="title-{key}">{xml(scene.title or "graph")}</title>',
+            f'<desc id="desc-{key}">{xml(scene.description)}</desc>',
             f'<rect width="{wide}" height="{high}" fill="{scene.theme.paper}"/>',
         ]
 
@@ -51,7 +51,7 @@ class _Svg:
         title = getattr(part, "title", "")
         self.tag = "g" if title else self.tag
         self.line = f"<{self.tag}{attributes}>" if self.tag else ""
-        self.line += f"<title>{escape(title, False)}</title>" if title else ""
+        self.line += f"<title>{xml(title)}</title>" if title else ""
 
     def end(self) -> None:
         self.lines.append(self.line + (f"</{self.tag}>" if self.tag else ""))
@@ -87,7 +87,7 @@ class _Svg:
         look += f' font-size="{num(line.size)}"'
         look += f' fill="{line.colour}"' if line.colour != self.ink else ""
         look += ' font-weight="bold"' if line.bold else ""
-        text = escape(line.text, False)
+        text = xml(line.text)
         self.line += f'<text x="{num(line.x)}" y="{num(line.y)}"{look}>{text}</text>'
 
 

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
+from ..escapes import tex
 from ..scene import Point, Scene
 from .painter import Line, Look, Part, paint
 
-TEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "^": r"\^{}", "~": r"\~{}",
-    "⟨": r"$\langle$", "⟩": r"$\rangle$", "Γ": r"$\Gamma$", "σ": r"$\sigma$", "Σ": r"$\Sigma$",
-    "×": r"$\times$", "÷": r"$\div$", "−": "$-$", "∂": r"$\partial$", "‖": r"$\|$", "·": r"$\cdot$",
-    "∘": r"$\circ$", "√": r"$\surd$", "→": r"$\to$", "←": r"$\leftarrow$", "⋯": r"$\cdots$",
-    "ᵀ": r"${}^\top$", "ⁿ": "${}^n$", "²": "${}^2$", "ŷ": r"$\hat{y}$", "ĝ": r"$\hat{g}$",
-    "…": r"\dots{}", "✖": r"$\times$", "Δ": r"$\Delta$", "ₜ": "${}_t$", "≤": r"$\le$",
-    "◧": "[A]", "◨": "[B]", "—": "---",
-}  # fmt: skip
 BOLD = r"\bfseries "
 ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
-
-
-def tex(text: str) -> str:
-    """Return text for TeX: specials escaped, the book's signs as mathematics."""
-    for sign, plain in (("c̃", "\x00"), ("ŷ", "ŷ")):
-        text = text.replace(sign, plain)
-    out = "".join(TEX.get(c, c) for c in text)
-    return out.replace("\x00", r"$\tilde{c}$")
 
 
 def tikz(scene: Scene) -> str:

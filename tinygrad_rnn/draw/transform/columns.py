@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ..graph import Graph, GraphNode
+from ..labels import clean
 
 GATHER = 3
 
@@ -97,7 +98,7 @@ def _columns(graph: Graph, loose: set[int]) -> list[Column]:
 
 
 def _step_label(phase: str, step: int) -> str:
-    return f"{phase}  t = {step}" if phase else f"t = {step}"
+    return f"{clean(phase, 24)}  t = {step}" if phase else f"t = {step}"
 
 
 def _ends(
