@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_rnn import Generator, gradcheck, nn, optim, tensor
+from tinygrad_rnn.compile import NotCompiled
 from tinygrad_rnn.nn.attention import attention_map
 
 S, B, V, Q, T, I = 6, 2, 5, 4, 3, 3
@@ -125,3 +126,37 @@ def test_without_a_teacher_it_hears_itself():
     heard = np.stack([np.ones(2, int), said])
     again = model(x, tensor(heard)).detach().numpy()
     np.testing.assert_allclose(alone.detach().numpy()[1], again[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+@pytest.mark.parametrize("kind", ["additive", "general"])
+@pytest.mark.parametrize(("looks", "feeds"), [("before", False), ("after", False), ("after", True)])
+def test_a_compiled_decoder_gives_the_same(looks, feeds, kind, lengths):
+    found = []
+    for backend in (None, "numpy"):
+        layer = decoder(looks, feeds, kind, nn.LSTMCell)
+        attend = layer.cells[0][0].attention
+        run = layer.compile(backend) if backend else layer
+        x, encoded = (tensor(a, requires_grad=True) for a in (X, ENCODED))
+        y, _ = run(x, context=attend.memory(encoded, lengths=lengths))
+        (y * y).sum().backward()
+        assert backend is None or "forward" in run.explain()
+        grads = [p.grad.numpy() for p in (x, encoded, *layer.parameters())]
+        found.append([y.detach().numpy(), *grads])
+    for plain, compiled in zip(*found, strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-13)
+
+
+def test_a_context_of_other_things_runs_unrolled():
+    class Shifted(nn.Cell):
+        takes_context = True
+
+        def step(self, x, state, context):
+            state = state + x * context["scale"]
+            return state, state
+
+    layer = nn.Recurrent(Shifted(I, I)).double()
+    context = {"scale": tensor(np.ones((B, 1)) * 2)}
+    with pytest.warns(NotCompiled, match="a context of Tensors and tuples"):
+        y, _ = layer.compile("numpy")(tensor(X), context=context)
+    np.testing.assert_allclose(y.numpy(), 2 * X.cumsum(0))

@@ -24,7 +24,7 @@ from .codegen.emit_numpy import NumPyLoops
 from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .runtime.c_build import CannotBuild
-from .runtime.call import Call
+from .runtime.call import Call, is_plain
 from .runtime.fingerprint import Held
 from .runtime.run import Kernel, Run
 
@@ -80,14 +80,18 @@ class CompiledScan:
 
     def __call__(self, cell: Cell, xs: Any, state: Any, mask: Any = None, reverse: bool = False,
                  run: Any = None, context: Any = None) -> tuple[Any, Any]:  # fmt: skip
-        plain = context is None and run is None and isinstance(xs, Tensor)
-        if not plain or 0 in xs.shape[:2]:
+        if run is not None or not isinstance(xs, Tensor) or 0 in xs.shape[:2]:
             return scan(cell, xs, state, mask, reverse, run, context)
+        if not is_plain(context):
+            wanted = "a context of Tensors and tuples can be compiled"
+            got = f"{wanted}, not a {type(context).__name__}"
+            self.note(f"{type(cell).__name__} runs unrolled: {got}")
+            return scan(cell, xs, state, mask, reverse, None, context)
         turned = lambda a: a[::-1] if reverse and a is not None else a
         with undone() as set_back:
             cell.begin(xs.shape[1], cell.like(xs))
             try:
-                call = Call(self.held_by(cell), turned(xs), state, turned(mask))
+                call = Call(self.held_by(cell), turned(xs), state, turned(mask), context)
                 kernel = self.kernel(call)
                 if not isinstance(kernel, Uncompilable):
                     y, *last = Run(kernel, call, set_back).results()
@@ -95,7 +99,7 @@ class CompiledScan:
             finally:
                 cell.end()
             set_back()
-        return scan(cell, xs, state, mask, reverse)
+        return scan(cell, xs, state, mask, reverse, None, context)
 
     def held_by(self, cell: Cell) -> Held:
         """What the cell holds; walked anew only if that has changed since the last call."""

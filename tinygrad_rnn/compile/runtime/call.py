@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from .fingerprint import Held, kind_of, on_processor
 class Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
-    def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any):
+    def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any, context: Any = None):
         self.held, self.mask, self.state, self.grads = held, mask, state, is_grad_enabled()
         self.cell: Any = held.module
         self.nested = isinstance(state, tuple)
@@ -33,6 +33,9 @@ class Call:
         if mask is not None:
             real = xs.xp.ascontiguousarray(xs.xp.asarray(mask))
             self.inputs.append(wrap(real[..., None], None))
+        self.moving = len(self.inputs)  # what follows is the same at every step
+        self.context, self.shape = context, nesting(context)
+        self.inputs += tensors_in(context)
         self.tensors = [*self.inputs, *self.states, *held.tensors]
         self.wants = [self.grads and t.requires_grad for t in self.tensors]
         if any(self.wants):  # later steps need the states' gradients even if the first's are not
@@ -44,12 +47,14 @@ class Call:
         to call without waiting for the device, so a GPU's streams have kernels of their own."""
         kind, dtype, shape = kind_of(self.inputs[0])
         more = [self.grads, queue_of(self.inputs[0]._array), *map(kind_of, self.states)]
+        more += [self.shape, *map(kind_of, self.inputs[self.moving :])]
         return (self.held.key, self.mask is None, kind, dtype, shape[1:], *more, *self.wants)
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
         """The cell's step in the form that is captured: flat lists in and out, padding frozen."""
         state = tuple(states) if self.nested else states[0]
-        y, new = self.cell.step(xs[0], state)
+        more = () if self.context is None else (nested(self.shape, iter(xs[self.moving :])),)
+        y, new = self.cell.step(xs[0], state, *more)
         if not self.held.still():
             raise Uncompilable("the step changes what the cell holds")
         if self.mask is not None:
@@ -63,7 +68,8 @@ class Call:
         def run(rows: int, random: Callable) -> tuple:
             twin = copy.copy(self)
             twin.cell = self.held.copied()
-            xs = [random(on_processor(t)[0]) for t in self.inputs]
+            xs = [random(on_processor(t)[0]) for t in self.inputs[: self.moving]]
+            xs += [random(on_processor(t)) for t in self.inputs[self.moving :]]
             states = [random(on_processor(t)) for t in self.states]
             twin.cell.begin(rows, twin.cell.like(xs[0]))
             twin.held = Held(twin.cell)
@@ -78,6 +84,8 @@ class Call:
         """What a run of the step is given: all inputs over time, and what it draws, which it does
         on the processor, where it was captured."""
         given, steps = [t._array for t in self.inputs], len(self.inputs[0])
+        for k in range(self.moving, len(given)):
+            given[k] = np.broadcast_to(given[k], (steps, *given[k].shape))
         for i in step.xs[len(given) : len(step.xs) - len(step.draws)]:  # the same at every step
             mask = self.held.tensors[i.params["held"]]._array
             given.append(np.broadcast_to(mask, (steps, *mask.shape)))
@@ -86,5 +94,35 @@ class Call:
 
     def unrolled(self) -> tuple[Tensor, ...]:
         """The outputs and last states from the plain loop."""
-        outputs, last = scan(self.cell, self.inputs[0], self.state, self.mask)
+        outputs, last = scan(self.cell, self.inputs[0], self.state, self.mask, context=self.context)
         return (*outputs, *parts_of(last))
+
+
+def tensors_in(context: Any) -> list[Tensor]:
+    """The Tensors of a context: of one, or of tuples within tuples."""
+    if isinstance(context, Tensor):
+        return [context]
+    return [t for part in context or () for t in tensors_in(part)]
+
+
+def is_plain(context: Any) -> bool:
+    """True if a context is nothing, a Tensor, or a tuple of such."""
+    if isinstance(context, tuple):
+        return all(map(is_plain, context))
+    return context is None or isinstance(context, Tensor)
+
+
+def nesting(context: Any) -> Any:
+    """What a context is without its Tensors: (kind of tuple, …) for a tuple, True for a Tensor."""
+    if isinstance(context, tuple):
+        return (type(context), *map(nesting, context))
+    return context is not None
+
+
+def nested(shape: Any, tensors: Iterator[Tensor]) -> Any:
+    """The context of that nesting with other Tensors."""
+    if not isinstance(shape, tuple):
+        return next(tensors) if shape else None
+    kind, *inner = shape
+    parts = [nested(one, tensors) for one in inner]
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)

@@ -161,7 +161,10 @@ class Run(Again):
     def _results(self) -> list[Any]:
         """The gradients of inputs, states and parameters, in memory that no later run writes to."""
         step, flat = self.kernel.program.step, self.flat
-        dxs = [i and self._all(i, own(flat[i])) for i in step.dxs[: len(self.call.inputs)]]
+        ends = step.dxs[: len(self.call.inputs)]
+        dxs: list[Any] = [i and self._all(i, own(flat[i])) for i in ends]
+        for k in range(self.call.moving, len(dxs)):  # of a context the sum over all steps
+            dxs[k] = None if dxs[k] is None else dxs[k].sum(0)
         dparams = [i and own(self._summed(i)) for i in step.dparams]
         return [*dxs, *[carry[0].copy() for carry in self.space.carry], *dparams]
 
