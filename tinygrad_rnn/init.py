@@ -11,6 +11,7 @@ down to 0). So `apply` works gate by gate:
 
 from __future__ import annotations
 
+import inspect
 import math
 import secrets
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .engine.arguments import PLACE, misuse
 from .engine.arrays import get_default_dtype
 from .engine.options import whole
 from .engine.tensor import Tensor, assign
@@ -64,6 +66,16 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def constant(shape: Shape, value: float = 0.0, *, generator: Seed = None, dtype: Any = None) -> Any:
     """`value` everywhere."""
     return np.full(shape, value, dtype or get_default_dtype())
+
+
+def zeros(shape: Shape, *, generator: Seed = None, dtype: Any = None) -> Any:
+    """Zeros everywhere."""
+    return constant(shape, 0.0, dtype=dtype)
+
+
+def ones(shape: Shape, *, generator: Seed = None, dtype: Any = None) -> Any:
+    """Ones everywhere."""
+    return constant(shape, 1.0, dtype=dtype)
 
 
 def uniform(
@@ -170,20 +182,29 @@ def _array(values: Any, dtype: Any) -> Any:
 
 RULES: dict[str, Rule] = {
     rule.__name__: rule
-    for rule in (constant, uniform, normal, xavier_uniform, xavier_normal)
+    for rule in (constant, zeros, ones, uniform, normal, xavier_uniform, xavier_normal)
     + (kaiming_uniform, kaiming_normal, orthogonal, identity, sparse)
 }
-RULES |= {"zeros": lambda shape, **kw: constant(shape, 0.0, **kw)}
-RULES |= {"ones": lambda shape, **kw: constant(shape, 1.0, **kw)}
 
 
 def _refilling(rule: Rule, name: str) -> Rule:
-    def refill(tensor: Tensor, *args: Any, generator: Seed = None, **kw: Any) -> Tensor:
-        values = rule(tuple(tensor.shape), *args, generator=generator, dtype=tensor.dtype, **kw)
-        return assign(tensor, values)
+    """Return what refills a Tensor by a rule: with the rule's own options but shape and dtype."""
+    _, *options = inspect.signature(rule).parameters.values()
+    tensor = inspect.Parameter("tensor", PLACE, annotation="Tensor")
+    taken = [tensor, *(p for p in options if p.name != "dtype")]
+    signature = inspect.Signature(taken, return_annotation="Tensor")
 
-    refill.__name__ = name
-    refill.__doc__ = f"The same Tensor with new values: {rule.__doc__ or name}"
+    def refill(*args: Any, **options: Any) -> Tensor:
+        try:
+            given = signature.bind(*args, **options).arguments
+        except TypeError:
+            raise misuse(name, signature, args, options) from None
+        tensor = given.pop("tensor")
+        return assign(tensor, rule(tuple(tensor.shape), dtype=tensor.dtype, **given))
+
+    refill.__name__ = refill.__qualname__ = name
+    refill.__doc__ = f"Refill a Tensor and return it: {rule.__doc__ or name}"
+    refill.__signature__ = signature  # type: ignore[attr-defined]
     return refill
 
 
@@ -197,8 +218,8 @@ kaiming_normal_ = _refilling(kaiming_normal, "kaiming_normal_")
 orthogonal_ = _refilling(orthogonal, "orthogonal_")
 eye_ = _refilling(identity, "eye_")
 sparse_ = _refilling(sparse, "sparse_")
-zeros_ = _refilling(RULES["zeros"], "zeros_")
-ones_ = _refilling(RULES["ones"], "ones_")
+zeros_ = _refilling(zeros, "zeros_")
+ones_ = _refilling(ones, "ones_")
 
 
 def values(what: Any, shape: Shape, generator: Seed = None, dtype: Any = None) -> Any:

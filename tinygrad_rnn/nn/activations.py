@@ -28,6 +28,7 @@ class Activation(Module):
         return type(self).function(x, **self.options)
 
     def extra_repr(self) -> str:
+        """Return what stands in brackets behind the module's name."""
         return ", ".join(f"{k}={v!r}" for k, v in self.options.items())
 
 

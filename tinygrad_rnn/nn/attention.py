@@ -50,9 +50,11 @@ class Attention(Module):
     value_size: int
 
     def key(self, encoded: Tensor) -> Tensor:
+        """Return the keys of a memory, made once for all steps."""
         return encoded
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Return how well each key fits the query."""
         raise NotImplementedError(f"{type(self).__name__} has no score")
 
     def memory(self, encoded: Tensor, lengths: Any = None, mask: Any = None,
@@ -85,9 +87,11 @@ class AdditiveAttention(Attention):
         self.v = Linear(hidden_size, 1, bias=False, seed=generator)
 
     def key(self, encoded: Tensor) -> Tensor:
+        """Return the keys of a memory, made once for all steps."""
         return self.U(encoded)
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Return how well each key fits the query."""
         return self.v(tanh(self.W(query).unsqueeze(1) + keys)).squeeze(-1)
 
 
@@ -98,6 +102,7 @@ class DotAttention(Attention):
         self.value_size, self.scaled = value_size, scaled
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Return how well each key fits the query."""
         scores = (keys @ query.unsqueeze(-1)).squeeze(-1)
         return scores / math.sqrt(keys.shape[-1]) if self.scaled else scores
 
@@ -110,6 +115,7 @@ class GeneralAttention(DotAttention):
         self.W = Linear(value_size, query_size, bias=False, seed=seed)
 
     def key(self, encoded: Tensor) -> Tensor:
+        """Return the keys of a memory, made once for all steps."""
         return self.W(encoded)
 
 

@@ -84,6 +84,7 @@ class Cell(Module):
         return value
 
     def record(self, into: dict[str, list] | None) -> None:
+        """Write the values of each step into these lists, for a trace; None ends it."""
         self._record = into
 
     def like(self, x: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ class Loss(Module):
         return iter(())  # class weights are options, nothing that learns
 
     def extra_repr(self) -> str:
+        """Return what stands in brackets behind the module's name."""
         return ", ".join(f"{k}={v!r}" for k, v in self.options.items() if v is not None)
 
 

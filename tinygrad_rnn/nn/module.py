@@ -69,6 +69,7 @@ class Module(metaclass=ModuleClass):
         return object.__new__, *made[1:]  # a copy has no arguments to be checked
 
     def forward(self, *args: Any, **options: Any) -> Any:
+        """Return what the module computes; calling the module calls this."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -102,6 +103,7 @@ class Module(metaclass=ModuleClass):
                 yield prefix + name, member
 
     def buffers(self) -> Iterator[Tensor]:
+        """Yield every buffer, once."""
         return (buffer for _, buffer in self.named_buffers())
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -138,6 +140,7 @@ class Module(metaclass=ModuleClass):
                 yield from member.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator[Module]:
+        """Yield the module itself and all inside it."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
@@ -149,6 +152,7 @@ class Module(metaclass=ModuleClass):
                 yield name, tensor
 
     def parameters(self) -> Iterator[Tensor]:
+        """Yield every parameter, once."""
         return (tensor for _, tensor in self.named_parameters())
 
     def state_dict(self) -> dict[str, Any]:
@@ -188,9 +192,11 @@ class Module(metaclass=ModuleClass):
         return self
 
     def eval(self) -> Module:
+        """Leave training mode, as `train(False)` does."""
         return self.train(False)
 
     def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -217,9 +223,11 @@ class Module(metaclass=ModuleClass):
         return self
 
     def double(self) -> Module:
+        """Turn all parameters and buffers into float64."""
         return self.to(dtype=np.float64)
 
     def float(self) -> Module:
+        """Turn all parameters and buffers into float32."""
         return self.to(dtype=np.float32)
 
     def __repr__(self) -> str:

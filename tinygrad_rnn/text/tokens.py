@@ -28,6 +28,7 @@ class Tokens:
         self.count = 0
 
     def append(self, numbers: Sequence[int] | np.ndarray) -> None:
+        """Append token numbers to the file."""
         self.file.seek(0, 2)
         self.file.write(np.asarray(numbers, self.dtype).tobytes())
         self.count += len(numbers)

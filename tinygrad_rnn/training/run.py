@@ -75,6 +75,7 @@ class Run:
         return {name: part for name, part in parts.items() if part is not None}
 
     def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the state of the run to a file."""
         save(self.state_dict(), path)
 
     def resume(self, path: str | os.PathLike[str]) -> bool:
@@ -93,6 +94,7 @@ class Run:
         return True
 
     def note(self, **values: float) -> None:
+        """Add a value to the history of each name."""
         for name, value in values.items():
             self.history[name].append(value)
 
