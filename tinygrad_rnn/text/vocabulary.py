@@ -141,7 +141,11 @@ class Vocabulary:
 
     def numbers_of(self, tokens: Sequence[str]) -> np.ndarray:
         """Return the number of each token."""
-        return np.array([self[token] for token in tokens], np.int64)
+        find, unknown = self.numbers.get, self.numbers.get("<UNK>")
+        numbers = [find(token, unknown) for token in tokens]
+        if unknown is None and None in numbers:
+            return np.array([self[token] for token in tokens])  # names the one that is not there
+        return np.array(numbers, np.int64)
 
     def decode(self, numbers: Iterable[Any]) -> str:
         """Return the text of numbers; <PAD>, <BOS> and <EOS> are left out."""
@@ -258,12 +262,10 @@ class WordVocabulary(Vocabulary):
     def tokens_of(cls, pieces: Iterable[str]) -> Iterator[Sequence[str]]:
         rest = ""  # a word may go on in the next piece
         for piece in pieces:
-            *lines, last = (rest + piece).split("\n")
-            for line in lines:
-                yield [*line.split(), "<EOS>"]
-            cut = max(last.rfind(" "), last.rfind("\t")) + 1
-            yield last[:cut].split()
-            rest = last[cut:]
+            text = rest + piece
+            cut = max(text.rfind(blank) for blank in " \t\n") + 1
+            yield text[:cut].replace("\n", " <EOS> ").split()
+            rest = text[cut:]
         yield rest.split()
 
 
