@@ -25,7 +25,7 @@ USE = {
         "sparse": "whole numbers as the input of a layer: they look up rows",
         "FloatTensor": "tensor(data)",
         "LongTensor": "tensor(data, dtype=int64)",
-        "utils": "text.DataLoader for batches, nn.utils for clipping and packing",
+        "utils": "text.Batches for batches, nn.utils for clipping and packing",
         "vmap": "functions take leading axes",
     },
     "tinygrad_rnn.nn": {

@@ -229,6 +229,15 @@ def test_what_cannot_be_asked(options, said):
         fit(model, batches, squares, sgd, **options)
 
 
+@pytest.mark.parametrize("option", ["checkpoint", "curves"])
+def test_a_folder_that_is_not_there_is_told_at_once(option, tmp_path):
+    pytest.importorskip("matplotlib")
+    model, batches, sgd = line()
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*none to write"):
+        fit(model, batches, squares, sgd, epochs=1, **{option: tmp_path / "none" / "x"})
+    assert sgd.state_dict()["state"] == {}
+
+
 def test_batches_that_cannot_be_gone_on_with():
     model, batches, sgd = line()
     with pytest.raises(TypeError, match="batches of type generator cannot be gone on with"):

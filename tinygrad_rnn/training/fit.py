@@ -91,6 +91,9 @@ def fit(
         raise ValueError("fit: patience waits for a better validation, and there is none")
     if curves is not None:
         need_matplotlib()
+    for path in (checkpoint, curves):  # not after hours of training
+        if path is not None and not os.path.isdir(folder := os.path.dirname(os.path.abspath(path))):
+            raise FileNotFoundError(f"fit: there is no folder {folder} to write {path} in")
     forever = lambda limit: math.inf if limit is None else limit
     plan = Plan(loss, forever(epochs), forever(steps), carry, forever(clip), validation,
                 validate_every, forever(patience), checkpoint, forever(every_steps),
