@@ -19,6 +19,7 @@ from .engine.node import Node, toposort
 from .engine.ops import *
 from .engine.primitive import primitive
 from .engine.tensor import Tensor, tensor
+from .engine.upper import UPPER as _UPPER
 from .functions import methods
 from .functions.aliases import *
 from .functions.checkpoint import checkpoint
@@ -188,6 +189,7 @@ from .functions.shapes import (
 from .functions.sizes import device, numel, repeat_interleave
 from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
+_UPPER.load = lambda path: import_module(f".{path}", __name__)
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS["microscope"] = ".analysis.microscope"
 FLOORS |= {name: f".{name}" for name in ("files", "text", "training", "exercises")}

@@ -28,6 +28,7 @@ class Covering:
         self.path, self.test = path, ""
         self.seen: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
         MONITORING.use_tool_id(TOOL, "covering")
         MONITORING.register_callback(TOOL, MONITORING.events.LINE, self.line)
         MONITORING.set_events(TOOL, MONITORING.events.LINE)
@@ -47,10 +48,12 @@ class Covering:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        self.failed += [report.nodeid] if report.failed else []
 
     def pytest_sessionfinish(self) -> None:
         MONITORING.set_events(TOOL, 0)
-        Path(self.path).write_text(json.dumps({"lines": self.seen, "seconds": self.seconds}))
+        found = {"lines": self.seen, "seconds": self.seconds, "failed": self.failed}
+        Path(self.path).write_text(json.dumps(found))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

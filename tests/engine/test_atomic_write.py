@@ -228,6 +228,7 @@ ALLOWED = {
     "tools/benches/plot.py": "the picture goes into memory first",
     "tinygrad_rnn/training/curves.py": "the same",
     "tools/covering.py": "writes down what a run of the tests did, for tools/mutants.py",
+    "tools/mutants.py": "puts mutants into a copy of the tree",
     "tools/golden/record.py": "records with other libraries' interpreters, without this package",
     "tools/golden/cupy_names.py": "the same",
 }

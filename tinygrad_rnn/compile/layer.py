@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engine.tensor import Tensor
+from ..engine.upper import UPPER
 from ..functions.random import undone
 from ..nn.cell import Cell
 from ..nn.recurrent import Recurrent
@@ -163,8 +164,7 @@ class CompiledScan:
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
         """The program after a pass ("captured": before all of them), as a `Drawing`."""
-        from ..draw.capture.programs import drawn
-
+        drawn = UPPER("draw.capture.programs").drawn
         return drawn(dict(self._latest().history), after, **options)
 
     def _latest(self) -> Kernel:

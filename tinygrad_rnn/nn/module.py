@@ -20,6 +20,7 @@ from ..engine.aliases import leave
 from ..engine.arrays import host
 from ..engine.class_signature import ClassSignature, check_call
 from ..engine.tensor import Tensor, assign, leaf_of, wrap
+from ..engine.upper import UPPER
 
 
 class LoadResult(NamedTuple):
@@ -238,9 +239,7 @@ class Module(metaclass=ModuleClass):
 
     def summary(self) -> str:
         """A table: shape, count and norm of each parameter, spectral radius of each square gate."""
-        from .summary import summary
-
-        return summary(self)
+        return UPPER("nn.summary").summary(self)
 
 
 def replace(tensor: Tensor, array: Any) -> None:

@@ -10,6 +10,7 @@ from ..engine.context import scope
 from ..engine.ops import reshape
 from ..engine.options import choice, flag, probability, whole
 from ..engine.tensor import Tensor, tensor
+from ..engine.upper import UPPER
 from ..functions.losses import dropout
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
@@ -156,9 +157,7 @@ class Recurrent(Module):
 
     def compile(self, backend: str = "auto", **options: Any) -> Any:
         """This layer with its time loop compiled; see `tinygrad_rnn.compile.compile`."""
-        from ..compile import compile as compiled
-
-        return compiled(self, backend, **options)
+        return UPPER("compile").compile(self, backend, **options)
 
     # The run
     def forward(
