@@ -93,6 +93,15 @@ def torch_files() -> Iterator[tuple[str, bytes]]:
     }  # fmt: skip
     for name, view in views.items():
         yield f"pt view {name}", torch_archive(tensor_program(*view))
+    deep = b"(" + b")" + b"\x85" * 100_000 + b"Nt"
+    yield (
+        "pt deep key in a pair",
+        torch_archive(b"\x80\x02ccollections\nOrderedDict\n" + deep + b"\x85\x85R."),
+    )
+    yield "pt call of a deep value", torch_archive(b"\x80\x02" + deep + b")R.")
+    yield "pt deep storage", torch_archive(b"\x80\x02(" + deep + b"NNNNtQ.")
+    yield "pt numbers of a megabyte", torch_archive(tensor_program(0, (1,) * 30, (1,) * 30).replace(
+        b"\x8a\x01\x01", b"\x8b" + struct.pack("<I", 1 << 20) + b"\x11" * (1 << 20)))  # fmt: skip
     yield "pt count", torch_archive(tensor_program(0, (6,), (1,), count=2**60))
     yield "pt negative count", torch_archive(tensor_program(0, (0,), (1,), count=-1))
     yield "pt kind", torch_archive(tensor_program(0, (3,), (1,), kind="QInt32"))

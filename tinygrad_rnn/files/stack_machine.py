@@ -121,8 +121,10 @@ class StackMachine:
 
     def call(self) -> None:
         arguments, name = self.pop(), self.pop()
-        function = self.calls.get(str(name)) if type(name) is Name else None
-        if function is None or type(arguments) is not tuple:
+        if type(name) is not Name or type(arguments) is not tuple:
+            raise CheckpointError("the file calls something that has no name")
+        function = self.calls.get(str(name))
+        if function is None:
             raise CheckpointError(
                 f"the file calls {name}; only tensors and plain values are loaded"
             )

@@ -31,8 +31,8 @@ def read_torch(entries: ZipEntries, make: Callable[[np.ndarray], Tensor]) -> Any
     program = next(name for name in entries.entries if name.endswith("/data.pkl"))
     reading = _Reading(entries, program.removesuffix("data.pkl"), make)
     calls: dict[str, Callable[..., Any]] = {
-        "collections.OrderedDict": dict,
-        "torch.Size": tuple,
+        "collections.OrderedDict": _empty,  # what is in it is set afterwards, key by key
+        "torch.Size": _tuple,
         "_codecs.encode": _encoded,
         "torch._utils._rebuild_tensor_v2": reading.tensor,
         "torch._utils._rebuild_tensor_v3": reading.tensor_of_bytes,
@@ -60,7 +60,7 @@ class _Reading:
     def storage(self, told: Any) -> Storage:
         """Return what a program refers to by ("storage", kind, key, device, length)."""
         word, kind, key, _, length = told
-        if word != "storage" or type(kind) is not Name or type(key) is not str:
+        if [type(part) for part in (word, kind, key)] != [str, Name, str] or word != "storage":
             raise CheckpointError("the file refers to something that is no storage")
         code = "U8" if kind.name == "UntypedStorage" else CODES.get(kind.name)
         if not kind.module.startswith("torch") or code is None:
@@ -111,10 +111,12 @@ class _Reading:
 
 def _check_view(length: int, offset: Any, size: Any, stride: Any) -> None:
     numbers = (offset, *size, *stride)
-    if not all(type(n) is int and n >= 0 for n in numbers) or len(size) != len(stride):
-        raise CheckpointError(f"a tensor of shape {size!r} and strides {stride!r}")
+    if not all(type(n) is int and 0 <= n < 2**63 for n in numbers) or len(size) != len(stride):
+        raise CheckpointError("a tensor whose shape and strides are no row of small numbers")
+    if len(size) > 32:
+        raise CheckpointError(f"a tensor of {len(size)} axes; 32 is the most")
     last = offset + sum((n - 1) * s for n, s in zip(size, stride))
-    if len(size) > 32 or (last >= length if math.prod(size) else offset > length):
+    if last >= length if math.prod(size) else offset > length:
         raise CheckpointError(f"a tensor of shape {size} reaches beyond its storage of {length}")
 
 
@@ -134,6 +136,16 @@ def _flagged(tensor: Tensor, requires_grad: Any) -> Tensor:
     if type(tensor) is not Tensor or type(requires_grad) is not bool:
         raise CheckpointError("a parameter that is not made of a tensor")
     return tensor.requires_grad_() if requires_grad else tensor
+
+
+def _empty() -> dict:
+    return {}
+
+
+def _tuple(sizes: tuple) -> tuple:
+    if type(sizes) is not tuple:
+        raise CheckpointError("a torch.Size that is not made of a tuple")
+    return sizes
 
 
 def _encoded(text: str, encoding: str) -> bytes:
