@@ -93,7 +93,7 @@ def test_the_words():
         "exp() takes 1 tensor, got 2": lambda: tg.exp(x, x),
         "matmul() takes 2 tensors (a, b), got 3": lambda: tg.matmul(x, x, x),
         "matmul() missing 1 required positional argument: 'b'": lambda: x.matmul(),
-        "where() takes 3 tensors (c, a, b), got 2": lambda: tg.where(x > 0, x),
+        "where() takes 3 tensors (c, a, b), got 4": lambda: tg.where(x > 0, x, x, x),
         "sigmoid() got an unexpected keyword argument 'dim'": lambda: x.sigmoid(dim=1),
         "sum() has no argument 'dmi'; did you mean 'dim'?": lambda: x.sum(dmi=1),
         "mm() takes 2 arguments (a, b), got 3": lambda: tg.mm(x, x, x),

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+import numpy as np
+
 Function = TypeVar("Function", bound=Callable)
 PLACE = inspect.Parameter.POSITIONAL_OR_KEYWORD
 NAMED = (PLACE, inspect.Parameter.KEYWORD_ONLY)
@@ -98,8 +100,28 @@ def check_arguments(namespace: dict[str, Any]) -> None:
             namespace[name] = done[thing]
 
 
-def signature_of_rule(parameters: list[inspect.Parameter]) -> inspect.Signature:
-    """One-letter names are inputs, given by place or name; the others options, by name alone."""
+def bind(name: str, signature: inspect.Signature, args: tuple, options: dict[str, Any],
+         noun: str = "argument") -> tuple[tuple, dict]:  # fmt: skip
+    """Return arguments by place and by name as `signature` has them; `misuse` if it has not."""
+    try:
+        given = signature.bind(*args, **options)
+    except TypeError:
+        raise misuse(name, signature, args, options, noun) from None
+    return given.args, given.kwargs
+
+
+def signature_of_rule(source: Any, first: int) -> inspect.Signature:
+    """The signature of a primitive, from what its rule or its computation takes from `first` on.
+
+    One-letter names are inputs, given by place or name; the others options, by name alone.
+    """
+    if isinstance(source, np.ufunc):
+        parameters = [inspect.Parameter(name, PLACE) for name in "abcd"[: source.nin]]
+    else:
+        try:
+            parameters = list(inspect.signature(source).parameters.values())[first:]
+        except ValueError:  # a function of C's that does not say
+            parameters = [inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL)]
     inputs = [p for p in parameters if p.kind is PLACE and len(p.name) == 1]
     many = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
     named = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters

@@ -18,18 +18,14 @@ import numpy as np
 from .accumulate import DELAYED, Accumulator
 from .arrays import as_array
 from .context import MODE, mode
+from .errors import FREED, NO_GRAPH
 from .node import Node
 from .ops import broadcast_to
 from .record import BackwardRecord, Watch, arrived
 from .tensor import Tensor, leaf_of, wrap
 
 Adjoints = dict[Node, Any]  # the gradient of each node, while and where it is known
-NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
 ARRIVING = Lock()  # threads may have leaves in common: what both add to .grad must arrive
-FREED = (
-    "the graph was already freed by backward() (at {}); pass retain_graph=True to the first call, "
-    "or detach() the hidden state for truncated BPTT"
-)
 
 
 def pull(adjoints: Adjoints, order: Sequence[Node], ends: Collection[Node],

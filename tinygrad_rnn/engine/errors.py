@@ -14,6 +14,11 @@ import numpy as np
 
 from .arrays import Array, is_array, library_of
 
+NO_GRAPH = "element 0 of tensors does not require grad and does not have a grad_fn"
+FREED = (
+    "the graph was already freed by backward() (at {}); pass retain_graph=True to the first call, "
+    "or detach() the hidden state for truncated BPTT"
+)
 PACKAGE = __name__.partition(".")[0]
 REAL = (bool, int, float, np.bool_, np.integer, np.floating)
 

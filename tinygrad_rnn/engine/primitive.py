@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import PLACE, misuse, signature_of_rule
+from .arguments import PLACE, bind, signature_of_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
 from .dtypes import WEAK_SCALARS, unwidened
@@ -59,27 +59,13 @@ class Primitive:
     @property
     def signature(self) -> inspect.Signature:
         """Inputs and options as the first rule names them, or the computation if there is none."""
-        source, first = self.compute, 0
-        if isinstance(self.rules, ForEach):
-            source, first = self.rules.rule, 3
-        elif self.rules:
-            source, first = self.rules[0], 2
-        elif isinstance(source, np.ufunc):
-            return signature_of_rule([Parameter(n, PLACE) for n in "abcd"[: source.nin]])
-        try:
-            parameters = list(inspect.signature(source).parameters.values())
-        except ValueError:  # a function of C's that does not say
-            parameters = [Parameter("inputs", Parameter.VAR_POSITIONAL)]
-        return signature_of_rule(parameters[first:])
+        each = isinstance(self.rules, ForEach)
+        source = self.rules.rule if each else self.rules[0] if self.rules else self.compute
+        return signature_of_rule(source, 3 if each else 2 if self.rules else 0)
 
     def bound(self, inputs: tuple, options: dict) -> tuple[tuple, dict]:
         """Inputs by place and options by name; TypeError if they are not what is declared."""
-        signature = self.signature
-        try:
-            given = signature.bind(*inputs, **options)
-        except TypeError:
-            raise misuse(self.name, signature, inputs, options, "tensor") from None
-        return given.args, given.kwargs
+        return bind(self.name, self.signature, inputs, options, "tensor")
 
 
 class ForEach:
@@ -168,6 +154,11 @@ def _caller(op: Primitive, signature: inspect.Signature) -> Any:
             op.bound((a, b, *surplus), {})
         return apply_primitive(op, (a, b), NO_PARAMS)
 
+    def of_three(a: Any, b: Any, c: Any, *surplus: Any) -> Any:
+        if surplus:
+            op.bound((a, b, c, *surplus), {})
+        return apply_primitive(op, (a, b, c), NO_PARAMS)
+
     def of_several(*inputs: Any, **params: Any) -> Any:
         if len(inputs) != count or len(params) != options:
             inputs, params = op.bound(inputs, params)
@@ -180,9 +171,9 @@ def _caller(op: Primitive, signature: inspect.Signature) -> Any:
 
     if Parameter.VAR_POSITIONAL in kinds or optional:
         return of_any
-    if options or count not in (1, 2):
+    if options or not 1 <= count <= 3:
         return of_several
-    apply = of_one if count == 1 else of_two
+    apply = (of_one, of_two, of_three)[count - 1]
     names = [p.name for p in signature.parameters.values()]
     apply.__code__ = apply.__code__.replace(co_varnames=(*names, "surplus"))
     return apply
