@@ -498,8 +498,14 @@ def test_wrong_arguments_are_refused() -> None:
         compile(3)
     with pytest.raises(ValueError, match="backend must be"):
         compile(layer_of("rnn", 2, 3, np.float64), "fortran")
-    with pytest.raises(ValueError, match="no pass"):
-        compile(layer_of("rnn", 2, 3, np.float64), without=["magic"])
+    layer = layer_of("rnn", 2, 3, np.float64)
+    with pytest.raises(ValueError, match=r"a pass in without must be one of .* got 'magic'"):
+        compile(layer, without=["magic"])
+    with pytest.raises(TypeError, match=r'without must be a list of names such as \["join"\]'):
+        compile(layer, without="join")
+    for option, value in (("threads", 0), ("checkpoint_every", -1), ("threads", "many")):
+        with pytest.raises((ValueError, TypeError), match=f"compile: {option} must be a whole"):
+            compile(layer, **{option: value})
 
 
 @pytest.mark.parametrize("how", ["copied", "copied deeply", "pickled"])

@@ -187,7 +187,9 @@ wrong(lambda: ~tensor([1, 2]), TypeError, "booleans", "int64", "logical_not")
 wrong(lambda: real(2).register_hook(3), TypeError, "function", "int")
 wrong(lambda: tg.Generator(0).bernoulli((2,), 1.5), ValueError, "between 0 and 1", "1.5")
 wrong(lambda: tg.Generator(0).permutation(-1), ValueError, "-1")
-wrong(lambda: tg.conv2d(real(1, 1, 4, 4), real(1, 1, 3, 3), padding="same"), ValueError, "'same'")
+wrong(lambda: tg.conv2d(real(1, 1, 4, 4), real(1, 1, 3, 3), padding="some"), ValueError, "'some'")
+wrong(lambda: tg.conv2d(real(1, 1, 4, 4), real(1, 1, 3, 3), stride=2, padding="same"), ValueError,
+      "'same'", "stride")  # fmt: skip
 
 # Losses
 LOSSES = (

@@ -250,7 +250,10 @@ def test_a_wrong_width_raises_in_torch_words():
 
 
 def test_a_state_of_another_batch_does_not_broadcast():
-    with pytest.raises(RuntimeError, match="batch size 2 doesn't match hidden1 batch size 1"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"the state's c has shape \(1, 4\), expected .* \(2, 4\)",
+    ):
         x, h = (tensor(np.zeros((B, n))) for n in (I, H))
         nn.LSTMCell(I, H, dtype=np.float64, seed=0)(x, (h, h[:1]))
 
@@ -279,7 +282,7 @@ def test_any_nonlinearity():
     by_name = nn.RNNCell(I, H, nonlinearity="relu", seed=0)
     by_function = nn.RNNCell(I, H, nonlinearity=lambda z: relu(z) * 2, seed=0)
     np.testing.assert_allclose(by_function(x).tolist(), (by_name(x) * 2).tolist())
-    with pytest.raises(ValueError, match=r"Unknown nonlinearity 'tahn'\. Known: elu,"):
+    with pytest.raises(ValueError, match=r"one of elu,.* got 'tahn'; did you mean 'tanh'"):
         nn.RNNCell(I, H, nonlinearity="tahn")
 
 
@@ -407,19 +410,25 @@ def test_zoneout_keeps_old_values_at_its_rate_and_their_mean_in_evaluation():
         (lambda: nn.LSTMCell(I, H, peephole=True), "peephole must be one of None, 'diagonal'"),
         (
             lambda: nn.LSTMCell(I, H, proj_size=H),
-            r"proj_size must be in \[0, hidden_size=4\), got 4",
+            "proj_size must be a whole number of at least 0 and at most 3, got 4",
         ),
-        (lambda: nn.LSTMCell(I, H, bias="triple"), 'bias True, "double", "single" or False'),
+        (
+            lambda: nn.LSTMCell(I, H, bias="triple"),
+            "bias must be one of .* got 'triple'",
+        ),
         (lambda: nn.MGUCell(I, H, layer_norm=True), "MGUCell has no layer_norm"),
         (lambda: nn.GRUCell(I, H, reset="before", layer_norm=True), "layer_norm needs reset"),
-        (lambda: nn.LSTMCell(I, H, relevance=True, proj_size=2), "relevance does not go together"),
+        (lambda: nn.LSTMCell(I, H, relevance=True, proj_size=2), "relevance does not go with"),
         (
             lambda: nn.RNNCell(I, H, candidate_dropout=0.1),
             "RNNCell.* has no argument 'candidate_dropout'",
         ),
-        (lambda: nn.RNNCell(I, 0), "hidden_size must be a positive integer, got 0"),
-        (lambda: nn.RNNCell(I, H, leak=0), r"leak must be in \(0, 1\], got 0"),
-        (lambda: nn.VariationalDropout(nn.RNNCell(I, H), 1.5), "between 0 and 1, but got 1.5"),
+        (lambda: nn.RNNCell(I, 0), "RNNCell: hidden_size must be .* at least 1, got 0"),
+        (
+            lambda: nn.RNNCell(I, H, leak=0),
+            "leak must be .* above 0 and at most 1, got 0",
+        ),
+        (lambda: nn.VariationalDropout(nn.RNNCell(I, H), 1.5), "between 0 and 1, got 1.5"),
         (lambda: nn.LSTMCell(I, H, bias=False, forget_bias=1), "made with bias=False"),
         (lambda: nn.Zoneout(nn.GRUCell(I, H), (0.1, 0.1)), "2 zoneout rates for the 1 parts"),
     ],

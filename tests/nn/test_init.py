@@ -108,7 +108,7 @@ def test_named_gates_win_over_all_gates_whatever_the_order():
     ("spec", "error", "message"),
     [
         ({"hh": "orthogonl"}, ValueError, "unknown initialisation 'orthogonl'; known: constant,"),
-        ({"z.hh": 0}, KeyError, "LSTMCell has no gate 'z'"),
+        ({"z.hh": 0}, ValueError, "LSTMCell: a gate of init must be one of 'i', .*, got 'z'"),
         ({"weights": 0}, ValueError, "unknown part 'weights' of a gate; known: ih, hh, bias"),
         ({"f.bias": np.ones(3)}, ValueError, r"shape \(3,\) given for a block of \(4,\)"),
     ],

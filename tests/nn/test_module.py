@@ -188,7 +188,7 @@ def test_dropout_is_off_in_evaluation_and_scales_in_training():
     kept = layer(x).numpy()
     assert set(np.unique(kept)) == {0, 1 / 0.75} and abs((kept == 0).mean() - 0.25) < 0.02
     assert layer.eval()(x) is x
-    with pytest.raises(ValueError, match="between 0 and 1, but got 2"):
+    with pytest.raises(ValueError, match="Dropout: p must be a probability between 0 and 1, got 2"):
         nn.Dropout(2)
 
 

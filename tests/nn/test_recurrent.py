@@ -337,7 +337,11 @@ def test_parameters_have_torchs_names_and_can_be_reached_by_them():
             r"Expected hidden\[0\] size \(1, 2, 4\), got \[1, 3, 4\]",
         ),
         (lambda m: m(data(T, B, I), data(1, B, H)), ValueError, "the state has 2 parts, got 1"),
-        (lambda m: m(np.zeros((T, B, I))), TypeError, "floats or whole numbers, got ndarray"),
+        (
+            lambda m: m(np.zeros((T, B, I))),
+            TypeError,
+            "whole numbers, got a numpy.ndarray",
+        ),
         (lambda m: m(tensor(np.ones((T, B), bool))), TypeError, "got a Tensor of bool"),
         (lambda m: nn.Recurrent(nn.GRUCell), TypeError, "input_size must be .*, got None"),
         (lambda m: nn.LSTM(I, H, 0), ValueError, "LSTM: num_layers must be .* at least 1, got 0"),

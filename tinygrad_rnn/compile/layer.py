@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ..engine.options import choice, unfit, whole
 from ..engine.tensor import Tensor
 from ..engine.upper import UPPER
 from ..functions.random import undone
@@ -45,10 +46,14 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     if not isinstance(layer, Recurrent):
         raise TypeError(f"compile takes a recurrent layer or a cell, not {type(layer).__name__}")
-    if backend != "auto" and backend not in EMITTERS:
-        raise ValueError(f"backend must be auto, {', '.join(EMITTERS)}; got {backend!r}")
-    if unknown := set(without) - {*PASSES, "fuse", "plan"}:
-        raise ValueError(f"no pass {sorted(unknown)}; there are {', '.join(PASSES)}, fuse, plan")
+    choice("compile", "backend", backend, ("auto", *EMITTERS))
+    if not isinstance(without, (tuple, list, set, frozenset)):
+        wanted = 'a list of names such as ["join"]'
+        raise unfit("compile", "without", wanted, without, TypeError)
+    for name in without:
+        choice("compile", "a pass in without", name, (*PASSES, "fuse", "plan"))
+    threads = None if threads is None else whole("compile", "threads", threads)
+    checkpoint_every = whole("compile", "checkpoint_every", checkpoint_every, 0)
     loop = CompiledScan(backend, without, threads)
     return layer.with_loop(InPieces(loop, checkpoint_every) if checkpoint_every else loop)
 

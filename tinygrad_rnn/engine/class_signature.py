@@ -20,12 +20,12 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 
 
 @lru_cache(maxsize=512)
-def signature_of(cls: type) -> inspect.Signature:
-    """Return all that a class takes, its constructor's arguments first."""
+def signature_of(cls: type, cell: type | None = None) -> inspect.Signature:
+    """Return all that a class takes, its constructor's arguments first; `cell` is made by it."""
     found: dict[str, inspect.Parameter] = {}
     rest: list[inspect.Parameter] = []
-    settled = {name for kind in layers_of(cls) for name in vars(kind).get("settled", ())}
-    for k, (constructor, ours) in enumerate(constructors(cls)):
+    settled = {name for kind in layers_of(cls, cell) for name in vars(kind).get("settled", ())}
+    for k, (constructor, ours) in enumerate(constructors(cls, cell)):
         parameters = list(inspect.signature(constructor).parameters.values())[1:]
         rest = [p for p in parameters if p.kind is p.VAR_KEYWORD]
         for p in parameters:
@@ -37,26 +37,27 @@ def signature_of(cls: type) -> inspect.Signature:
     return inspect.Signature([*in_order, *rest])
 
 
-def layers_of(cls: type) -> tuple[type, ...]:
+def layers_of(cls: type, cell: type | None) -> tuple[type, ...]:
     """Return a class and its bases, then the cell that it is made of, and its bases."""
-    return (*cls.__mro__[:-1], *getattr(cls, "cell_class", object).__mro__[:-1])
+    cell = cell or getattr(cls, "cell_class", None) or object
+    return (*cls.__mro__[:-1], *cell.__mro__[:-1])
 
 
-def constructors(cls: type) -> Iterator[tuple[Callable, bool]]:
+def constructors(cls: type, cell: type | None) -> Iterator[tuple[Callable, bool]]:
     """Yield (constructor, whether it is ours): what others do with `**options` is not known."""
-    for kind in layers_of(cls):
+    for kind in layers_of(cls, cell):
         if "__init__" in vars(kind):
             yield vars(kind)["__init__"], kind.__module__.partition(".")[0] == OWN
 
 
-def check_call(cls: type, args: tuple, options: dict[str, Any]) -> None:
+def check_call(cls: type, args: tuple, options: dict[str, Any], cell: Any = None) -> None:
     """Raise unless a class can be called so; the message lists what it takes.
 
     >>> check_call(nn.LSTM, (3, 4), {"num_layer": 2})
     Traceback (most recent call last):
     TypeError: LSTM() has no argument 'num_layer'; did you mean 'num_layers'?
     """
-    signature = signature_of(cls)
+    signature = signature_of(cls, cell)
     try:
         signature.bind(*args, **options)
     except TypeError:
@@ -74,3 +75,17 @@ class ClassSignature:
         if instance is not None:
             raise AttributeError("__signature__")
         return signature_of(owner)
+
+
+class CheckedCall:
+    """Base of classes whose calls are checked before their constructors run."""
+
+    __signature__ = ClassSignature()
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        check_call(cls, args, options)
+        return object.__new__(cls)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        made: Any = super().__reduce_ex__(max(2, protocol))
+        return object.__new__, *made[1:]  # a copy has no arguments to be checked

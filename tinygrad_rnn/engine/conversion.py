@@ -131,6 +131,12 @@ class Outward(Attached):
         if is_device(target):
             there = library(target).device == self.device
             return self if there else self.transfer(device=target)  # type: ignore[return-value]
+        if isinstance(target, str):
+            try:
+                np.dtype(target)
+            except TypeError:
+                kinds = 'neither a device such as "cpu" or "cuda" nor a dtype such as "float32"'
+                raise ValueError(f"to: {target!r} is {kinds}") from None
         return self.astype(target)
 
     def cpu(self) -> Tensor:

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import is_device
+
+OWN = __name__.partition(".")[0]
 Owner = Any  # an object, a class, or its name
 
 
@@ -39,12 +42,8 @@ def shown(value: Any) -> str:
     """
     if value is None or isinstance(value, (bool, int, float, str, tuple)):
         return repr(value)
-    kind = type(value)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    home, name = type(value).__module__, type(value).__qualname__
+    name = name if home.partition(".")[0] in ("builtins", OWN) else f"{home}.{name}"
     shape = getattr(value, "shape", None)
     return f"a {name}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
@@ -135,7 +134,8 @@ def kind(owner: Owner, option: str, value: Any, wanted: type | tuple, words: str
     return value
 
 
-def floating(owner: Owner, option: str, value: Any) -> np.dtype:
+def floating(owner: Owner, option: str, value: Any,
+             words: str = "a floating dtype such as float32") -> np.dtype:  # fmt: skip
     """Return a floating dtype.
 
     >>> floating("Linear", "dtype", "int32")
@@ -147,16 +147,24 @@ def floating(owner: Owner, option: str, value: Any) -> np.dtype:
     except TypeError:
         dtype = np.dtype(object)
     if dtype.kind != "f":
-        raise unfit(owner, option, "a floating dtype such as float32", value)
+        raise unfit(owner, option, words, value)
     return dtype
+
+
+def device(owner: Owner, value: Any) -> str | None:
+    """Return the name of a known device, or None for the default one."""
+    if value is not None and not is_device(value):
+        raise unfit(owner, "device", 'a device such as "cpu" or "cuda"', value)
+    return value
 
 
 def explained_by(owner: Owner, option: str, function: Callable, *values: Any) -> Any:
     """Return function(*values); if it refuses them, the error says of which option."""
     try:
         return function(*values)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{called(owner)}: {option}: {error}") from None
+    except (TypeError, ValueError, KeyError) as error:
+        kind = ValueError if isinstance(error, KeyError) else type(error)
+        raise kind(f"{called(owner)}: {option}: {error.args[0]}") from None
 
 
 def bounds(least: float, most: float, above: float = -math.inf, below: float = math.inf) -> str:

@@ -115,6 +115,11 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_inde
     axis = 0 if input.ndim == 1 else 1
     logp = log_softmax(input, axis)
     if target.dtype.kind == "f":
+        if target.ndim == input.ndim - 1:
+            what = f"target {target.shape} holds {target.dtype}"
+            cure = "as class numbers they must be integers: call target.long(); "
+            cure += f"as probabilities they must have the shape of input, {input.shape}"
+            raise TypeError(f"cross_entropy: {what}; {cure}")
         return _soft_target_loss(logp, target, axis, weight, reduction, label_smoothing)
     losses = nll_loss(logp, target, weight, ignore_index, reduction)
     if label_smoothing == 0:
@@ -186,7 +191,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Any = None, ignore_index: in
 def _check_targets(target: Tensor, classes: int, ignore_index: int) -> None:
     t = target._array
     if t.dtype.kind not in "iu":
-        raise TypeError(f"target: class numbers must be integers, not {t.dtype}")
+        told = "; call target.long()" if t.dtype.kind == "f" else ""
+        raise TypeError(f"target: class numbers must be integers, not {t.dtype}{told}")
     bad = ((t < 0) | (t >= classes)) & (t != ignore_index)
     if bool(bad.any()):
         place = tuple(int(i[0]) for i in bad.nonzero()) if t.ndim else ()
@@ -227,7 +233,8 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
     """
     rows = input._array if isinstance(input, Tensor) else weight.xp.array(input)
     if rows.dtype.kind not in "iu":
-        raise TypeError(f"embedding: indices must be integers, not {rows.dtype}")
+        told = "; call input.long()" if rows.dtype.kind == "f" else ""
+        raise TypeError(f"embedding: indices must be integers, not {rows.dtype}{told}")
     n = weight.shape[0]
     if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < n:
         raise IndexError(

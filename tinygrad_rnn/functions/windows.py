@@ -19,11 +19,22 @@ def _pair(value: Any) -> tuple[int, int]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 
 
+def _sides(padding: Any, size: Any, stride: Any, dilation: Any) -> list[tuple[int, int]]:
+    """(before, after) for rows and columns; "same" keeps the size, an odd one goes after."""
+    if padding == "same" and {*_pair(stride)} != {1}:
+        raise ValueError(f"padding='same' needs stride 1, got stride={stride}")
+    if padding == "same":
+        wanted = [d * (n - 1) for n, d in zip(_pair(size), _pair(dilation))]
+        return [(n // 2, n - n // 2) for n in wanted]
+    return [(n, n) for n in _pair(0 if padding == "valid" else padding)]
+
+
 def _windows(x: Tensor, size: tuple[int, ...], stride: Any, padding: Any, dilation: Any = 1,
              fill: float = 0.0) -> list[Tensor]:  # fmt: skip
     """For each place (i, j) of a window, what all windows see there: slices (…, rows, columns)."""
-    (sh, sw), (ph, pw), (dh, dw) = _pair(stride), _pair(padding), _pair(dilation)
-    x = pad(x, (pw, pw, ph, ph), value=fill) if ph or pw else x
+    (sh, sw), (dh, dw) = _pair(stride), _pair(dilation)
+    (top, bottom), (left, right) = _sides(padding, size, stride, dilation)
+    x = pad(x, (left, right, top, bottom), value=fill) if top or bottom or left or right else x
     rows = (x.shape[-2] - dh * (size[0] - 1) - 1) // sh + 1
     columns = (x.shape[-1] - dw * (size[1] - 1) - 1) // sw + 1
     if rows <= 0 or columns <= 0:
@@ -71,8 +82,12 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: in
     >>> t.conv1d(t.ones(1, 2, 7), t.ones(3, 2, 3)).shape
     (1, 3, 5)
     """
-    return conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, stride), (0, padding),
-                  (1, dilation), groups).squeeze(-2)  # fmt: skip
+    step, apart = (next(iter(v)) if isinstance(v, (tuple, list)) else v for v in (stride, dilation))
+    ((before, after),) = _sides(padding, weight.shape[-1], step, apart)[:1]
+    if before != after:
+        input, before = pad(input, (before, after)), 0
+    return conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, step), (0, before),
+                  (1, apart), groups).squeeze(-2)  # fmt: skip
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..engine.arrays import get_default_dtype
+from ..engine.options import called, floating, shown, whole
+from ..engine.options import device as checked_device
 from ..engine.tensor import Tensor, tensor, wrap
 from ..functions.random import Generator
-from ..init import generator_from, uniform
+from ..init import seeded, uniform
 from .module import Module
 
 State = Any  # a Tensor or a tuple of Tensors
@@ -37,12 +37,10 @@ class Cell(Module):
         device: str | None = None,
         dtype: Any = None,
     ):
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if not isinstance(size, int) or size <= 0:
-                raise ValueError(f"{name} must be a positive integer, got {size!r}")
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.generator, self.device = generator_from(seed), device
-        self.dtype = np.dtype(dtype or get_default_dtype())
+        self.input_size = whole(self, "input_size", input_size)
+        self.hidden_size = whole(self, "hidden_size", hidden_size)
+        self.generator, self.device = seeded(self, seed), checked_device(self, device)
+        self.dtype = floating(self, "dtype", dtype or get_default_dtype())
 
     def parameter(self, *shape: int) -> Tensor:
         """A new parameter drawn from U(−1/√H, 1/√H), PyTorch's start for everything recurrent."""
@@ -93,15 +91,16 @@ class Cell(Module):
 
     def forward(self, x: Tensor, state: State | None = None, context: Any = None) -> State:
         """The next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
-        check_kind(x)
-        check_input(x, self.input_size)
+        check_kind(x, self)
+        check_input(x, self.input_size, self)
         alone = x.ndim == (1 if x.dtype.kind == "f" else 0)
         x = x.unsqueeze(0) if alone else x
         if state is None:
             state = self.start(x.shape[0], self.like(x))
-        elif alone:
-            state = each(lambda s: s.unsqueeze(0), state)
-        check_batch(x, state)
+        else:
+            check_parts(self, self.state_names, parts_of(state), len(self.state_names))
+            state = each(lambda s: s.unsqueeze(0), state) if alone else state
+            check_state(self, x, state, alone)
         new = self.step(x, state, *(() if context is None else (context,)))[1]
         return each(lambda s: s.squeeze(0), new) if alone else new
 
@@ -118,28 +117,52 @@ def parts_of(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-def check_batch(x: Tensor, state: State) -> None:
-    """Raise if a part of the state is of another batch, which might broadcast in silence."""
-    for k, part in enumerate(parts_of(state)):
-        if part.shape[:1] != x.shape[:1]:
-            sizes = f"Input batch size {x.shape[0]} doesn't match hidden{k} batch size"
-            raise RuntimeError(f"{sizes} {part.shape[0]}")
+def check_state(owner: Cell, x: Tensor, state: State, alone: bool) -> None:
+    """Raise unless each part of a state is (B, size): another batch might broadcast in silence."""
+    wanted, given = parts_of(owner.start(x.shape[0], owner.like(x))), parts_of(state)
+    check_parts(owner, owner.state_names, given, len(wanted))
+    for name, part, like in zip(owner.state_names, given, wanted):
+        if part.shape != like.shape:
+            axes = "(B, H)" if not alone else "(H,)"
+            fits, got = (like.shape, part.shape) if not alone else (like.shape[1:], part.shape[1:])
+            told = f"{name} has shape {got}, expected {axes} = {fits}"
+            raise RuntimeError(f"{called(owner)}: the state's {told} for x {x.shape}")
 
 
-def check_kind(x: Any) -> None:
+def check_parts(owner: Any, names: tuple[str, ...], given: tuple, wanted: int) -> None:
+    """Raise unless a state has as many parts as it should, each a Tensor."""
+    if len(given) != wanted:
+        cure = f"give ({', '.join(names)})" if wanted > 1 else "give one Tensor"
+        told = f"the state has {wanted} part{'s' * (wanted > 1)}, got {len(given)}"
+        raise ValueError(f"{called(owner)}: {told}: {cure}")
+    for name, part in zip(names, given):
+        if not isinstance(part, Tensor):
+            got = shown(part)
+            raise TypeError(f"{called(owner)}: the state's {name} must be a Tensor, got {got}")
+
+
+def check_kind(x: Any, owner: Any) -> None:
     """TypeError unless x is a Tensor of floats or whole numbers."""
-    if not isinstance(x, Tensor) or x.dtype.kind not in "fiu":
-        got = f"a Tensor of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"the input must be a Tensor of floats or whole numbers, got {got}")
+    if isinstance(x, Tensor) and x.dtype.kind in "fiu":
+        return
+    wanted = f"{called(owner)}: x must be a Tensor of floats or whole numbers"
+    if isinstance(x, Tensor):
+        raise TypeError(f"{wanted}, got a Tensor of {x.dtype}; call x.float()")
+    cure = "tensor(x.numpy())" if type(x).__module__.startswith("torch") else "tensor(x)"
+    raise TypeError(f"{wanted}, got {shown(x)}; make one of it: tinygrad_rnn.{cure}")
 
 
-def check_input(x: Tensor, input_size: int) -> None:
+def check_input(x: Tensor, input_size: int, owner: Any) -> None:
     """Raise unless the last axis, or the largest index, fits."""
     if x.dtype.kind == "f":
         if x.shape[-1:] != (input_size,):
             got = x.shape[-1] if x.ndim else "a scalar"
             message = "input.size(-1) must be equal to input_size."
-            raise RuntimeError(f"{message} Expected {input_size}, got {got}")
+            told = f"{message} Expected {input_size}, got {got}"
+            raise RuntimeError(f"{called(owner)}: {told} (x is {x.shape})")
     elif x._array.size and not ((low := x._array.min()) >= 0 and x._array.max() < input_size):
         bad = low if low < 0 else x._array.max()
-        raise IndexError(f"index {bad} is out of range for input_size={input_size}")
+        raise IndexError(
+            f"{called(owner)}: index {bad} is out of range for input_size={input_size}; "
+            "if x holds values and no class numbers, call x.float()"
+        )

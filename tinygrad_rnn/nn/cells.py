@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from ..engine.options import choice, flag, real, whole
 from ..engine.tensor import Tensor
 from ..functions.losses import linear
 from .forms import FORMS
@@ -39,9 +40,8 @@ class RNNCell(Gated):
         **shared: Any,
     ):
         super().__init__(input_size, hidden_size, bias, **shared)
-        if not 0 < leak <= 1:
-            raise ValueError(f"leak must be in (0, 1], got {leak}")
-        self.nonlinearity, self.leak = activation(nonlinearity), leak
+        self.nonlinearity = activation(nonlinearity, self)
+        self.leak = real(self, "leak", leak, above=0, most=1)
 
     def step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         new = self.nonlinearity(self.pre_activations(x, h)["h"])
@@ -71,12 +71,13 @@ class GRUCell(Gated):
         update: str = "keeps",
         **shared: Any,
     ):
-        _one_of("reset", reset, ("after", "before"))
-        _one_of("update", update, ("keeps", "writes"))
-        if shared.get("form", "separate") != "separate" and reset == "after":
-            raise ValueError(f'form="{shared["form"]}" is W [r ∘ h, x]: it needs reset="before"')
+        choice(self, "reset", reset, ("after", "before"))
+        choice(self, "update", update, ("keeps", "writes"))
+        if shared.get("form", "separate") in ("stacked", "per_gate") and reset == "after":
+            told = f'form="{shared["form"]}" is W [r ∘ h, x]'
+            raise ValueError(f'GRUCell: {told}: it needs reset="before"')
         if shared.get("layer_norm") and reset == "before":
-            raise ValueError('layer_norm needs reset="after"')
+            raise ValueError('GRUCell: layer_norm needs reset="after"')
         super().__init__(input_size, hidden_size, bias, **shared)
         self.reset, self.update = reset, update
 
@@ -152,20 +153,20 @@ class LSTMCell(Gated):
         layer_norm: bool = False,
         **shared: Any,
     ):
-        _one_of("peephole", peephole, (None, "diagonal", "full"))
-        if not 0 <= proj_size < max(hidden_size, 1):
-            raise ValueError(
-                f"proj_size must be in [0, hidden_size={hidden_size}), got {proj_size}"
-            )
-        if relevance and (layer_norm or proj_size):
-            raise ValueError("relevance does not go together with layer_norm or proj_size")
+        choice(self, "peephole", peephole, (None, "diagonal", "full"))
+        whole(self, "proj_size", proj_size, 0, whole(self, "hidden_size", hidden_size) - 1)
+        if forget_bias is not None:
+            real(self, "forget_bias", forget_bias)
+        flag(self, "coupled", coupled)
+        if flag(self, "relevance", relevance) and (layer_norm or proj_size):
+            raise ValueError("LSTMCell: relevance does not go with layer_norm or proj_size")
         names = ("i", "f", "o", "r", "g") if relevance else ("i", "f", "g", "o")
         self.gate_names = tuple(k for k in names if not (coupled and k == "i"))
         self.gates_of_h = self.gate_names[:-1] if relevance else None  # None: all of them
         self.relevance, self.peephole, self.coupled = relevance, peephole, coupled
         self.proj_size = proj_size
         super().__init__(input_size, hidden_size, bias, layer_norm=layer_norm, **shared)
-        self.output_activation = activation(output_activation)
+        self.output_activation = activation(output_activation, self, "output_activation")
         self.norm_c = (
             LayerNorm(hidden_size, device=self.device, dtype=self.dtype) if layer_norm else None
         )
@@ -216,8 +217,3 @@ class LSTMCell(Gated):
 
     def keeping_gate(self) -> tuple[str | None, str | None]:
         return "f", None if self.coupled else "i"
-
-
-def _one_of(option: str, value: object, known: tuple) -> None:
-    if value not in known:
-        raise ValueError(f"{option} must be one of {', '.join(map(repr, known))}, got {value!r}")

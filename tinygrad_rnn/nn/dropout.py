@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.options import probability
 from ..engine.tensor import Tensor
 from ..functions.losses import dropout
 from ..functions.random import Generator
-from ..init import generator_from
+from ..init import seeded
 from .cell import Cell, State
-from .gates import Gated, rate
+from .gates import Gated
 from .wrapper import Wrapper
 
 
@@ -33,11 +34,12 @@ class VariationalDropout(Wrapper):
         seed: int | Generator | None = None,
     ):
         super().__init__(cell)
-        self.input, self.recurrent = rate(input), rate(recurrent)
+        self.input = probability(self, "input", input)
+        self.recurrent = probability(self, "recurrent", recurrent)
         if self.recurrent and not isinstance(cell.core, Gated):
             kind = type(cell.core).__name__
             raise TypeError(f"recurrent dropout hides h from gates, and {kind} is no Gated cell")
-        self.generator = generator_from(seed)
+        self.generator = seeded(self, seed)
         self._drawn = False
         self._mask: Tensor | None = None
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from .. import init as initial
 from ..engine.context import scope
 from ..engine.ops import getitem, relu, sigmoid, tanh
+from ..engine.options import choice, explained_by, flag, kind, nearest, probability, unfit
 from ..engine.tensor import Tensor, assign
 from ..functions.elementwise import elu, gelu, leaky_relu, silu, softplus, softsign
 from ..functions.losses import linear
@@ -36,15 +37,15 @@ def identity(z: Tensor) -> Tensor:
     return z
 
 
-def activation(what: str | Callable | None) -> Callable:
-    """The function of that name, the function itself, or the identity for None."""
+def activation(what: Any, owner: Any = "activation", option: str = "nonlinearity") -> Callable:
+    """Return the function of that name, the function itself, or the identity for None."""
     if what is None or what == "identity":
         return identity
     if callable(what):
         return what
-    if what not in ACTIVATIONS:
-        known = ", ".join(sorted(ACTIVATIONS))
-        raise ValueError(f"Unknown nonlinearity {what!r}. Known: {known}, or any function.")
+    if not isinstance(what, str) or what not in ACTIVATIONS:
+        error = unfit(owner, option, f"a function or one of {', '.join(sorted(ACTIVATIONS))}", what)
+        raise ValueError(f"{error}{nearest(what, ACTIVATIONS)}")
     return ACTIVATIONS[what]
 
 
@@ -85,27 +86,34 @@ class Gated(Cell):
         seed: int | Generator | None = None,
     ):
         super().__init__(input_size, hidden_size, seed=seed, device=device, dtype=dtype)
-        if form not in FORMS or bias not in BIASES:
-            options = f'form {", ".join(FORMS)}; bias True, "double", "single" or False'
-            raise ValueError(f"need {options}; got form={form!r}, bias={bias!r}")
-        if layer_norm and not self.one_product:
-            raise ValueError(f"{type(self).__name__} has no layer_norm: its gates see different h")
+        self.form = choice(self, "form", form, FORMS)
+        self.biases = BIASES[choice(self, "bias", bias, BIASES)]
+        name = type(self).__name__
+        if flag(self, "layer_norm", layer_norm) and not self.one_product:
+            raise ValueError(f"{name} has no layer_norm: its gates see different h")
         if layer_norm and form != "separate":
-            raise ValueError('layer_norm normalises W x and U h apart: it needs form="separate"')
-        self.form, self.biases = form, BIASES[bias]
+            why = "layer_norm normalises W x and U h apart"
+            raise ValueError(f'{name}: {why}: it needs form="separate", got form={form!r}')
         if form != "separate" and self.biases == "double":
             self.biases = "single"  # a matrix on [h, x] has one bias
-        self.gate_activation = activation(gate_activation)
-        self.candidate_activation = activation(candidate_activation)
-        if rate(candidate_dropout):
+        self.gate_activation = activation(gate_activation, self, "gate_activation")
+        self.candidate_activation = activation(candidate_activation, self, "candidate_activation")
+        if probability(self, "candidate_dropout", candidate_dropout):
             drop = Dropout(candidate_dropout, seed=self.generator)
             self.candidate_activation = Sequential(self.candidate_activation, drop)
         for name, shape in self.shapes().items():
             setattr(self, name, self.parameter(*shape))
         self.norm_ih = self._norm() if layer_norm else None
         self.norm_hh = self._norm() if layer_norm else None
-        if init:
-            initial.apply(self, init, self.generator)
+        if init is not None:
+            self.refill(kind(self, "init", init, dict, 'a dict such as {"hh": "orthogonal"}'))
+
+    def refill(self, init: dict[str, Any]) -> None:
+        """Set starting values by name: {"hh": "orthogonal", "f.bias": 1.0}."""
+        gates = [key.rpartition(".")[0] for key in init]
+        for gate in filter(None, gates):
+            choice(self, "a gate of init", gate, self.gate_names)
+        explained_by(self, "init", initial.apply, self, init, self.generator)
 
     @property
     def output_size(self) -> int:
@@ -246,10 +254,3 @@ class Gate:
 def looked_up(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return W one_hot(x) + b without the one-hot vectors: columns of W."""
     return weight[:, x].T if bias is None else weight[:, x].T + bias
-
-
-def rate(p: float) -> float:
-    """The dropout rate, checked."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return float(p)

@@ -15,6 +15,18 @@ import numpy as np
 from .. import init as initial
 from ..engine.arrays import get_default_dtype
 from ..engine.ops import equal, where
+from ..engine.options import (
+    called,
+    choice,
+    flag,
+    floating,
+    probability,
+    real,
+    shown,
+    unfit,
+    whole,
+)
+from ..engine.options import device as checked_device
 from ..engine.tensor import Tensor, tensor, wrap
 from ..functions import losses as functions
 from ..functions import windows
@@ -42,9 +54,10 @@ class Linear(Module):
         dtype: Any = None,
         seed: Seed = None,
     ):
-        self.in_features, self.out_features = in_features, out_features
-        shape = (out_features, in_features)
-        self.weight, self.bias = _weight_and_bias(shape, bias, device, dtype, seed)
+        self.in_features = whole(self, "in_features", in_features)
+        self.out_features = whole(self, "out_features", out_features)
+        where = placed(self, device, dtype, seed)
+        self.weight, self.bias = _weight_and_bias(self, (out_features, in_features), bias, *where)
 
     def forward(self, x: Tensor) -> Tensor:
         return functions.linear(x, self.weight, self.bias)
@@ -63,8 +76,13 @@ class Embedding(Module):
         dtype: Any = None,
         seed: Seed = None,
     ):
-        table = initial.normal((num_embeddings, embedding_dim), generator=seed, dtype=dtype)
-        self.padding_idx = None if padding_idx is None else range(num_embeddings)[padding_idx]
+        self.num_embeddings = rows = whole(self, "num_embeddings", num_embeddings)
+        self.embedding_dim = whole(self, "embedding_dim", embedding_dim)
+        device, dtype, seed = placed(self, device, dtype, seed)
+        table = initial.normal((rows, embedding_dim), generator=seed, dtype=dtype)
+        self.padding_idx = padding_idx
+        if padding_idx is not None:
+            self.padding_idx = whole(self, "padding_idx", padding_idx, -rows, rows - 1) % rows
         if padding_idx is not None:
             table[padding_idx] = 0
         self.weight = parameter(table, device)
@@ -80,9 +98,7 @@ class Dropout(Module):
     """x with entries set to 0 at rate p and the rest scaled by 1/(1 − p), while training."""
 
     def __init__(self, p: float = 0.5, *, seed: Seed = None):
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-        self.p, self.generator = p, initial.generator_from(seed)
+        self.p, self.generator = probability(self, "p", p), initial.seeded(self, seed)
 
     def forward(self, x: Tensor) -> Tensor:
         return functions.dropout(x, self.p, training=self.training, generator=self.generator)
@@ -101,13 +117,12 @@ class LayerNorm(Module):
         device: str | None = None,
         dtype: Any = None,
     ):
-        shape = (
-            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        )
-        self.normalized_shape, self.eps = shape, eps
-        dtype = dtype or get_default_dtype()
-        self.weight = parameter(np.ones(shape, dtype), device) if elementwise_affine else None
-        bias = bias and elementwise_affine
+        shape = sizes(self, "normalized_shape", normalized_shape)
+        self.normalized_shape, self.eps = shape, real(self, "eps", eps, 0)
+        device, dtype, _ = placed(self, device, dtype, None)
+        self.elementwise_affine = affine = flag(self, "elementwise_affine", elementwise_affine)
+        self.weight = parameter(np.ones(shape, dtype), device) if affine else None
+        bias = flag(self, "bias", bias) and affine
         self.bias = parameter(np.zeros(shape, dtype), device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,17 +140,27 @@ class _Conv(Module):
         out_channels: int,
         kernel_size: int | tuple[int, ...],
         stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] = 0,
+        padding: int | tuple[int, ...] | str = 0,
         bias: bool = True,
         *,
         device: str | None = None,
         dtype: Any = None,
         seed: Seed = None,
     ):
-        kernel = (kernel_size,) * self.axes if isinstance(kernel_size, int) else tuple(kernel_size)
+        self.in_channels = whole(self, "in_channels", in_channels)
+        self.out_channels = whole(self, "out_channels", out_channels)
+        self.kernel_size = sizes(self, "kernel_size", kernel_size, self.axes)
+        strides = sizes(self, "stride", stride, self.axes)
+        if isinstance(padding, str):
+            choice(self, "padding", padding, ("valid", "same"))
+        else:
+            sizes(self, "padding", padding, self.axes, 0)
+        if padding == "same" and set(strides) != {1}:
+            raise ValueError(f"{called(self)}: padding='same' needs stride 1, got stride={stride}")
         self.stride, self.padding = stride, padding
-        shape = (out_channels, in_channels, *kernel)
-        self.weight, self.bias = _weight_and_bias(shape, bias, device, dtype, seed)
+        shape = (out_channels, in_channels, *self.kernel_size)
+        where = placed(self, device, dtype, seed)
+        self.weight, self.bias = _weight_and_bias(self, shape, bias, *where)
 
 
 class Conv1d(_Conv):
@@ -160,6 +185,11 @@ class Sequential(Module):
     """One after the other: Modules or plain functions."""
 
     def __init__(self, *steps: Callable):
+        for k, step in enumerate(steps):
+            if not callable(step):
+                cure = "; write Sequential(*steps)" if isinstance(step, (list, tuple)) else ""
+                told = f"step {k} must be a Module or a function, got {shown(step)}{cure}"
+                raise TypeError(f"Sequential: {told}")
         self.steps = steps
 
     def named_members(self) -> Any:
@@ -177,11 +207,25 @@ class Sequential(Module):
         return len(self.steps)
 
 
+def placed(owner: Any, device: str | None, dtype: Any, seed: Seed) -> tuple[Any, Any, Generator]:
+    """Return device, dtype and generator of an owner's parameters, each checked."""
+    dtype = floating(owner, "dtype", dtype or get_default_dtype())
+    return checked_device(owner, device), dtype, initial.seeded(owner, seed)
+
+
+def sizes(owner: Any, option: str, value: Any, axes: int | None = None, least: int = 1) -> Any:
+    """Return a size for each axis, of which a number alone is one for all."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * (axes or 1)
+    if axes is not None and len(values) != axes:
+        raise unfit(owner, option, f"a whole number or {axes} of them", value)
+    return tuple(whole(owner, option, one, least) for one in values)
+
+
 def _weight_and_bias(
-    shape: tuple[int, ...], bias: bool, device: str | None, dtype: Any, seed: Seed
+    owner: Any, shape: tuple[int, ...], bias: bool, device: Any, dtype: Any, generator: Generator
 ) -> tuple[Tensor, Tensor | None]:
     """PyTorch's default: both U(−b, b) with b = 1/√fan_in."""
-    generator, bound = initial.generator_from(seed), 1 / math.sqrt(max(initial.fans(shape)[0], 1))
+    bound = 1 / math.sqrt(max(initial.fans(shape)[0], 1))
     make = lambda s: initial.uniform(s, -bound, bound, generator=generator, dtype=dtype)
     weight = parameter(make(shape), device)
-    return weight, parameter(make(shape[:1]), device) if bias else None
+    return weight, parameter(make(shape[:1]), device) if flag(owner, "bias", bias) else None

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.aliases import leave
-from ..engine.arrays import host
-from ..engine.class_signature import ClassSignature, check_call
+from ..engine.arrays import host, is_device
+from ..engine.class_signature import CheckedCall
+from ..engine.options import floating
 from ..engine.tensor import Tensor, assign, leaf_of, wrap
 from ..engine.upper import UPPER
 
@@ -53,21 +54,12 @@ class ModuleClass(type):
         return module
 
 
-class Module(metaclass=ModuleClass):
+class Module(CheckedCall, metaclass=ModuleClass):
     """Base of everything with parameters; write `__init__` and `forward`."""
 
     training: bool = True
     _parameters: frozenset[str] | None = None  # names, until construction ends all that learns
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name → whether it is saved
-    __signature__ = ClassSignature()
-
-    def __new__(cls, *args: Any, **options: Any) -> Any:
-        check_call(cls, args, options)
-        return object.__new__(cls)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        made: Any = super().__reduce_ex__(max(2, protocol))
-        return object.__new__, *made[1:]  # a copy has no arguments to be checked
 
     def forward(self, *args: Any, **options: Any) -> Any:
         """Return what the module computes; calling the module calls this."""
@@ -214,12 +206,15 @@ class Module(metaclass=ModuleClass):
 
         Move before an optimiser is made: its state stays where the parameters were.
         """
-        if device is not None and not isinstance(device, str):
-            device, dtype = None, device
+        if device is not None and not is_device(device):
+            device, dtype = None, device if dtype is None else dtype
+        if dtype is not None:
+            words = 'a device such as "cpu" or "cuda", or a floating dtype such as "float32"'
+            dtype = floating(self, "to", dtype, words)
         for tensor in {**dict(self.named_buffers()), **dict(self.named_tensors())}.values():
             moved = wrap(tensor._array, None)
             moved = moved.to(device) if device is not None else moved
-            moved = moved.to(dtype) if dtype is not None else moved
+            moved = moved.to(dtype) if dtype is not None and moved.dtype.kind == "f" else moved
             replace(tensor, moved._array)
         return self
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.context import scope
+from ..engine.options import kind, whole
 from ..engine.tensor import Tensor
 from ..functions.random import Generator
 from ..functions.reductions import softmax
 from .cell import State
 from .gates import activation
-from .layers import Linear
+from .layers import Linear, placed
 from .module import Module
 from .recurrent import Recurrent
 
@@ -28,13 +29,15 @@ class Readout(Module):
         out_features: int,
         activation: str | Callable | None = None,
         *,
+        device: str | None = None,
+        dtype: Any = None,
         seed: int | Generator | None = None,
-        **options: Any,
     ):
-        self.layer = layer
+        self.layer = kind(self, "layer", layer, Recurrent, "a recurrent layer such as LSTM")
         seed = layer.generator if seed is None else seed
-        self.linear = Linear(layer.output_size, out_features, seed=seed, **options)
-        self.g2 = output_function(activation)
+        where: Any = dict(zip(("device", "dtype", "seed"), placed(self, device, dtype, seed)))
+        self.linear = Linear(layer.output_size, whole(self, "out_features", out_features), **where)
+        self.g2 = output_function(activation, self)
 
     def forward(
         self, x: Tensor, state: State | None = None, **options: Any
@@ -44,6 +47,6 @@ class Readout(Module):
             return self.g2(self.linear(a)), state
 
 
-def output_function(what: str | Callable | None) -> Callable:
-    """An activation by name; "softmax" is taken over the last axis."""
-    return softmax if what == "softmax" else activation(what)
+def output_function(what: Any, owner: Any = "Readout") -> Callable:
+    """Return an activation by name; "softmax" is taken over the last axis."""
+    return softmax if what == "softmax" else activation(what, owner, "activation")

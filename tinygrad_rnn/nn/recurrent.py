@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..engine.class_signature import check_call
 from ..engine.context import scope
 from ..engine.ops import reshape
-from ..engine.options import choice, flag, probability, whole
+from ..engine.options import called, choice, flag, probability, whole
 from ..engine.tensor import Tensor, tensor
 from ..engine.upper import UPPER
 from ..functions.losses import dropout
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import seeded
-from .cell import Cell, State, check_input, check_kind, each, parts_of
+from .cell import Cell, State, check_input, check_kind, check_parts, each, parts_of
 from .masks import repeated, time_mask
 from .module import Module
 from .packed import PackedSequence
@@ -84,7 +85,10 @@ class Recurrent(Module):
 
     # The loop over time
     def __new__(cls, *args: Any, **options: Any) -> Any:
-        self = super().__new__(cls, *args, **options)
+        cell = args[0] if args else options.get("cell")
+        known = isinstance(cell, type) and issubclass(cell, Cell)
+        check_call(cls, args, options, cell if known else None)
+        self = object.__new__(cls)
         self.loop, self.plain = scan, None
         return self
 
@@ -178,11 +182,11 @@ class Recurrent(Module):
         """
         if isinstance(x, PackedSequence):
             return self._packed(x, state, trace=trace, context=context)
-        check_kind(x)
+        check_kind(x, self)
         xs, alone = self._time_major(x)
         real = time_mask(xs.shape[:2], lengths, mask, self.batch_first and not alone)
         xs = clean(xs, real)
-        check_input(xs, self.input_size)
+        check_input(xs, self.input_size, self)
         first = self._first_states(state, xs, alone)
         if (context is None) == any(c.takes_context for _, c in self.flat_cells()):
             raise TypeError(f"{type(self).__name__}: {WITHOUT if context is None else UNWANTED}")
@@ -247,8 +251,11 @@ class Recurrent(Module):
     def _time_major(self, x: Tensor) -> tuple[Tensor, bool]:
         axes = 2 if x.dtype.kind != "f" else 3
         if x.ndim not in (axes - 1, axes):
-            names = "(T, B, I) or (T, I)" if axes == 3 else "(T, B) or (T,) whole numbers"
-            raise ValueError(f"{type(self).__name__} expects x as {names}, got shape {x.shape}")
+            order = "B, T" if self.batch_first else "T, B"
+            names = f"({order}, I) or (T, I)" if axes == 3 else f"({order}) or (T,) class numbers"
+            cure = "" if axes == 3 or x.ndim != 3 else "; if it holds values, call x.float()"
+            told = f"expects x as {names}, got shape {x.shape} of {x.dtype}{cure}"
+            raise ValueError(f"{type(self).__name__} {told}")
         if x.ndim == axes - 1:
             return x.unsqueeze(1), True
         return (x.transpose(0, 1) if self.batch_first else x), False
@@ -275,7 +282,7 @@ class Recurrent(Module):
             return state
         if alone and state is not self._state:
             state = each(lambda s: s.unsqueeze(1), state)
-        check_state(state, blank, alone)
+        check_state(self, state, blank, alone)
         return [each(lambda s, k=k: s[k], state) for k in range(len(cells))]
 
     def _join(self, last: list[State]) -> State:
@@ -307,18 +314,16 @@ class Recurrent(Module):
         self._state = each(cleared, self._state)
 
 
-def check_state(state: State, blank: list[State], alone: bool) -> None:
-    """Raise unless each part is (cells, B, size), in PyTorch's words."""
-    parts = parts_of(state)
-    wanted = blank[0] if isinstance(blank[0], tuple) else (blank[0],)
-    if len(parts) != len(wanted):
-        raise ValueError(f"the state has {len(wanted)} parts, got {len(parts)}")
-    for k, (part, like) in enumerate(zip(parts, wanted, strict=True)):
-        size = (len(blank), *like.shape)
-        if part.shape != size:
-            shown, got = (
-                (size[:1] + size[2:], part.shape[:1] + part.shape[2:])
-                if alone
-                else (size, part.shape)
-            )
-            raise RuntimeError(f"Expected hidden[{k}] size {shown}, got {list(got)}")
+def check_state(owner: Recurrent, state: State, blank: list[State], alone: bool) -> None:
+    """Raise unless each part is (cells, B, size), in PyTorch's words and ours."""
+    wanted, given = parts_of(blank[0]), parts_of(state)
+    names = owner.cells[0][0].state_names
+    check_parts(owner, names, given, len(wanted))
+    for k, (part, like) in enumerate(zip(given, wanted, strict=True)):
+        size, got = (len(blank), *like.shape), part.shape
+        if got != size:
+            axes = "(L·D, B, H)"
+            if alone:
+                size, got, axes = size[:1] + size[2:], got[:1] + got[2:], "(L·D, H)"
+            told = f"Expected hidden[{k}] size {size}, got {list(got)}"
+            raise RuntimeError(f"{called(owner)}: {told}: {names[k]} is {axes}")

@@ -16,13 +16,14 @@ import numpy as np
 
 from ..engine.arrays import move
 from ..engine.context import no_grad
+from ..engine.options import flag, real, whole
 from ..engine.tensor import Tensor, assign, tensor
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import generator_from, normal, uniform
 from .cell import Cell, State, each, parts_of
 from .cells import RNNCell
-from .layers import Linear
+from .layers import Linear, placed
 from .module import Module
 from .record import Run
 from .recurrent import Recurrent
@@ -76,7 +77,15 @@ class EchoState(Module):
         dtype: Any = None,
         seed: int | Generator | None = None,
     ):
-        draw = generator_from(seed)
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            whole(self, name, size)
+        whole(self, "output_size", output_size)
+        real(self, "leak", leak, above=0, most=1)
+        flag(self, "batch_first", batch_first)
+        real(self, "input_scale", input_scale, 0)
+        real(self, "spectral_radius", spectral_radius, 0)
+        real(self, "sparsity", sparsity, 0, below=1)
+        device, dtype, draw = placed(self, device, dtype, seed)
         options: dict[str, Any] = {"device": device, "dtype": dtype, "seed": draw}
         cell = RNNCell(input_size, hidden_size, "single", leak=leak, **options)
         gate = cell.gate("h")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..engine.options import kind, probability
 from ..engine.tensor import Tensor
 from ..functions.losses import dropout
 from ..functions.random import Generator
-from ..init import generator_from
+from ..init import seeded
 from .cell import Cell
-from .gates import rate
 from .wrapper import Wrapper
 
 
@@ -24,7 +24,9 @@ class WeightDrop(Wrapper):
     def __init__(self, cell: Cell, p: float, names: tuple[str, ...] = ("weight_hh",), *,
                  seed: int | Generator | None = None):  # fmt: skip
         super().__init__(cell)
-        self.p, self.names, self.generator = rate(p), tuple(names), generator_from(seed)
+        self.p, self.generator = probability(self, "p", p), seeded(self, seed)
+        self.names = (names,) if isinstance(names, str) else names
+        kind(self, "names", self.names, (tuple, list), "names of parameters")
         for name in self.names:
             if not isinstance(getattr(cell, name, None), Tensor):
                 raise ValueError(f"{type(cell.core).__name__} has no parameter {name!r} to drop")

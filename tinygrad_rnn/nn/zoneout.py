@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.options import probability
 from ..engine.tensor import Tensor
 from ..functions.random import Generator
-from ..init import generator_from
+from ..init import seeded
 from .cell import Cell, State, parts_of
-from .gates import rate
 from .wrapper import Wrapper
 
 
@@ -24,10 +24,13 @@ class Zoneout(Wrapper):
     ):
         super().__init__(cell)
         parts = len(cell.state_names)
-        self.rates = [rate(q) for q in (p if isinstance(p, tuple) else (p,) * parts)]
+        rates = p if isinstance(p, (tuple, list)) else (p,) * parts
+        self.rates = [probability(self, "p", q) for q in rates]
         if len(self.rates) != parts:
-            raise ValueError(f"{len(self.rates)} zoneout rates for the {parts} parts of the state")
-        self.generator = generator_from(seed)
+            raise ValueError(
+                f"Zoneout: {len(self.rates)} zoneout rates for the {parts} parts of the state"
+            )
+        self.generator = seeded(self, seed)
 
     def step(self, x: Tensor, state: State, *context: Any) -> tuple[Tensor, State]:
         output, new = self.inner.step(x, state, *context)

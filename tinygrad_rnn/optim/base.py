@@ -12,6 +12,7 @@ from typing import Any
 
 from ..engine.aliases import rebind
 from ..engine.arrays import host
+from ..engine.class_signature import CheckedCall
 from ..engine.options import shown, whole
 from ..engine.tensor import Tensor, wrap
 from .hyperparameters import checked, refuse_unknown
@@ -21,7 +22,7 @@ Groups = list[dict[str, Any]]
 TORCH_ONLY = ("foreach", "fused", "capturable", "differentiable", "initial_lr")
 
 
-class Optimizer:
+class Optimizer(CheckedCall):
     """Base: write `update(array, gradient, state, group)`, which returns the new array.
 
     `state[group, index]` is what the optimiser keeps for the parameter at that place of

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..engine.class_signature import CheckedCall
 from ..engine.options import kind, real, shown, unfit, whole
 from .base import Optimizer
 
 
-class Schedule:
+class Schedule(CheckedCall):
     """Base: the learning rate of every group is its first one times `factor(step)`."""
 
     def __init__(self, optimizer: Optimizer):
@@ -125,7 +126,7 @@ class LinearWarmup(Schedule):
         return min(1.0, (step + 1) / self.warmup)
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(CheckedCall):
     """Times factor when a metric has not become smaller for more than `patience` steps."""
 
     def __init__(

@@ -1,0 +1,165 @@
+"""Every option of every public class refuses what it cannot be, in a sentence that names both.
+
+The options are those of the signatures, so a new one is tested from the day it is written: with its
+name misspelt, and with an object that fits nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_rnn import nn, optim, tensor
+
+# What a class needs to be called at all
+RECIPES: dict[str, dict[str, Any]] = {
+    "RNN LSTM GRU MGU RNNCell LSTMCell GRUCell MGUCell": {"input_size": 3, "hidden_size": 4},
+    "Recurrent": {"cell": nn.GRUCell, "input_size": 3, "hidden_size": 4},
+    "Linear": {"in_features": 3, "out_features": 4},
+    "Embedding": {"num_embeddings": 3, "embedding_dim": 4},
+    "Dropout Sequential": {},
+    "LayerNorm": {"normalized_shape": 3},
+    "Conv1d Conv2d": {"in_channels": 3, "out_channels": 4, "kernel_size": 2},
+    "Readout": {"layer": nn.GRU(3, 4), "out_features": 2},
+    "EchoState": {"input_size": 3, "hidden_size": 40, "output_size": 2},
+    "Zoneout": {"cell": nn.GRUCell(3, 4), "p": 0.1},
+    "VariationalDropout": {"cell": nn.GRUCell(3, 4), "recurrent": 0.1},
+    "WeightDrop": {"cell": nn.GRUCell(3, 4), "p": 0.1},
+    "SGD Adagrad RMSprop Adam AdamW": {"params": [tensor([1.0], requires_grad=True)]},
+    "StepLR": {"step_size": 2},
+    "ExponentialLR": {"gamma": 0.5},
+    "CosineAnnealingLR": {"T_max": 2},
+    "LinearWarmup": {"warmup": 2},
+    "LambdaLR": {"lr_lambda": float},
+    "ReduceLROnPlateau": {},
+}
+NOTHING = object()
+
+
+def calls() -> Iterator[tuple[type, dict[str, Any]]]:
+    for names, given in RECIPES.items():
+        for name in names.split():
+            kind = getattr(nn, name, None) or getattr(optim, name)
+            if "optimizer" in inspect.signature(kind).parameters:
+                optimizer = optim.SGD([tensor([1.0], requires_grad=True)])
+                given = given | {"optimizer": optimizer}
+            yield kind, given
+
+
+CALLS = list(calls())
+OPTIONS = [
+    (kind, given, option)
+    for kind, given in CALLS
+    for option, p in inspect.signature(kind).parameters.items()
+    if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+]
+
+
+def named(kind: type, option: str) -> str:
+    return f"{kind.__name__}, {option}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "option"), OPTIONS, ids=[named(kind, option) for kind, _, option in OPTIONS]
+)
+def test_an_option_that_cannot_be_is_named_with_its_class(kind, given, option):
+    kind(**given)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        kind(**given | {option: NOTHING})
+    told = str(caught.value)
+    assert kind.__name__ in told and option in told, told
+    assert "object" in told, f"{told} does not say what came"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "option"),
+    [(kind, given, option) for kind, given, option in OPTIONS if len(option) > 3],
+    ids=[named(kind, option) for kind, _, option in OPTIONS if len(option) > 3],
+)
+def test_a_misspelt_option_is_told_by_the_class_that_was_called(kind, given, option):
+    wrong = option[:2] + option[3:]
+    with pytest.raises(TypeError) as caught:
+        kind(**given, **{wrong: 1})
+    told = str(caught.value)
+    assert told.startswith(f"{kind.__name__}() has no argument {wrong!r}"), told
+    near = told.partition("did you mean ")[2].strip("'?")
+    assert near == option or len(near) >= len(option) - 2, told  # weight_ih for weight_hh
+
+
+@pytest.mark.parametrize(("kind", "given"), CALLS, ids=[kind.__name__ for kind, _ in CALLS])
+def test_what_is_missing_or_surplus_is_told_by_the_class_that_was_called(kind, given):
+    needed = [p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty
+              and p.kind is p.POSITIONAL_OR_KEYWORD]  # fmt: skip
+    if needed:
+        with pytest.raises(TypeError, match=rf"^{kind.__name__}\(\) is missing {needed[0]}"):
+            kind()
+    if kind is not nn.Sequential:
+        with pytest.raises(TypeError, match=rf"^{kind.__name__}\(\) takes .* got 40$"):
+            kind(*range(40))
+
+
+VALUES = [
+    (lambda: nn.LSTM(3, -1), "LSTM: hidden_size must be a whole number of at least 1, got -1"),
+    (lambda: nn.LSTM(True, 4), "LSTM: input_size must be .*, got True"),
+    (lambda: nn.GRU(3, 4, dropout=np.nan), "GRU: dropout must be a probability .*, got nan"),
+    (lambda: nn.GRU(3, 4, batch_first="no"), "GRU: batch_first must be True or False, got 'no'"),
+    (lambda: nn.LSTM(3, 4, zoneout=(0.1, 2.0)), "LSTM: zoneout must be .*, got 2.0"),
+    (lambda: nn.LSTM(3, 4, form="seperate"), "LSTMCell: form .*; did you mean 'separate'"),
+    (lambda: nn.LSTM(3, 4, dtype="int32"), "dtype must be a floating dtype .*, got 'int32'"),
+    (lambda: nn.LSTM(3, 4, device="tpu"), 'device such as "cpu" or "cuda", got \'tpu\''),
+    (lambda: nn.LSTM(3, 4).to("tpu"), 'LSTM: to must be a device such as .*, got \'tpu\''),
+    (lambda: nn.LSTM(3, 4).to("int32"), "LSTM: to must be .* floating dtype .*, got 'int32'"),
+    (lambda: tensor([1.0]).to("tpu"), "to: 'tpu' is neither a device such as"),
+    (lambda: nn.LSTM(3, 4, seed=-1), "LSTM: seed must be a whole number of at least 0, got -1"),
+    (lambda: nn.LSTM(3, 4, init={"hh": "orthogonl"}), "LSTMCell: init: unknown init.*'orthogonl'"),
+    (lambda: nn.GRU(3, 4, reset="befor"), "GRUCell: reset .*; did you mean 'before'"),
+    (lambda: nn.Embedding(3, 2, 5), "padding_idx must be .* at least -3 and at most 2, got 5"),
+    (lambda: nn.Conv1d(1, 1, (2, 2)), r"kernel_size must be .* or 1 of them, got \(2, 2\)"),
+    (lambda: nn.Conv2d(1, 1, 3, 2, "same"), "Conv2d: padding='same' needs stride 1, got stride=2"),
+    (lambda: nn.Sequential([nn.Linear(2, 3)]), r"step 0 .*, got a list; write Sequential\(\*steps"),
+    (lambda: nn.EchoState(1, 5, 1, sparsity=1.0), "EchoState: sparsity must .* below 1, got"),
+    (lambda: optim.SGD(nn.Linear(2, 3)), r"as model.parameters\(\).*; got a Linear"),
+    (lambda: optim.SGD(tensor([1.0])), r"as model.parameters\(\).*; got a Tensor"),
+    (lambda: optim.SGD([("w", tensor([1.0]))]), "can only optimize Tensors, .* is \\('w'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), VALUES, ids=[m[:40] for _, m in VALUES])
+def test_values_out_of_range_say_the_range(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
+
+
+def test_a_refused_move_leaves_the_layer_as_it_was():
+    layer = nn.LSTM(3, 4, seed=0)
+    before = {name: value.copy() for name, value in layer.state_dict().items()}
+    for bad in ("tpu", "int32", object()):
+        with pytest.raises((TypeError, ValueError)):
+            layer.to(bad)
+    assert all(p.dtype == np.float32 and p.requires_grad for p in layer.parameters())
+    for name, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_what_did_not_match_is_told_in_the_models_order():
+    layer = nn.LSTM(3, 4, num_layers=3)
+    wrong = {name: np.zeros(2) for name in reversed(layer.state_dict())}
+    with pytest.raises(RuntimeError) as caught:
+        layer.load_state_dict(wrong)
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.split()[3].strip(":") for line in lines] == list(layer.state_dict())
+
+
+def test_what_others_do_with_options_is_theirs():
+    class Mine(nn.GRU):
+        def __init__(self, size, **options):
+            self.extra = options.pop("extra")
+            super().__init__(size, size, **options)
+
+    assert Mine(3, extra=5, seed=0).extra == 5
+    with pytest.raises(TypeError, match=r"GRU.* has no argument 'sed'"):
+        Mine(3, extra=5, sed=0)
