@@ -29,7 +29,8 @@ def atomic_write(path: str | Path, data: Bytes | Iterable[Bytes]) -> None:
 
     A new file's mode follows the umask, a replaced file keeps its mode and owner. A symbolic link
     stays: its target is written. What is no regular file (a device, a FIFO, /dev/stdout) cannot be
-    replaced and is written through.
+    replaced and is written through. One error comes too late to change nothing: that the folder
+    could not be flushed after the new file took its place.
     """
     pieces = [data] if isinstance(data, Bytes) else data
     target = Path(os.path.realpath(path))
@@ -155,10 +156,15 @@ def _keep_owner_and_mode(path: Path, before: os.stat_result) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the rename to the disk too, where folders can be opened."""
-    with contextlib.suppress(OSError):
+    """Flush the rename to the disk too, where folders can be opened and flushed."""
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise  # the new file stands there, but a power cut may take it away
+    finally:
+        os.close(descriptor)
