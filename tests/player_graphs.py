@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_rnn.draw import book
 from tinygrad_rnn.draw.capture.capture import convert, run
+from tinygrad_rnn.draw.capture.models import Sizes, model
 from tinygrad_rnn.draw.graph import Graph
 from tinygrad_rnn.engine.node import Node
 from tinygrad_rnn.engine.tensor import leaf_of
@@ -23,7 +23,7 @@ class Recorded:
 
 def recorded(cell: str = "lstm", steps: int = 4, loss: str = "all", **sizes: int) -> Recorded:
     """Return one of the book's cells, run over random data and differentiated."""
-    made = run(lambda: book.model(cell, book.Sizes(steps=steps, loss=loss, **sizes))[0])
+    made = run(lambda: model(cell, Sizes(steps=steps, loss=loss, **sizes)))
     assert made.error is None
     flow = made.result.backward(record="full")
     nodes = sorted(made.nodes, key=lambda node: node.index)

@@ -8,9 +8,8 @@ from draw_graphs import crossed, overlapping, straddling
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.draw import book
-from tinygrad_rnn.draw.book import CELLS, Sizes, model
 from tinygrad_rnn.draw.capture.capture import graph_of, named, run
+from tinygrad_rnn.draw.capture.models import CELLS, Sizes, model
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.capture.statistics import digits, measured, statistics
 from tinygrad_rnn.draw.capture.steps import infer_steps
@@ -32,7 +31,7 @@ def drawn(cell, **sizes):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_contributions_of_each_parameter_sum_to_its_gradient(cell):
-    made = run(lambda: model(cell, SIZES)[0])
+    made = run(lambda: model(cell, SIZES))
     flow = made.result.backward(record="full")
     graph = graph_of([made.result], flow=flow)
     params = [n for n in graph.nodes if n.role == "param"]
@@ -54,7 +53,7 @@ def test_nothing_overlaps_and_no_wire_runs_through_a_node(cell):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_are_the_engines(cell):
-    loss, _ = model(cell, SIZES)
+    loss = model(cell, SIZES)
     flow = loss.backward(record="norm")
     graph = graph_of([loss], flow=flow)
     by_index = sorted(flow.nodes, key=lambda n: n.index)
@@ -152,48 +151,8 @@ def test_every_layer_of_the_library_is_drawn(name):
     assert frames == ["t = 1", "t = 2", "t = 3"]
 
 
-def test_the_books_lstm_is_the_librarys():
-    sizes = Sizes(steps=3, hidden=4, input=3, batch=2)
-    w = book.Weights(0)
-    cell = nn.LSTMCell(3, 4, bias="single", form="stacked", dtype=np.float64, seed=0)
-    a, c = tg.tensor(np.zeros((2, 4))), tg.tensor(np.zeros((2, 4)))
-    xs = book._inputs(sizes)
-    state = book.lstm(w, xs[0], (a, c))
-    letters = {"i": "u", "f": "f", "g": "c", "o": "o"}
-    order = [letters[name] for name in cell.gate_names]
-    cell.weight.data = np.concatenate([w.made[f"W{k}"].data.T for k in order])
-    cell.bias.data = np.concatenate([w.made[f"b{k}"].data for k in order])
-    library = (a, c)
-    for x in xs[1:]:
-        state = book.lstm(w, x, state)
-    for x in xs:
-        library = cell(x, library)
-    np.testing.assert_allclose(state[0].data, library[0].data, rtol=1e-12)
-    np.testing.assert_allclose(state[1].data, library[1].data, rtol=1e-12)
-
-
-def test_the_books_gru_is_the_librarys():
-    w = book.Weights(0)
-    cell = nn.GRUCell(
-        3, 4, bias="single", form="stacked", reset="before", update="writes",
-        dtype=np.float64, seed=0,
-    )  # fmt: skip
-    a = tg.tensor(np.zeros((2, 4)))
-    xs = book._inputs(Sizes(steps=3, hidden=4, input=3, batch=2))
-    mine = (a,)
-    for x in xs:
-        mine = book.gru(w, x, mine)
-    order = [{"r": "r", "z": "u", "n": "c"}[name] for name in cell.gate_names]
-    cell.weight.data = np.concatenate([w.made[f"W{k}"].data.T for k in order])
-    cell.bias.data = np.concatenate([w.made[f"b{k}"].data for k in order])
-    library = a
-    for x in xs:
-        library = cell(x, library)
-    np.testing.assert_allclose(mine[0].data, library.data, rtol=1e-12)
-
-
 def test_without_backward_gradients_are_absent_and_a_note_says_so():
-    loss, _ = model("rnn", SIZES)
+    loss = model("rnn", SIZES)
     graph = graph_of([loss])
     assert NOT_RUN in graph.notes
     assert all(n.grad is None for n in graph.nodes) and not graph.edge_grads
@@ -201,7 +160,7 @@ def test_without_backward_gradients_are_absent_and_a_note_says_so():
 
 
 def test_two_backward_passes_without_zeroing_are_told():
-    loss, _ = model("rnn", SIZES)
+    loss = model("rnn", SIZES)
     loss.backward(record="norm")
     flow = loss.backward(record="norm")
     graph = graph_of([loss], flow=flow)
@@ -283,3 +242,17 @@ def test_digits_are_those_of_the_short_text(kept):
 def test_the_states_before_a_single_step_have_their_names(cell, names):
     made = of_cell(cell, Sizes(steps=1))[0]
     assert set(names.split()) <= {node.name for node in made.nodes if node.op is None}
+
+
+def test_a_use_that_no_gradient_goes_through_adds_nothing():
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+
+    def loss():
+        with tg.no_grad():
+            size = w * w
+        return (w * size).sum()
+
+    graph = draw(loss).graph
+    (param,) = [node for node in graph.nodes if node.role == "param"]
+    assert param.grad["check"] == 0
+    assert [use["norm"] is None for use in graph.param_uses[param.id]].count(True) <= 2

@@ -183,7 +183,7 @@ def test_message_of_a_typo_in_expand(tmp_path, capsys):
     assert code == 2
     assert said == (
         "no node matches --expand 'gate=forgot'. Did you mean 'forget'? "
-        "Scopes here: forget, update, candidate, output."
+        "Scopes here: update, forget, candidate, output."
     )
 
 
@@ -298,7 +298,7 @@ def test_message_of_dot_that_takes_too_long(tmp_path, capsys, monkeypatch):
     )
     assert code == 0
     assert said == (
-        "dot did not finish in 0 s (43 nodes, 4 parameters shared by 3 steps each). "
+        "dot did not finish in 0 s (46 nodes, 4 parameters shared by 3 steps each). "
         "Falling back to the builtin layout; use --params chips."
     )
     ET.fromstring(file.read_text())

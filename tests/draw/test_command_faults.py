@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tinygrad_rnn.draw import DrawError
-from tinygrad_rnn.draw.book import Sizes
 from tinygrad_rnn.draw.capture import sources
+from tinygrad_rnn.draw.capture.models import Sizes
 from tinygrad_rnn.draw.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,7 @@ from collections import Counter, defaultdict
 import pytest
 from draw_graphs import lstm, rnn
 
-from tinygrad_rnn.draw import book
-from tinygrad_rnn.draw.book import Sizes
+from tinygrad_rnn.draw.capture.models import CELLS, Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.drawing import Drawing
 from tinygrad_rnn.draw.errors import DrawError
@@ -61,7 +60,7 @@ def cell_graph(cell, steps):
     return fold_sums(of_cell(cell, Sizes(steps=steps))[0])
 
 
-CELLS = [(cell, 3) for cell in book.CELLS] + [("lstm", 10)]
+CELLS = [(cell, 3) for cell in CELLS] + [("lstm", 10)]
 
 
 @pytest.mark.parametrize("cell, steps", CELLS)

@@ -11,7 +11,7 @@ from draw_graphs import lstm, rnn
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.draw import DrawError, Graph, draw
-from tinygrad_rnn.draw.book import Sizes
+from tinygrad_rnn.draw.capture.models import Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.graph import GraphNode
 from tinygrad_rnn.draw.layout.strips import state_series

@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a script too
 
-from tinygrad_rnn.draw.book import CELLS, Sizes
+from tinygrad_rnn.draw.capture.models import CELLS, Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.layout.architectures import NAMES, arch_graph, arch_view
 from tinygrad_rnn.draw.layout.dot import dot_text

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tinygrad_rnn.draw import Graph, GraphError, draw
-from tinygrad_rnn.draw.book import Sizes
+from tinygrad_rnn.draw.capture.models import Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.cli import main
 
@@ -141,8 +141,9 @@ def test_what_is_not_finite_survives_everywhere() -> None:
 
 def test_a_graph_made_by_hand_is_checked_too() -> None:
     graph = Graph.from_dict(GRAPHS[1])
-    graph.nodes[3].parents = (7,)
-    with pytest.raises(GraphError, match="node 3 has parent 7"):
+    made = next(node for node in graph.nodes if node.op)
+    made.parents = (made.id + 4,)
+    with pytest.raises(GraphError, match=f"node {made.id} has parent {made.id + 4}"):
         draw(graph)
 
 

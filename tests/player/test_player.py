@@ -14,8 +14,9 @@ import pytest
 from player_graphs import Recorded, recorded
 
 from tinygrad_rnn import scope, tanh, tensor
-from tinygrad_rnn.draw import book, draw
+from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.capture.capture import graph_of
+from tinygrad_rnn.draw.capture.models import CELLS
 from tinygrad_rnn.draw.capture.truncation import state_edges, truncations
 from tinygrad_rnn.draw.escapes import json_in_html
 from tinygrad_rnn.draw.graph import Graph, GraphNode
@@ -131,7 +132,7 @@ def test_numbers_that_are_not_finite_survive() -> None:
     assert data["v"]["max"] == [None, "∞"]
 
 
-@pytest.mark.parametrize("cell", book.CELLS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_every_edge_and_node_is_drawn_once_in_every_level(cell: str) -> None:
     data = model_data(model(recorded(cell, 3).graph))
     graph = fold_sums(recorded(cell, 3).graph)
@@ -270,7 +271,7 @@ def test_formulas_read_like_the_book() -> None:
 
     assert read("c⟨2⟩") == "Γf ∘ c⟨1⟩ + Γu ∘ c̃"
     assert read("a⟨2⟩") == "Γo ∘ tanh(c⟨2⟩)"
-    assert read("Γf") == "σ([a,x] @ Wf + bf)"
+    assert read("Γf") == "σ([a,x] @ Wfᵀ + bf)"
     assert read("[a,x]") == "[a⟨3⟩, x⟨4⟩]"
 
 
@@ -405,7 +406,8 @@ def test_cuts_lie_between_steps_and_leave_the_losses_joined() -> None:
 def test_cuts_survive_the_folding_of_sums() -> None:
     made = model(lstm(6).graph)
     assert [cut.k for cut in made.cuts] == [1, 2, 4]
-    folded = {node.name: node for node in made.graph.nodes if node.role == "param"}
+    params = (node for node in made.graph.nodes if node.role == "param")
+    folded = {(node.name or "").removesuffix("ᵀ"): node for node in params}
     plain = truncations(lstm(6).graph, lstm(6).nodes, lstm(6).graph.live[1][0])
     for cut, other in zip(made.cuts, plain, strict=True):
         for node in lstm(6).graph.nodes:

@@ -15,6 +15,7 @@ from tinygrad_rnn.draw.graph import Graph, GraphNode
 from tinygrad_rnn.draw.notebook import Frame
 from tinygrad_rnn.draw.player.data import model_data
 from tinygrad_rnn.draw.player.page import model, player
+from tinygrad_rnn.draw.transform.fold import fold_sums
 
 pytestmark = [
     pytest.mark.browser,
@@ -123,15 +124,16 @@ def norms(run: Recorded) -> dict[int, float]:
 
 
 def test_at_the_end_every_gradient_shown_is_the_engines(page: Page, files: Any) -> None:
-    run = recorded("lstm", 3, "last")  # one loss: no sums are folded, ids are the engine's
+    run = recorded("lstm", 3, "last")  # one loss: no sums are folded, only transposed weights
     path = files("4").with_name("last.html")
     path.write_text(player(model(run.graph)), encoding="utf-8")
     page.open(path)
     page.press("End")
     exact = norms(run)
     texts = page.run(PANEL)[0]
-    assert len(texts) == len(run.nodes)
-    for i, (value, grad) in enumerate(texts):
+    firsts = [ids[0] for ids in fold_sums(run.graph).members]
+    assert len(texts) == len(firsts)
+    for i, (value, grad) in zip(firsts, texts, strict=True):
         assert same(grad, exact.get(i)), f"node {i}: {grad} against {exact.get(i)}"
         assert same(value, float((run.nodes[i].value.astype("f8") ** 2).sum() ** 0.5))
 
@@ -153,9 +155,9 @@ def test_gradients_not_computed_yet_are_absent_never_zero(page: Page, files: Any
 def test_parameters_show_what_each_step_gave(page: Page, files: Any) -> None:
     page.open(files("4"))
     graph = model(lstm().graph).graph
-    w = next(node for node in graph.nodes if node.name == "Wc")
+    w = next(node for node in graph.nodes if node.name == "Wcᵀ")
     page.run(f"app.p = END; app.pick(models[0], {w.id})")
-    assert "Wc is used 4×" in page.run("$('panel').textContent")
+    assert "Wcᵀ is used 4×" in page.run("$('panel').textContent")
     bars = page.run("[...$('panel').querySelectorAll('tr')].map((r) => r.innerText.split('\\t'))")
     uses = sorted((n.step, graph.edge_grad(n.id, 1)) for n in graph.nodes if w.id in n.parents)
     assert [bar[0] for bar in bars] == [f"t = {step}" for step, _ in uses]
@@ -165,7 +167,7 @@ def test_parameters_show_what_each_step_gave(page: Page, files: Any) -> None:
 def test_parameters_count_what_has_arrived(page: Page, files: Any) -> None:
     page.open(files("4"))
     graph = model(lstm().graph).graph
-    w = next(node for node in graph.nodes if node.name == "Wc")
+    w = next(node for node in graph.nodes if node.name == "Wcᵀ")
     users = [n.id for n in graph.nodes if w.id in n.parents]
     q = graph.order.index(users[2]) + 1  # backward has passed t = 4 and t = 3
     page.run(f"app.go({len(graph)} + {q}); app.pick(models[0], {w.id})")
@@ -362,11 +364,14 @@ def test_columns_become_those_that_come_into_sight(page: Page, files: Any) -> No
         const count = (all) => (window.made += all.flatMap(elements).length);
         new MutationObserver(count).observe(stages[0].world, { childList: true, subtree: true });
     })()""")
-    page.run("stages[0].x += 4000; stages[0].look()")
+    op = model_data(model(recorded("lstm", 90).graph))["levels"]["op"]
+    _, picture, _, gap, _ = op["S"][5]
+    way = 10 * (op["T"][picture]["w"] + gap)  # so that as many columns are in sight as before
+    page.run(f"stages[0].x += {way}; stages[0].look()")
     assert page.run("window.made") < 20  # of about 700
     shown = "[...document.querySelectorAll('text.when')].map((t) => t.textContent).sort()"
     labels = page.run(shown)
-    page.open(files("90"), "#p=300&x=6000")
+    page.open(files("90"), f"#p=300&x={2000 + way:.0f}")
     assert page.run(shown) == labels
 
 

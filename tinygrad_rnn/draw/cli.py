@@ -15,8 +15,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from ..engine.command_line import complain, run_command
-from . import book
-from .book import Sizes
+from .capture.models import CELLS, Sizes
 from .capture.sources import MOST_STEPS, near, of_cell, of_source
 from .drawing import Drawing, format_of, write
 from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
@@ -43,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", action="append", default=[], metavar="FILE", help="- is stdout"
     )
     what = p.add_argument_group("what to draw")
-    what.add_argument("--cell", help=", ".join(book.CELLS))
+    what.add_argument("--cell", help=", ".join(CELLS))
     what.add_argument("--arch", help=", ".join(architectures.NAMES))
     what.add_argument("--from-json", metavar="FILE")
     what.add_argument("--against", metavar="SOURCE", help="a second model, for flow and diff")
@@ -162,8 +161,8 @@ def _check(args: argparse.Namespace) -> None:
         raise DrawError(
             "give one source: file.py:function, module:object, graph.json, --cell or --arch"
         )
-    if args.cell and args.cell not in book.CELLS:
-        raise DrawError(f"unknown cell '{args.cell}'{near(args.cell, book.CELLS)}")
+    if args.cell and args.cell not in CELLS:
+        raise DrawError(f"unknown cell '{args.cell}'{near(args.cell, CELLS)}")
     if args.arch and args.arch not in architectures.NAMES:
         raise DrawError(f"unknown architecture '{args.arch}'{near(args.arch, architectures.NAMES)}")
     for name in ("steps", "layers", "hidden", "input", "batch"):
@@ -191,7 +190,7 @@ def _drawing(args: argparse.Namespace) -> Drawing:
     )
     found = [of_cell(args.cell, sizes) if args.cell else of_source(_source(args), sizes)]
     if args.against:
-        known = args.against in book.CELLS
+        known = args.against in CELLS
         found.append(of_cell(args.against, sizes) if known else of_source(args.against, sizes))
     drawing = Drawing([graph for graph, _ in found], settings)
     for graph, error in found:

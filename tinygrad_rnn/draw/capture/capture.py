@@ -269,7 +269,8 @@ def _check_param(
     whole = flat(total)
     norm, summed = made.grad["norm"], np.zeros_like(whole)
     for use in uses:
-        share = flow.edges.get(nodes[use["node"]], ())[use["k"]]
+        shares = flow.edges.get(nodes[use["node"]], ())
+        share = shares[use["k"]] if shares else None  # a use that no gradient went through
         if share is not None:
             part = flat(share)
             both = use["norm"] * norm

@@ -22,6 +22,7 @@ def name_nodes(graph: Graph) -> Graph:
     _initial_states(graph)
     _gate_values(graph)
     _slices(graph)
+    _joined(graph)
     repeated = Counter(node.name for node in graph.nodes if node.name and node.op)
     deep = len({node.place.layer for node in graph.nodes} - {None}) > 1
     both = len({node.place.direction for node in graph.nodes} - {None}) > 1
@@ -65,6 +66,17 @@ def _slices(graph: Graph) -> None:
         if parent is not None and parent.op is None and parent.role in ("input", "target"):
             base = parent.name or ("x" if parent.role == "input" else "y")
             node.name = f"{base.lower()}⟨{node.step}⟩"
+
+
+def _joined(graph: Graph) -> None:
+    """Call [h, x] by the book's letters, with the gate that acts on h where one does."""
+    for node in graph.nodes:
+        if node.name == "[h,x]":
+            state = graph.nodes[node.parents[0] or 0] if node.parents else node
+            inputs = (graph.nodes[p].name or "" for p in state.parents if p is not None)
+            gate = next((name for name in inputs if name.startswith("Γ")), "")
+            acts = state.op == "mul" and not state.name and gate
+            node.name = f"[{gate}∘a,x]" if acts else "[a,x]"
 
 
 def _initial_states(graph: Graph) -> None:

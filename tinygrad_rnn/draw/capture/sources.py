@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.tensor import Tensor, tensor
-from .. import book
-from ..book import Sizes
 from ..errors import TOO_LARGE, DrawError
 from ..graph import Graph, GraphError
 from .capture import check_result, graph_of, named, run
+from .models import CELLS, Sizes, model
 from .runs import graph_of_run
 
 MOST_STEPS = 20_000
@@ -34,11 +33,11 @@ Found = tuple[Graph, BaseException | None]
 
 def of_cell(name: str, sizes: Sizes) -> Found:
     """Return the graph of one of the book's cells, unrolled over random data."""
-    if name not in book.CELLS:
-        raise DrawError(f"unknown cell '{name}'{near(name, book.CELLS)}")
+    if name not in CELLS:
+        raise DrawError(f"unknown cell '{name}'{near(name, CELLS)}")
     check_sizes(sizes)
     title = _title(name, sizes)
-    whole = partial(book.model, name, sizes)  # it names its nodes: no variables need be watched
+    whole = partial(model, name, sizes)  # it names its nodes: no variables need be watched
     return graph_of_run(run(whole), title)
 
 

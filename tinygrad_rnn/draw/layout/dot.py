@@ -41,8 +41,7 @@ class _Recipe:
         self.graph, self.scale, self.theme, self.chips = graph, scale, theme, chips
         self.plan: Plan = plan(graph)
         # one wire of a state is held straight: two of them push the steps out of the row
-        states = sorted(edge for edge in self.plan.states if self._parent(edge) in self.plan.where)
-        self.last_use = {self._parent(edge): edge for edge in states}
+        self.last_use = {self._parent(edge): edge for edge in sorted(self.plan.states)}
         self.lines: list[str] = []
 
     def _parent(self, edge: tuple[int, int]) -> int | None:
@@ -121,7 +120,11 @@ class _Recipe:
             return False
         if (child, slot) in self.plan.chips:
             return self.chips or self.graph.nodes[parent].role != "param"
-        return abs(self._far(parent, child)) > 1
+        far, last = self._far(parent, child), self.last_use.get(parent, (child, slot))
+        looks_on = self.graph.nodes[child].place.gate is not None
+        goes_on = self.graph.nodes[last[0]].place.gate is None
+        enters = (child, slot) in self.plan.states
+        return abs(far) > 1 or enters and looks_on and goes_on  # a peephole is a chip
 
     def _far(self, parent: int, child: int) -> int:
         """Return how many columns an edge goes to the right, 0 where it starts in none."""
@@ -186,7 +189,7 @@ class _Recipe:
         tail = f"c{child.id}_{slot}" if self._is_chip(*edge) else f"n{parent.id}"
         looks = self._stroke(self.graph.edge_grad(*edge))
         ends = [tail, f"n{child.id}"]
-        if self.last_use.get(parent.id) == edge:
+        if self.last_use.get(parent.id) == edge and parent.id in self.plan.where:
             looks += " weight=4"
         elif not self._is_chip(*edge) and self._far(parent.id, child.id):
             looks += " weight=0"

@@ -156,7 +156,7 @@ class Stage {
 		};
 		for (const part of boxes) {
 			const { ids, main, uses } = part, grad = uses ? total(uses.map(([n, k]) => model.flowed(n, k, q))) : model.grad(main, q);
-			put(part, part.base, ids.every((id) => id >= f) && "later", !uses && ids.includes(active) && "active", ids.includes(picked) && "picked",
+			put(part, part.base, ids.every((id) => id >= f) && "later", ids.includes(active) && "active", ids.includes(picked) && "picked",
 				app.found.get(model)?.has(main) && "hit", grad !== null && `done s${app.shade(grad)}`,
 				grad === null && q && !uses && model.arrived(main, q) && "partial", q && this.lost(main) && "dead");
 		}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -54,7 +54,9 @@ def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
     place = {i: number[group] for i, group in home.items()}
     for group in order:
         made.nodes.append(_merged(graph, members[group], place, made))
-    seen: dict[int, None] = dict.fromkeys(place[i] for i in graph.order)
+    heads = {ids[0] for ids in members.values() if graph.nodes[ids[0]].op is None}
+    late = (i for i in graph.order if members[home[i]][0] not in heads or i in heads)
+    seen: dict[int, None] = dict.fromkeys(place[i] for i in late)  # a leaf waits for all its uses
     made.order = list(seen)
     made.members = [members[group] for group in order]
     made.param_uses = _moved_uses(graph, place, made)
@@ -64,8 +66,9 @@ def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
 def _order(
     graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
 ) -> list[Hashable]:
-    """Return the groups in topological order, by the age of the last member."""
-    ages = {group: ids[-1] for group, ids in members.items()}
+    """Return the groups in topological order, by the age of the last member; leaves are old."""
+    nodes = graph.nodes
+    ages = {g: ids[-1] if nodes[ids[0]].op else ids[0] for g, ids in members.items()}
     homes = ((home[parent.id], home[child.id]) for parent, _, child in graph.edges())
     return topological_order(ages, [pair for pair in homes if pair[0] != pair[1]])
 
@@ -78,6 +81,11 @@ def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) ->
         for slot in range(len(parents)):
             _carry(graph, made, f"{last.id}:{slot}", f"{number}:{slot}")
         return last.moved(number, tuple(parents))
+    first = graph.nodes[ids[0]]
+    if first.op is None:  # a leaf and its transposes
+        leaf = first.moved(number, ())
+        leaf.name, leaf.shape = f"{first.name or first.role}ᵀ", last.shape
+        return leaf
     sources, norms = _outer(graph, ids, place, number)
     for slot, norm in enumerate(norms):
         if norm is not None:
@@ -128,18 +136,23 @@ def _moved_uses(
     graph: Graph, place: dict[int, int], made: Graph
 ) -> dict[int, list[dict[str, Any]]]:
     moved: dict[int, list[dict[str, Any]]] = {}
+    children = graph.children()
     for param, uses in graph.param_uses.items():
         if made.nodes[place[param]].role != "param":
             continue
-        moved[place[param]] = [
-            use | {"node": place[use["node"]], "k": _slot(made, place, param, use)} for use in uses
-        ]
+        moved[place[param]] = [_moved_use(made, place, param, use, children) for use in uses]
     return moved
 
 
-def _slot(made: Graph, place: dict[int, int], param: int, use: dict[str, Any]) -> int:
-    parents = made.nodes[place[use["node"]]].parents
-    return parents.index(place[param]) if place[param] in parents else use["k"]
+def _moved_use(
+    made: Graph, place: dict[int, int], param: int, use: dict[str, Any], children: list
+) -> dict[str, Any]:
+    user = use["node"]
+    if place[user] == place[param] and children[user]:  # its transpose: what reads that is the use
+        user = children[user][0][0]
+    parents = made.nodes[place[user]].parents
+    slot = parents.index(place[param]) if place[param] in parents else use["k"]
+    return use | {"node": place[user], "k": slot}
 
 
 def to_gates(graph: Graph, keep: frozenset[int] = NOTHING) -> Graph:
@@ -229,7 +242,20 @@ def collapse(graph: Graph, pattern: str) -> Graph:
 
 
 def fold_sums(graph: Graph) -> Graph:
-    """Return the graph with each chain of additions outside of time folded into one Σ."""
+    """Return the graph with each chain of additions outside of time as one Σ, and each parameter
+    that is only used transposed as one chip Wᵀ."""
+    groups = _sums(graph) | _transposed(graph)
+    if not groups:
+        return graph
+    folded = _merge(graph, {n.id: groups.get(n.id, n.id) for n in graph.nodes})
+    for node in folded.nodes:
+        if (node.op or "").endswith(" ops"):
+            node.op = "sum"
+    return folded
+
+
+def _sums(graph: Graph) -> dict[int, Hashable]:
+    """Return the group of each addition that is part of a chain outside of time."""
     children = graph.children()
     groups: dict[int, Hashable] = {}
     for node in reversed(graph.nodes):
@@ -238,14 +264,16 @@ def fold_sums(graph: Graph) -> Graph:
         users = [child for child, _ in children[node.id]]
         chained = len(users) == 1 and users[0] in groups
         groups[node.id] = groups[users[0]] if chained else ("sum", node.id)
-    count: dict[Hashable, int] = defaultdict(int)
-    for group in groups.values():
-        count[group] += 1
-    groups = {i: group for i, group in groups.items() if count[group] > 1}
-    if not groups:
-        return graph
-    folded = _merge(graph, {n.id: groups.get(n.id, n.id) for n in graph.nodes})
-    for node in folded.nodes:
-        if (node.op or "").endswith(" ops"):
-            node.op = "sum"
-    return folded
+    count = Counter(groups.values())
+    return {i: group for i, group in groups.items() if count[group] > 1}
+
+
+def _transposed(graph: Graph) -> dict[int, Hashable]:
+    """Return the group of each lasting leaf, and of its transposes where it has no other use."""
+    groups: dict[int, Hashable] = {}
+    for leaf, uses in zip(graph.nodes, graph.children(), strict=True):
+        users = [graph.nodes[child] for child, _ in uses]
+        plain = leaf.op is None and leaf.step is None and leaf.role != "state"
+        if plain and users and all(u.op == "transpose" and not u.name for u in users):
+            groups |= dict.fromkeys([leaf.id, *(u.id for u in users)], ("transposed", leaf.id))
+    return groups
