@@ -73,6 +73,7 @@ pictures: $(RUN_READY)
 	@$(foreach p,$(PICTURES),echo "picture  tutorials/pictures/$(p).svg" && \
 	  $(PY) tools/draw_graph.py $($(p)_IS) --engine builtin -o tutorials/pictures/$(p).svg && ) true
 	@echo "pictures tutorials/pictures/pass-*.svg"; $(PY) tools/draw_passes.py tutorials/pictures
+	@echo "picture  tutorials/pictures/house.svg"; $(PY) tools/house.py tutorials/pictures/house.svg
 
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

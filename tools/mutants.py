@@ -3,9 +3,9 @@
     python tools/mutants.py --python python3.12 --count 100 --folder /tmp/mutants
 
 works in a copy of the tree and needs Python 3.12 there: it first writes down which tests run which
-line (`covering.py`), then runs for each mutant those of its line, the quickest first. A mutant that
-fails none of them, in time, lives. `--only` tries numbers of the list again. The seed decides which
-mutants there are; the results lie in tools/results/mutants.md.
+line (`covering.py`). Each mutant then meets those of its line, the quickest first, and after them
+the whole files they are in and the tests of its floor. One that fails none of them, in time, lives.
+The seed decides which mutants there are; `--only` tries some of them again, by number.
 """
 
 from __future__ import annotations
@@ -154,34 +154,43 @@ def environment(a: argparse.Namespace) -> dict[str, str]:
 
 
 def tests_of(mutant: Mutant, cover: dict, most: int) -> list[str]:
-    """The tests that run the mutant's line, quickest first, of every file some; else its floor."""
-    seconds = cover["seconds"]
+    """The tests that run the mutant's line, quickest first."""
     tests = set(cover["lines"].get(mutant.file, {}).get(str(mutant.line), []))
     tests -= {"", *cover["failed"]}
-    ordered = sorted(tests, key=lambda t: seconds.get(t, 9.0))
-    if not ordered:
-        return [f"tests/{mutant.file.split('/')[0]}"]
-    return ordered[:most]
+    return sorted(tests, key=lambda t: cover["seconds"].get(t, 9.0))[:most]
 
 
-def lives(a: argparse.Namespace, mutant: Mutant, tests: list[str]) -> bool:
-    """Whether all these tests pass, in time, with the mutant in the place of its file."""
-    path = a.folder / "tree" / "tinygrad_rnn" / mutant.file
-    source = path.read_text(encoding="utf-8")
+def wider(mutant: Mutant, tests: list[str]) -> list[str]:
+    """Whole files: those of the tests, the floor's own, and where numbers of others are held."""
+    floor = f"tests/{mutant.file.split('/')[0]}"
+    files = sorted({test.partition("::")[0] for test in tests})
+    return [*files, *(f for f in (floor, "tests/golden", "tests/differential") if f not in files)]
+
+
+def passes(a: argparse.Namespace, tests: list[str], cover: dict) -> bool:
+    """Whether all these tests pass, in time, in the copy as it is now."""
     (a.folder / "tests.txt").write_text("\n".join(tests))
     command = [a.python, "-m", "pytest", "-x", "-n", "0", "-p", "no:cacheprovider"]
-    short = ["--short"] if tests[0].count("/") == 1 else []
+    command += [f"--deselect={test}" for test in cover["failed"]]
     try:
-        path.write_text(mutant.applied(source), encoding="utf-8")
-        done = subprocess.run(
-            [*command, *short, f"@{a.folder / 'tests.txt'}"], cwd=a.folder / "tree",
-            env=environment(a), capture_output=True, timeout=a.timeout, check=False,
-        )  # fmt: skip
-        if done.returncode == 5:
-            raise RuntimeError(f"pytest finds none of {tests[:3]} …")
-        return done.returncode == 0
+        done = subprocess.run([*command, f"@{a.folder / 'tests.txt'}"], cwd=a.folder / "tree",
+                              env=environment(a), capture_output=True, timeout=a.timeout,
+                              check=False)  # fmt: skip
     except subprocess.TimeoutExpired:
         return False
+    if done.returncode == 5:
+        raise RuntimeError(f"pytest finds none of {tests[:3]} …")
+    return done.returncode == 0
+
+
+def lives(a: argparse.Namespace, mutant: Mutant, cover: dict) -> bool:
+    """Whether the tests pass with the mutant in its file's place: those of its line, then more."""
+    path = a.folder / "tree" / "tinygrad_rnn" / mutant.file
+    source, tests = path.read_text(encoding="utf-8"), tests_of(mutant, cover, a.most)
+    try:
+        path.write_text(mutant.applied(source), encoding="utf-8")
+        narrow = not tests or passes(a, tests, cover)
+        return narrow and passes(a, wider(mutant, tests), cover)
     finally:
         path.write_text(source, encoding="utf-8")
 
@@ -213,11 +222,11 @@ def main() -> int:
     for number, mutant in enumerate(chosen):
         if a.only and number not in a.only:
             continue
-        start, tests = time.perf_counter(), tests_of(mutant, cover, a.most)
-        alive = lives(a, mutant, tests)
+        start = time.perf_counter()
+        alive = lives(a, mutant, cover)
         living += alive
         took = time.perf_counter() - start
-        print(f"{number:3} {'LIVES ' if alive else 'killed'} {len(tests):4} tests {took:6.1f} s  ",
+        print(f"{number:3} {'LIVES ' if alive else 'killed'} {took:6.1f} s  ",
               told(a.folder / "tree", mutant), flush=True)  # fmt: skip
     tried = len(a.only or chosen)
     print(f"{tried} mutants, {tried - living} killed, {living} live")

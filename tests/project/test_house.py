@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
+import re
+from itertools import pairwise
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TOP = "tinygrad_rnn"
+from tools.house import MODULES, ROOT, TOP, floor, floors, imports
+
 BELOW = {  # floor: the floors it may import
     "engine": "",
     "absent": "",
@@ -29,43 +28,7 @@ BELOW = {  # floor: the floors it may import
 }
 
 
-def dotted(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {dotted(p): p for p in sorted((ROOT / TOP).rglob("*.py"))}
-
-
-def executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes, inside functions too, but not what only type checkers read."""
-    for node in ast.iter_child_nodes(tree):
-        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
-            yield node
-            yield from executed(node)
-
-
-def imports(name: str, text: str | None = None) -> set[str]:
-    """The modules of this package that a module imports."""
-    text = MODULES[name].read_text(encoding="utf-8") if text is None else text
-    home = name.split(".") + ["__init__"] * (MODULES[name].name == "__init__.py")
-    found = []
-    for node in executed(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            found += [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = [*home[: -node.level]] if node.level else []
-            base += node.module.split(".") if node.module else []
-            found += [".".join([*base, a.name]) for a in node.names] + [".".join(base)]
-    children = {f.rpartition(".")[0] for f in found if f in MODULES}
-    return {f for f in found if f in MODULES and f not in children} - {name}
-
-
 ARROWS = {name: imports(name) for name in MODULES}
-
-
-def floor(name: str) -> str:
-    return (name.split(".") + [""])[1]
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n != TOP])
@@ -96,3 +59,34 @@ def test_the_rules_find_what_they_forbid():
     for_types = "if TYPE_CHECKING:\n    from ..draw import graph"
     assert imports(f"{TOP}.engine.ops", for_types) == set()
     assert imports(f"{TOP}.engine", "from . import ops") == {f"{TOP}.engine.ops"}
+
+
+# CONTRIBUTING is true
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TICKED = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", CONTRIBUTING, flags=re.DOTALL))
+FILES = [t for t in TICKED if re.fullmatch(r"[\w/.]+/([\w.]*\.\w+)?", t)]
+
+
+def place(name: str) -> list:
+    """Where a file that CONTRIBUTING names may lie."""
+    homes = (ROOT, ROOT / TOP, ROOT / "tests" / "differential")
+    return [home / name for home in homes if (home / name).exists()]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_named_exist(name):
+    assert place(name)
+
+
+def test_the_answers_to_strangers_are_where_they_are_said_to_be():
+    answers = [pair for pair in pairwise(TICKED) if f"`{pair[0]}`: `{pair[1]}`" in CONTRIBUTING]
+    assert len(answers) >= 4 and len(FILES) >= 15
+    for file, name in answers:
+        text = place(file)[0].read_text(encoding="utf-8")
+        assert re.search(rf"^(def|class) {name}\b", text, re.MULTILINE), (file, name)
+
+
+def test_the_map_shows_every_floor():
+    picture = (ROOT / "tutorials" / "pictures" / "house.svg").read_text(encoding="utf-8")
+    shown = set(re.findall(r">(\w+)</text>", picture))
+    assert shown >= set(floors()), "run: make pictures"
