@@ -17,8 +17,8 @@ const app = {
 	// Colour and width: six shades over at most six decades below the largest gradient, for all models.
 	rescale() {
 		const here = (m) => m.e.filter((_, id) => m.step[id] === m.step[this.moment(m).active ?? 0]);
-		const logs = models.flatMap((m) => ($("scale").value ? here(m) : m.e).flat()).map(log).filter(Number.isFinite).sort((a, b) => a - b);
-		const low = logs[0] ?? 0, high = logs.at(-1) ?? 0;
+		const logs = models.flatMap((m) => ($("scale").value ? here(m) : m.e).flat()).map(log).filter(Number.isFinite);
+		const [low, high] = logs.length ? logs.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]) : [0, 0];
 		this.range = [clip(low, high - 6, high - 0.5), high];
 		[$("low").textContent, $("high").textContent] = this.range.map((x) => fmt(+(10 ** x).toPrecision(1)));
 	},
@@ -83,13 +83,21 @@ const app = {
 		frame();
 	},
 	layout(fit) {
-		for (const line of lines) Object.assign(line, { tones: {}, wide: line.canvas.clientWidth });
 		for (const s of stages) {
 			const middle = (s.x + s.wide / 2) / (s.width || 1);
 			s.relayout();
+			s.x = s.goal = middle * s.width - s.wide / 2;
+		}
+		this.sized(fit);
+	},
+	/** Takes the room that there is; the elements of columns in sight stay. */
+	sized(fit) {
+		for (const line of lines) line.wide = line.canvas.clientWidth;
+		for (const s of stages) {
+			const middle = s.x + s.wide / 2;
+			s.measure();
 			if (fit) s.fit();
-			s.x = s.goal = s.inside(middle * s.width - s.wide / 2);
-			s.look();
+			s.x = s.goal = s.inside(middle - s.wide / 2);
 		}
 		this.refresh();
 	},
@@ -125,7 +133,7 @@ const stages = models.map((m, i) => new Stage($("stages").children[i], m, app));
 const lines = [...$("strips").children].map((line) => {
 	const [i, j] = line.dataset.strip.split(","), s = stages[i], [canvas, view] = line.children[1].children;
 	canvas.onpointerdown = canvas.onpointermove = (e) => e.buttons && app.pan(s, (e.offsetX / canvas.clientWidth) * s.width - s.wide / 2, true);
-	return { s, canvas, view, ids: s.model.rows[j].ids, ratio: line.lastElementChild };
+	return { s, canvas, view, ids: s.model.rows[j].ids, ratio: line.lastElementChild, tones: {} };
 });
 function strips(repaint) {
 	for (const { s, canvas, view, ids, ratio, tones, wide } of lines) {
@@ -164,10 +172,20 @@ function frame() {
 	});
 }
 
+/** True once every node's text for the search is made; each call spends some 10 ms on them. */
+function indexed() {
+	for (const end = performance.now() + 10; performance.now() < end; ) {
+		const m = models.find((each) => each.texts.length < each.ids.length);
+		if (!m) return true;
+		for (const id of m.ids.slice(m.texts.length, m.texts.length + 500)) {
+			m.texts.push(plain(`${m.names[id] || ""} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
+		}
+	}
+}
 function search(next) {
+	if (!indexed()) return setTimeout(search, 0, next);
 	const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
 	for (const m of models) {
-		m.texts ??= m.ids.map((id) => plain(`${m.names[id] || ""} ${m.kind(id)} ${m.symbol(id)} t=${m.step[id]} ${m.where(id)}`));
 		const ids = m.ids.filter((id) => words[0] && words.every((w) => m.texts[id].includes(w)));
 		app.found.set(m, new Set(ids));
 		all.push(...ids.map((id) => [m, id]));
@@ -191,7 +209,7 @@ function load() {
 	$("search").value = q;
 	app.rescale();
 	app.layout(true);
-	app.cut(+k);
+	if (+k) app.cut(+k);
 	for (const s of stages) {
 		const goal = sel ?? (app.p < END ? app.moment(s.model).active : null);
 		s.zoom = clip(+z || s.zoom, 0.2, 3);
@@ -234,8 +252,9 @@ $("scale").onchange = () => { app.rescale(); app.refresh(); };
 $("table").ontoggle = () => app.refresh();
 $("theme").onclick = () => {
 	document.documentElement.dataset.theme = getComputedStyle(document.body).colorScheme === "dark" ? "light" : "dark";
-	app.layout();
+	for (const line of lines) line.tones = {};
+	strips(true);
 };
 addEventListener("hashchange", load);
 load();
-new ResizeObserver(() => app.sized ? app.layout(true) : (app.sized = true)).observe($("stages"));
+new ResizeObserver(() => app.opened ? app.sized(true) : (app.opened = true)).observe($("stages"));

@@ -5,6 +5,7 @@ class Model {
 	constructor(data) {
 		Object.assign(this, data);
 		this.ids = this.op.map((_, id) => id);
+		this.texts = []; // what the search looks through
 		this.params = this.ids.filter((id) => this.roles[id] === "param");
 		this.children = this.ids.map(() => []);
 		for (const id of this.ids) this.parents[id].forEach((p, k) => p === null || this.children[p].push([id, k]));

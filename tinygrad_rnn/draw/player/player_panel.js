@@ -35,7 +35,8 @@ function meeting(m, id, q) {
 /** What a node sends down: upstream × local = contribution, a block per parent. */
 function sending(m, id, q) {
 	const up = m.grad(id, q), line = (...cells) => `<td>${cells.join("<td>×<td>").replace(/×(?!.*×)/, "=")}`;
-	const blocks = m.parents[id].map((p, k) => {
+	const all = m.parents[id], most = all.length > 12 ? 8 : 12; // Σ over a thousand steps sends the same to each
+	const blocks = all.slice(0, most).map((p, k) => {
 		if (p === null || m.full.e[id][k] === null) return "";
 		if (m.detached.has(`${id}:${k}`)) return fill("t-detached", { to: link(m, p) });
 		const g = m.flowed(id, k, q), sent = g !== null, parts = sent && !m.alt.k ? m.slopes(id, k) : [];
@@ -43,7 +44,7 @@ function sending(m, id, q) {
 		const norms = line(`‖${fmt(sent ? up : null)}‖`, fmt(sent && up ? g / up : null), `‖${bold(g)}‖`);
 		return fill("t-send", { to: link(m, p), rule: esc(m.words(id, k + 1)) }) + `<table class="product">${rows}<tr class="norms">${norms}</table>`;
 	}).join("");
-	return blocks && fill("t-sends") + blocks;
+	return blocks && fill("t-sends") + blocks + (all.length > most ? fill("t-more", { n: all.length - most }) : "");
 }
 
 function explain(m, id) {
@@ -65,8 +66,8 @@ function overview(m) {
 /** The nodes of one time step as a table: what a screen reader reads instead of the picture. */
 function stepTable(m, id) {
 	const { f, q } = app.moment(m), same = m.ids.filter((i) => m.step[i] === m.step[id]);
-	const rows = same.map((i) => `<tr><td>${link(m, i)}<td>${esc(m.kind(i))}<td>${m.shape(i).join("×")}<td class="number">${fmt(i < f ? m.v.norm[i] : null)}<td class="number">${fmt(m.grad(i, q))}`);
-	return `<table><caption>${m.time(id) || "outside the steps"}<tr><th>node<th>op<th>shape<th>‖value‖<th>‖gradient‖${rows.join("")}</table>`;
+	const rows = same.slice(0, 200).map((i) => `<tr><td>${link(m, i)}<td>${esc(m.kind(i))}<td>${m.shape(i).join("×")}<td class="number">${fmt(i < f ? m.v.norm[i] : null)}<td class="number">${fmt(m.grad(i, q))}`);
+	return `<table><caption>${m.time(id) || "outside the steps"}${same.length > 200 ? `: the first 200 of ${same.length} nodes` : ""}<tr><th>node<th>op<th>shape<th>‖value‖<th>‖gradient‖${rows.join("")}</table>`;
 }
 
 /** A question about backward step q + 1; null when there is nothing to guess. */

@@ -21,10 +21,14 @@ class Stage {
 	}
 	get wide() { return this.room / this.zoom; }
 
+	/** Asks how much room there is: once, since between two changes an answer costs a layout. */
+	measure() {
+		this.room = this.host.clientWidth;
+		this.tall = this.host.clientHeight;
+	}
+
 	/** Puts the columns side by side, for the level and the folds of the moment. */
 	relayout() {
-		this.room = this.host.clientWidth; // asked once: between two changes an answer costs a layout
-		this.tall = this.host.clientHeight;
 		const { levels } = this.model, all = Object.values(levels), usual = levels[this.app.level] ?? all.at(-1);
 		const other = usual === all[0] ? all.at(-1) : all[0]; // a folded step shows the other end of the scale
 		const folded = new Map(other.S.filter(([step]) => this.app.folds.has(`${step}`)).map((c) => [c[0], c]));
@@ -51,14 +55,20 @@ class Stage {
 		this.y = this.height < high ? (this.height - high) / 2 : clip(this.y, 0, this.height - high);
 		this.world.setAttribute("transform", `translate(${-this.x * zoom},${-this.y * zoom}) scale(${zoom})`);
 		const first = columns.findIndex((c) => c.x + c.art.w > this.x - 60), last = columns.findLastIndex((c) => c.x < this.x + wide + 60);
-		const want = new Map(), add = (i, j) => want.set(`${i}:${j}`, [i, j]), passing = new Set();
+		const want = new Map(), add = (i, j, lane = "") => want.set(`${i}:${j}${lane}`, [i, j]), hidden = new Map();
 		for (let i = first; i >= 0 && i <= last + 1 && columns[i]; i++) {
 			if (i <= last) add(i);
 			columns[i].art.X.forEach(([by], j) => Math.abs(by) < 2 && add(i, j));
 		}
-		for (const [from, to, i, j] of this.far) { // of those that only pass by, one per target is enough
-			if (to >= first && from <= last && (from >= first || to <= last || passing.size < passing.add(i).size)) add(i, j);
+		this.block = Math.round(this.x / wide); // long wires are drawn round the window only: dashes cost by length
+		const lane = `:${this.block}:${wide}`;
+		for (const [from, to, i, j] of this.far) {
+			if (to < first || from > last) continue;
+			const start = from + to - i, [, a, b] = columns[i].art.X[j];
+			if (start >= first && start <= last) add(i, j, lane);
+			else hidden.set(`${i}:${a}:${b}:${start < first}`, [i, j]); // those from out of sight share a lane: one is enough
 		}
+		for (const [i, j] of hidden.values()) add(i, j, lane);
 		const spare = new Map(); // what left the window becomes what comes into it: no element is made or laid out anew
 		for (const [key, item] of this.shown) if (!want.has(key)) {
 			spare.set(item.like, [...(spare.get(item.like) ?? []), item]);
@@ -143,7 +153,10 @@ class Stage {
 		};
 		item.become.push((c) => set(g, { transform: `translate(${c.x},${c.y})` }));
 		if (start.level !== first.level) local.forEach((one) => this.line(item, base, [one], (c) => curve(c, one)));
-		else this.line(item, base, local, (c) => course(flat.map((x, n) => (n % 2 || n >= 2 * split ? x : x + this.source(c, j).x - c.x))));
+		else this.line(item, base, local, (c) => {
+			const move = this.source(c, j).x - c.x, [low, high] = [-1, 2].map((n) => (Math.abs(move) > this.wide ? (this.block + n) * this.wide - c.x : n * Infinity));
+			return course(flat.map((x, n) => (n % 2 ? x : clip(n < 2 * split ? x + move : x, low, high))));
+		});
 		return item;
 	}
 
