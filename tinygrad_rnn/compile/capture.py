@@ -44,7 +44,7 @@ class Sample:
         given = zip([*xs, *states, *held], wants)
         asked = [t.requires_grad_() for t, wanted in given if wanted and t.dtype.kind == "f"]
         self.nodes = nodes = Trace()
-        with mode(anomaly=False, nodes=nodes, draw=note, hear=_refuse), np.errstate(all="ignore"):
+        with mode(anomaly=False, nodes=nodes, draw=note, on_use=_refuse), np.errstate(all="ignore"):
             y, news = step(xs, states)
             _assert_shapes(y, news, states)
             upstream = [random(t) for t in (y, *news)]

@@ -16,7 +16,7 @@ from typing import Any
 from ..engine.options import choice, unfit, whole
 from ..engine.tensor import Tensor
 from ..engine.upper import UPPER
-from ..functions.random import undone
+from ..functions.random import replayable
 from ..nn.cell import Cell
 from ..nn.recurrent import Recurrent
 from ..nn.scan import InPieces, scan
@@ -94,7 +94,7 @@ class CompiledScan:
             self.note(f"{type(cell).__name__} runs unrolled: {got}")
             return scan(cell, xs, state, mask, reverse, None, context)
         turned = lambda a: a[::-1] if reverse and a is not None else a
-        with undone() as set_back:
+        with replayable() as set_back:
             cell.begin(xs.shape[1], cell.like(xs))
             try:
                 call = Call(self.held_by(cell), turned(xs), state, turned(mask), context)

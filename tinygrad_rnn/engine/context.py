@@ -135,14 +135,20 @@ def enclosing(inner: scope | None) -> list[scope]:
 class Mode:
     """What a primitive does besides computing: record for gradients, trace, look for NaN.
 
-    `draw` stands in for random draws, `hear` is told what Python does with a Tensor's values.
+    `draw` stands in for random draws, `on_use` is told what Python does with a Tensor's values.
     """
 
-    __slots__ = ("anomaly", "draw", "grad", "hear", "nodes", "outer", "plain")
+    __slots__ = ("anomaly", "draw", "grad", "nodes", "on_use", "outer", "plain")
 
     def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False,
-                 draw: Callable | None = None, hear: Callable | None = None):  # fmt: skip
-        self.grad, self.nodes, self.anomaly, self.draw, self.hear = grad, nodes, anomaly, draw, hear
+                 draw: Callable | None = None, on_use: Callable | None = None):  # fmt: skip
+        self.grad, self.nodes, self.anomaly, self.draw, self.on_use = (
+            grad,
+            nodes,
+            anomaly,
+            draw,
+            on_use,
+        )
         self.plain = nodes is None and not anomaly
         self.outer: Mode | None = None  # what held before the block
 
@@ -161,7 +167,7 @@ class mode(Block):
     def __enter__(self) -> Any:
         now = MODE.get()
         new = Mode(**{"grad": now.grad, "nodes": now.nodes, "anomaly": now.anomaly,
-                      "draw": now.draw, "hear": now.hear, **self.changes})  # fmt: skip
+                      "draw": now.draw, "on_use": now.on_use, **self.changes})  # fmt: skip
         new.outer = now
         MODE.set(new)
         return new
@@ -170,12 +176,12 @@ class mode(Block):
         MODE.set(MODE.get().outer or Mode())
 
 
-def tell(deed: str, way: str) -> None:
+def report_use(deed: str, way: str) -> None:
     """Every way by which Python reads a Tensor's values, or changes them, comes through here: what
     is made of them then is not to be seen in a graph."""
-    hear = MODE.get().hear
-    if hear is not None:
-        hear(f"{deed} ({way})")
+    on_use = MODE.get().on_use
+    if on_use is not None:
+        on_use(f"{deed} ({way})")
 
 
 def no_grad() -> Any:

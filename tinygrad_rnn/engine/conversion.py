@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Array, get_default_dtype, is_array, is_device, library, library_of
 from .attached import Attached
-from .context import tell
+from .context import report_use
 from .errors import different_devices
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
-class Outward(Attached):
+class Conversion(Attached):
     """The part of `Tensor` that leaves Tensors behind: copies and Python numbers come out."""
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class Outward(Attached):
         def detach(self) -> Tensor: ...
 
     def _read(self, way: str) -> Array:
-        tell("reads a Tensor's values in Python", way)
+        report_use("reads a Tensor's values in Python", way)
         return self._array
 
     def numpy(self) -> np.ndarray:

@@ -18,12 +18,12 @@ import numpy as np
 from .aliases import Memory, Way, alias, leave, rebind, same_view
 from .arguments import checked
 from .arrays import Array, as_array, library_of
-from .context import tell
-from .conversion import Hook, Outward
+from .context import report_use
+from .conversion import Conversion, Hook
 from .node import NO_PARAMS, Node
 
 
-class Tensor(Outward):
+class Tensor(Conversion):
     """An array plus how it was made. `tensor(data)` makes one; methods have PyTorch's names."""
 
     __slots__ = ("__weakref__", "_array", "_memory", "_way", "node")
@@ -85,7 +85,7 @@ class Tensor(Outward):
         new = value._array if shares else as_array(value, *kind)
         if new.shape != self.shape:
             raise ValueError(f"data: shape {new.shape} cannot replace shape {self.shape}")
-        tell("changes a Tensor", "data")
+        report_use("changes a Tensor", "data")
         leave(self)
         self._array = new
         if shares:
@@ -184,7 +184,7 @@ def assign(x: Tensor, values: Any) -> Tensor:
     new = as_array(values, x.dtype, x.device)
     if new.shape != x.shape:
         raise ValueError(f"a tensor of shape {x.shape} cannot take values of shape {new.shape}")
-    tell("changes a Tensor", "new values")
+    report_use("changes a Tensor", "new values")
     rebind(x, new)
     return x
 

@@ -21,7 +21,7 @@ from ..engine.node import Node, age
 from ..engine.ops import concatenate, put
 from ..engine.primitive import PRIMITIVES, Primitive, primitive
 from ..engine.tensor import Tensor, leaf_of, wrap
-from .random import undone
+from .random import replayable
 
 Many = Any  # a Tensor or a tuple of Tensors
 
@@ -143,7 +143,7 @@ def checkpoint(func: Callable, *inputs: Any) -> Many:
     if not is_grad_enabled():
         return func(*inputs)
     start = age()
-    with undone() as set_back:
+    with replayable() as set_back:
         outputs = func(*inputs)
     used = reachable([leaf_of(t) for t in _tuple(outputs)], start)
     outside = [n for n in used if n.index < start]

@@ -13,7 +13,7 @@ from typing import Any
 from ..engine import ops
 from ..engine.aliases import is_part_of_a_graph, is_watched, leave, rebind
 from ..engine.arguments import misuse
-from ..engine.context import is_grad_enabled, tell
+from ..engine.context import is_grad_enabled, report_use
 from ..engine.tensor import Tensor, wrap
 from .random import Generator
 from .sampling import default_generator
@@ -99,7 +99,7 @@ def in_place(function: Callable, name: str) -> Callable:
     def apply(x: Tensor, *args: Any, **options: Any) -> Any:
         leaf = x.node is None or x.node.op is None
         if leaf or is_watched(x):
-            tell("changes a Tensor", name)
+            report_use("changes a Tensor", name)
         try:  # before anything is refused: the function knows which arguments fit
             y = function(x, *args, **options)
         except TypeError:

@@ -14,7 +14,7 @@ from ..engine.accumulate import is_basic
 from ..engine.aliases import alias, rebind, written
 from ..engine.arguments import check_arguments
 from ..engine.arrays import as_array, is_array
-from ..engine.context import is_grad_enabled, tell
+from ..engine.context import is_grad_enabled, report_use
 from ..engine.ops import argsort as _argsort
 from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import getitem, put, where
@@ -130,7 +130,7 @@ def _last_stays(x: Tensor, index: tuple) -> bool:
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
     """`x[key] = values`, seen by all views of `x`; in a graph if `x` or `values` belong to one."""
-    tell("changes a Tensor", "x[key] = values")
+    report_use("changes a Tensor", "x[key] = values")
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
         refuse_leaf(x, ", or x = index_put(x, key, values) for a changed copy")
         bind(x, index_put(x, key, values), "x[key] = values")

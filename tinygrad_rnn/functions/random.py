@@ -1,7 +1,7 @@
 """Random numbers from explicit generators: no global state, the same seed gives the same bits.
 
 Numbers are always drawn by NumPy and then moved, so a model starts alike on every device. What a
-block drew can be `undone`: a `checkpoint` thus draws in the second run what it drew in the first.
+`replayable` block drew can be drawn again: a `checkpoint` thus has the same dropout in both runs.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Generator:
         return self._draw(lambda source: source.permutation(n), np.int64)
 
 
-class undone:
+class replayable:
     """Gives a function that sets back all generators used in the block; it returns its undoing."""
 
     def __enter__(self) -> Callable[[], Callable]:

@@ -12,7 +12,7 @@ from ...engine.arrays import move
 from ...engine.context import is_grad_enabled
 from ...engine.ops import where
 from ...engine.tensor import Tensor, wrap
-from ...functions.random import undone
+from ...functions.random import replayable
 from ...nn.cell import each, parts_of
 from ...nn.scan import scan
 from ..capture import capture
@@ -75,7 +75,7 @@ class Call:
             twin.held = Held(twin.cell)
             return xs, states, twin.held.tensors, twin.step
 
-        with undone() as set_back:
+        with replayable() as set_back:
             step = capture(run, self.inputs[0].shape[1], self.wants)
             set_back()
         return step
