@@ -142,13 +142,8 @@ class Mode:
 
     def __init__(self, grad: bool = True, nodes: Trace | None = None, anomaly: bool = False,
                  draw: Callable | None = None, on_use: Callable | None = None):  # fmt: skip
-        self.grad, self.nodes, self.anomaly, self.draw, self.on_use = (
-            grad,
-            nodes,
-            anomaly,
-            draw,
-            on_use,
-        )
+        self.grad, self.nodes, self.anomaly = grad, nodes, anomaly
+        self.draw, self.on_use = draw, on_use
         self.plain = nodes is None and not anomaly
         self.outer: Mode | None = None  # what held before the block
 
