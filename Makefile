@@ -28,7 +28,7 @@ arch_IS   := --arch encoder-decoder
 backward_IS := --cell rnn --steps 3 --view backward
 diff_IS   := --cell lstm --against peephole --steps 2 --view diff
 
-.PHONY: help demo test format-check lint types unit slow format bench pictures clean
+.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "make slow      the tests that take long"
 	@echo "make bench     this engine against its peers       (ARGS='--suite eager')"
 	@echo "make pictures  make the README's pictures anew"
+	@echo "make tutorials execute the notebooks of the book   (ARGS='04' one of them)"
 	@echo "make format    put the code into the one format"
 	@echo "make clean     remove .venv and whatever was generated"
 
@@ -75,6 +76,9 @@ pictures: $(RUN_READY)
 	@echo "pictures tutorials/pictures/pass-*.svg"; $(PY) tools/draw_passes.py tutorials/pictures
 	@echo "picture  tutorials/pictures/house.svg"; $(PY) tools/house.py tutorials/pictures/house.svg
 
+tutorials: $(BOOK_READY)
+	@$(PY) tools/make_tutorials.py $(ARGS)
+
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -85,3 +89,6 @@ $(RUN_READY): setup.cfg pyproject.toml
 
 $(DEV_READY): setup.cfg pyproject.toml
 	@$(PYTHON) $(SET_UP) dev && touch $@ $(RUN_READY)
+
+$(BOOK_READY): setup.cfg pyproject.toml
+	@$(PYTHON) tools/setup_venv.py notebooks && touch $@

@@ -31,6 +31,9 @@ class Verdict(NamedTuple):
     def __repr__(self) -> str:
         return self.message
 
+    def _ipython_display_(self) -> None:
+        """Show nothing in a notebook: `check` has printed the message already."""
+
 
 class Trial(NamedTuple):
     """One run of the answer: its arguments, what was wanted, what came."""

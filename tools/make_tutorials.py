@@ -1,0 +1,80 @@
+"""Executes the book: every `tutorials/NN_*.py` becomes an `.ipynb` with its results.
+
+    python tools/make_tutorials.py            all, each in a fresh kernel
+    python tools/make_tutorials.py 04         those that begin with 04
+    python tools/make_tutorials.py --student  without solutions, not executed
+
+The sources are plain Python in jupytext's percent format; the notebooks are made from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tinygrad_rnn.engine.atomic_write import atomic_write
+from tinygrad_rnn.engine.command_line import run_command
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "tutorials"
+LIMIT = 60  # seconds for one notebook
+SOLUTION = re.compile(r"### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.DOTALL)
+
+
+def sources(begin: str = "") -> list[Path]:
+    """Return the notebooks' sources in the order of the book."""
+    return [p for p in sorted(FOLDER.glob("[0-9]*_*.py")) if p.name.startswith(begin)]
+
+
+def student_text(text: str) -> str:
+    """Return a source in which each solution is an empty cell."""
+    return SOLUTION.sub("# your answer here, then check(…)\n", text)
+
+
+def notebook(text: str) -> Any:
+    """Return a notebook from a source in percent format."""
+    import jupytext
+
+    return jupytext.reads(text, fmt="py:percent")
+
+
+def executed(made: Any) -> Any:
+    """Run a notebook from a clean kernel in the tutorials' folder; warnings are errors."""
+    from nbclient import NotebookClient
+
+    os.environ.setdefault("PYTHONPATH", str(ROOT))
+    NotebookClient(made, timeout=LIMIT, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    for cell in made.cells:
+        cell.metadata.pop("execution", None)  # times would change at every run
+    return made
+
+
+def main() -> int:
+    """Make the notebooks that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("begin", nargs="?", default="", help="of a notebook's name, such as 04")
+    parser.add_argument("--student", action="store_true", help="leave out solutions and results")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the notebooks")
+    given = parser.parse_args()
+    import nbformat
+
+    given.out.mkdir(parents=True, exist_ok=True)
+    for source in sources(given.begin):
+        began, text = time.perf_counter(), source.read_text(encoding="utf-8")
+        print(f"notebook {source.stem} ...", end=" ", flush=True)
+        made = notebook(student_text(text) if given.student else text)
+        made = made if given.student else executed(made)
+        atomic_write(given.out / f"{source.stem}.ipynb", nbformat.writes(made).encode())
+        print(f"{time.perf_counter() - began:.1f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "make_tutorials"))
