@@ -91,4 +91,4 @@ $(DEV_READY): setup.cfg pyproject.toml
 	@$(PYTHON) $(SET_UP) dev && touch $@ $(RUN_READY)
 
 $(BOOK_READY): setup.cfg pyproject.toml
-	@$(PYTHON) tools/setup_venv.py notebooks && touch $@
+	@$(PYTHON) $(SET_UP) notebooks && touch $@
