@@ -246,7 +246,7 @@ def test_an_index_out_of_range_raises(bad):
 
 def test_a_wrong_width_raises_in_torch_words():
     with pytest.raises(RuntimeError, match=r"input.size\(-1\) must be equal.*Expected 3, got 5"):
-        nn.LSTMCell(I, H, seed=0)(tensor(np.zeros((B, 5))))
+        nn.LSTMCell(I, H, seed=0)(tensor(np.zeros((B, 5), np.float32)))
 
 
 def test_a_state_of_another_batch_does_not_broadcast():
@@ -278,7 +278,7 @@ def test_gates_are_labelled_for_drawings():
 
 # Options
 def test_any_nonlinearity():
-    x = tensor(np.random.default_rng(0).normal(size=(B, I)))
+    x = tensor(np.random.default_rng(0).normal(size=(B, I)), dtype=np.float32)
     by_name = nn.RNNCell(I, H, nonlinearity="relu", seed=0)
     by_function = nn.RNNCell(I, H, nonlinearity=lambda z: relu(z) * 2, seed=0)
     np.testing.assert_allclose(by_function(x).tolist(), (by_name(x) * 2).tolist())

@@ -20,7 +20,7 @@ from ..init import generator_from
 from .cell import Cell, State, parts_of
 from .layers import Linear
 from .masks import time_mask
-from .module import Module
+from .module import Module, check_dtype
 from .wrapper import Wrapper
 
 
@@ -70,6 +70,7 @@ class Attention(Module):
 
     def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """(what was read (B, V), weights (B, S)) for one query (B, Q)."""
+        check_dtype(self, query, memory.values, what="query")
         scores = self.score(query, memory.keys)
         real = memory.real
         weights = softmax(scores, -1) if real is None else masked_softmax(scores, real, -1)

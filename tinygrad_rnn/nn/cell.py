@@ -15,7 +15,7 @@ from ..engine.options import device as checked_device
 from ..engine.tensor import Tensor, tensor, wrap
 from ..functions.random import Generator
 from ..init import seeded, uniform
-from .module import Module
+from .module import Module, check_dtype, weight_of
 
 State = Any  # a Tensor or a tuple of Tensors
 
@@ -87,13 +87,15 @@ class Cell(Module):
 
     def like(self, x: Tensor) -> Tensor:
         """What first states resemble: x, or the parameters where x is whole numbers."""
-        return x if x.dtype.kind == "f" else next(t for _, t in self.named_tensors())
+        weight = None if x.dtype.kind == "f" else weight_of(self.core)
+        return x if weight is None else weight
 
     def forward(self, x: Tensor, state: State | None = None, context: Any = None) -> State:
         """The next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
         check_kind(x, self)
+        check_dtype(self, x, weight_of(self.core), whole=True)
         check_input(x, self.input_size, self)
-        alone = x.ndim == (1 if x.dtype.kind == "f" else 0)
+        alone = is_alone(x, self)
         x = x.unsqueeze(0) if alone else x
         if state is None:
             state = self.start(x.shape[0], self.like(x))
@@ -122,6 +124,7 @@ def check_state(owner: Cell, x: Tensor, state: State, alone: bool) -> None:
     wanted, given = parts_of(owner.start(x.shape[0], owner.like(x))), parts_of(state)
     check_parts(owner, owner.state_names, given, len(wanted))
     for name, part, like in zip(owner.state_names, given, wanted):
+        check_dtype(owner, part, like, what="state")
         if part.shape != like.shape:
             axes = "(B, H)" if not alone else "(H,)"
             fits, got = (like.shape, part.shape) if not alone else (like.shape[1:], part.shape[1:])
@@ -150,6 +153,17 @@ def check_kind(x: Any, owner: Any) -> None:
         raise TypeError(f"{wanted}, got a Tensor of {x.dtype}; call x.float()")
     cure = "tensor(x.numpy())" if type(x).__module__.startswith("torch") else "tensor(x)"
     raise TypeError(f"{wanted}, got {shown(x)}; make one of it: tinygrad_rnn.{cure}")
+
+
+def is_alone(x: Tensor, owner: Any) -> bool:
+    """Return whether x is one row without a batch; ValueError if it has more axes than a batch."""
+    axes = 2 if x.dtype.kind == "f" else 1
+    if x.ndim not in (axes - 1, axes):
+        names = "(B, I) or (I,)" if axes == 2 else "(B,) or () class numbers"
+        cure = "" if axes == 2 else "; if it holds values, call x.float()"
+        told = f"expects x as {names}, got shape {x.shape} of {x.dtype}{cure}"
+        raise ValueError(f"{called(owner)} {told}")
+    return x.ndim == axes - 1
 
 
 def check_input(x: Tensor, input_size: int, owner: Any) -> None:

@@ -22,7 +22,7 @@ from ..functions.random import Generator
 from ..init import generator_from, uniform
 from .cell import Cell
 from .masks import time_mask
-from .module import Module
+from .module import Module, check_dtype
 from .recurrent import Recurrent
 
 
@@ -129,6 +129,7 @@ class CRF(Module):
         return self.start[index[0]] + emitted + moved + self.end[x.xp.asarray(ends)]
 
     def _real(self, x: Tensor, lengths: Any, mask: Any) -> np.ndarray:
+        check_dtype(self, x, self.start, what="emissions")
         if x.ndim != 3 or x.shape[2] != self.tags or not len(x):
             raise ValueError(f"CRF: emissions must be (T, B, {self.tags}), got {x.shape}")
         real = time_mask(x.shape[:2], lengths, mask, False)

@@ -31,7 +31,7 @@ from ..engine.tensor import Tensor, tensor, wrap
 from ..functions import losses as functions
 from ..functions import windows
 from ..functions.random import Generator
-from .module import Module
+from .module import Module, check_dtype
 
 Seed = int | Generator | None
 
@@ -60,6 +60,7 @@ class Linear(Module):
         self.weight, self.bias = _weight_and_bias(self, (out_features, in_features), bias, *where)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_dtype(self, x, self.weight)
         return functions.linear(x, self.weight, self.bias)
 
 
@@ -126,6 +127,7 @@ class LayerNorm(Module):
         self.bias = parameter(np.zeros(shape, dtype), device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
+        check_dtype(self, x, self.weight)
         return functions.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
@@ -169,6 +171,7 @@ class Conv1d(_Conv):
     axes = 1
 
     def forward(self, x: Tensor) -> Tensor:
+        check_dtype(self, x, self.weight)
         return windows.conv1d(x, self.weight, self.bias, self.stride, self.padding)
 
 
@@ -178,6 +181,7 @@ class Conv2d(_Conv):
     axes = 2
 
     def forward(self, x: Tensor) -> Tensor:
+        check_dtype(self, x, self.weight)
         return windows.conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
 

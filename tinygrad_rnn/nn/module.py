@@ -50,7 +50,7 @@ class ModuleClass(type):
     def __call__(cls, *args: Any, **options: Any) -> Any:
         module = super().__call__(*args, **options)
         if isinstance(module, Module):
-            module._parameters = frozenset(_learning(module))
+            module._parameters = dict.fromkeys(_learning(module))
         return module
 
 
@@ -58,7 +58,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
     """Base of everything with parameters; write `__init__` and `forward`."""
 
     training: bool = True
-    _parameters: frozenset[str] | None = None  # names, until construction ends all that learns
+    _parameters: Mapping[str, None] | None = None  # names, until construction ends all that learns
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name → whether it is saved
 
     def forward(self, *args: Any, **options: Any) -> Any:
@@ -114,7 +114,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
     def register_parameter(self, name: str, param: Tensor | None) -> None:
         """Hold a Tensor as a parameter, whenever this is called."""
         self._check_name("register_parameter", name, param)
-        self._parameters = frozenset({*(self._parameters or _learning(self)), name})
+        self._parameters = dict.fromkeys((*(self._parameters or _learning(self)), name))
         setattr(self, name, param)
 
     def _check_name(self, way: str, name: str, value: Any) -> None:
@@ -226,6 +226,10 @@ class Module(CheckedCall, metaclass=ModuleClass):
         """Turn all parameters and buffers into float32."""
         return self.to(dtype=np.float32)
 
+    def half(self) -> Module:
+        """Turn all parameters and buffers into float16."""
+        return self.to(dtype=np.float16)
+
     def __repr__(self) -> str:
         sizes = {k: v for k, v in vars(self).items() if k[0] != "_" and type(v) in (int, str, bool)}
         told = ", ".join(f"{k}={v!r}" for k, v in sizes.items() if k != "training")
@@ -245,6 +249,47 @@ def replace(tensor: Tensor, array: Any) -> None:
     leave(tensor)
     tensor._array = array
     tensor.requires_grad_(flag)
+
+
+def weight_of(module: Module) -> Tensor | None:
+    """Return one parameter of floats: its dtype is the one that the module computes in.
+
+    Asked for in every call, so it looks at its own before it walks through the modules inside.
+    """
+    own = vars(module)
+    for name in module._parameters or ():
+        value = own.get(name)
+        if value is not None and value._array.dtype.kind == "f":
+            return value
+    return next((t for _, t in module.named_tensors() if t.dtype.kind == "f"), None)
+
+
+def check_dtype(module: Module, x: Any, weight: Tensor | None, whole: bool = False,
+                what: str = "input") -> None:  # fmt: skip
+    """Raise TypeError unless x is a Tensor of the weight's dtype, or of integers if `whole`.
+
+    NumPy's numbers are float64: without this check a float32 model would run in float64, at half
+    the speed, and nothing would say so.
+    """
+    if isinstance(x, Tensor):
+        dtype = x._array.dtype
+        if weight is None or dtype == weight._array.dtype or (whole and dtype.kind in "iu"):
+            return
+    raise TypeError(f"{type(module).__name__}: {_mismatch(x, weight, what)}")
+
+
+CASTS = {"float16": "half()", "float32": "float()", "float64": "double()"}
+
+
+def _mismatch(x: Any, weight: Tensor | None, what: str) -> str:
+    name = what if what != "input" else "x"
+    if not isinstance(x, Tensor):
+        dtype = "" if weight is None else f", dtype={str(weight.dtype)!r}"
+        return f"the {what} must be a Tensor, got {type(x).__name__}; use tensor({name}{dtype})"
+    assert weight is not None
+    other = f" or layer.{CASTS[str(x.dtype)]}" if x.dtype.kind == "f" else ""
+    cure = f"{name}.{CASTS[str(weight.dtype)]}{other}"
+    return f"the {what} is {x.dtype}, the parameters are {weight.dtype}; use {cure}"
 
 
 def read_only(array: Any) -> Any:

@@ -18,7 +18,7 @@ from ..functions.shapes import cat, stack
 from ..init import seeded
 from .cell import Cell, State, check_input, check_kind, check_parts, each, parts_of
 from .masks import repeated, time_mask
-from .module import Module
+from .module import Module, check_dtype, weight_of
 from .packed import PackedSequence
 from .record import Run, Traced
 from .scan import Steps, clean, per_step, scan
@@ -183,6 +183,7 @@ class Recurrent(Module):
         if isinstance(x, PackedSequence):
             return self._packed(x, state, trace=trace, context=context)
         check_kind(x, self)
+        check_dtype(self, x, weight_of(self.cells[0][0].core), whole=True)
         xs, alone = self._time_major(x)
         real = time_mask(xs.shape[:2], lengths, mask, self.batch_first and not alone)
         xs = clean(xs, real)
@@ -279,6 +280,7 @@ class Recurrent(Module):
         if state is None:
             return blank
         if isinstance(state, list):  # of cells whose states differ
+            check_dtypes(cells, state, blank)
             return state
         if alone and state is not self._state:
             state = each(lambda s: s.unsqueeze(1), state)
@@ -314,6 +316,13 @@ class Recurrent(Module):
         self._state = each(cleared, self._state)
 
 
+def check_dtypes(cells: list[Cell], state: list[State], blank: list[State]) -> None:
+    """Raise TypeError if a part of a cell's state has another dtype than that of the first one."""
+    for cell, given, first in zip(cells, state, blank, strict=False):
+        for part, like in zip(parts_of(given), parts_of(first), strict=False):
+            check_dtype(cell, part, like, what="state")
+
+
 def check_state(owner: Recurrent, state: State, blank: list[State], alone: bool) -> None:
     """Raise unless each part is (cells, B, size), in PyTorch's words and ours."""
     wanted, given = parts_of(blank[0]), parts_of(state)
@@ -321,6 +330,7 @@ def check_state(owner: Recurrent, state: State, blank: list[State], alone: bool)
     check_parts(owner, names, given, len(wanted))
     for k, (part, like) in enumerate(zip(given, wanted, strict=True)):
         size, got = (len(blank), *like.shape), part.shape
+        check_dtype(owner, part, like, what="state")
         if got != size:
             axes = "(L·D, B, H)"
             if alone:

@@ -16,6 +16,7 @@ from ..engine.tensor import Tensor
 from ..functions.checkpoint import checkpoint
 from ..functions.shapes import cat, stack, unbind
 from .cell import Cell, State, each, parts_of
+from .module import check_dtype, weight_of
 from .record import Run
 
 Steps = Sequence[Tensor] | Tensor  # T Tensors (B, …), or one (T, B, …)
@@ -39,6 +40,7 @@ def scan(
     xs = unbind(xs, 0) if isinstance(xs, Tensor) else xs
     if not len(xs):
         return [], state
+    check_dtype(cell, xs[0], weight_of(cell.core), whole=True)
     outputs, step = list(xs), stepper(cell, context)
     cell.begin(xs[0].shape[0], cell.like(xs[0]))
     cell.record(run.gate_steps if run else None)
