@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_rnn import gradcheck, microscope, nn, tensor
+from tinygrad_rnn import gradcheck, microscope, nn, tanh, tensor
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 T, B, I, H = 4, 3, 2, 3
@@ -91,3 +91,22 @@ def test_with_everything_a_layer_offers(cell):
     total, _ = nn.tbptt(nn.Recurrent(cell, I, H, dtype=np.float64), [data()[:1]] * 3,
                         lambda out, t: out.sum(), 1, 2)  # fmt: skip
     assert np.isfinite(total)
+
+
+class Renamed(nn.Cell):
+    """A cell whose author calls the two sizes otherwise, and hands on all else."""
+
+    def __init__(self, n_in, units, scale=2.0, **others):
+        super().__init__(n_in, units, **others)
+        self.W, self.scale = self.parameter(n_in, units), scale
+
+    def step(self, x, a):
+        a = tanh(x @ self.W + self.scale * a)
+        return a, a
+
+
+def test_a_cell_may_call_its_sizes_as_it_likes():
+    layer = nn.Recurrent(Renamed, 2, 3, num_layers=2, scale=0.5, seed=0)
+    assert layer(tensor(np.ones((4, 1, 2), np.float32)))[0].shape == (4, 1, 3)
+    with pytest.raises(TypeError, match="skale"):
+        nn.Recurrent(Renamed, 2, 3, skale=0.5)

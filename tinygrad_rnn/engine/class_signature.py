@@ -25,6 +25,7 @@ def signature_of(cls: type, cell: type | None = None) -> inspect.Signature:
     found: dict[str, inspect.Parameter] = {}
     rest: list[inspect.Parameter] = []
     settled = {name for kind in layers_of(cls, cell) for name in vars(kind).get("settled", ())}
+    settled |= sizes_of(cell or getattr(cls, "cell_class", None))
     for k, (constructor, ours) in enumerate(constructors(cls, cell)):
         parameters = list(inspect.signature(constructor).parameters.values())[1:]
         rest = [p for p in parameters if p.kind is p.VAR_KEYWORD]
@@ -35,6 +36,12 @@ def signature_of(cls: type, cell: type | None = None) -> inspect.Signature:
             break
     in_order = sorted(found.values(), key=lambda p: (p.kind, p.default is not p.empty))
     return inspect.Signature([*in_order, *rest])
+
+
+def sizes_of(cell: type | None) -> set[str]:
+    """Return how a cell calls its two sizes, which a layer hands it by place."""
+    given = list(inspect.signature(cell).parameters.values())[:2] if cell else []
+    return {p.name for p in given if p.kind in POSITIONAL}
 
 
 def layers_of(cls: type, cell: type | None) -> tuple[type, ...]:
