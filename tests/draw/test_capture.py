@@ -131,7 +131,7 @@ LAYERS = {
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_of_the_library_is_drawn(name):
-    layer = LAYERS[name]()
+    layer = LAYERS[name]().double()
     x = tg.tensor(np.random.default_rng(0).normal(size=(3, 1, 2)), name="x")
 
     def forward():
@@ -140,7 +140,7 @@ def test_every_layer_of_the_library_is_drawn(name):
     drawing = draw(forward)
     graph = drawing.graph
     assert graph.steps() == [1, 2, 3]
-    assert [n.grad["check"] <= 1e-6 for n in graph.nodes if n.role == "param"]
+    assert all(n.grad["check"] <= 1e-6 for n in graph.nodes if n.role == "param")
     for view in ("op", "gate", "cell"):
         assert draw(graph, view=view).scene.boxes
     for small in (fold_sums(graph), LEVELS["gate"](graph), backward_graph(graph)):
