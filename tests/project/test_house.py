@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -90,3 +92,34 @@ def test_the_map_shows_every_floor():
     picture = (ROOT / "tutorials" / "pictures" / "house.svg").read_text(encoding="utf-8")
     shown = set(re.findall(r">(\w+)</text>", picture))
     assert shown >= set(floors()), "run: make pictures"
+
+
+# Names
+SHARED_MODULES = set(
+    "aliases backward capture cells cuda dot errors escapes gates record rnn run views".split()
+)
+SHARED_CLASSES = set("Block Frame Memory Place Plan Rows Run _Rows".split())
+
+
+def more_than_once(names: list[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def test_no_more_modules_share_a_name():
+    """Those that do are waiting to be renamed; PyTorch's own names (cuda, rnn) stay."""
+    names = [path.stem for path in MODULES.values() if not path.stem.startswith("__")]
+    assert more_than_once(names) <= SHARED_MODULES
+
+
+def test_no_more_classes_share_a_name():
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES.values()]
+    names = [node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert more_than_once(names) <= SHARED_CLASSES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_modules_first_line_says_what_it_is_for(name):
+    """One sentence or the beginning of one: at least four words, in at most one line."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    first = (ast.get_docstring(tree) or "").partition("\n")[0]
+    assert len(first.split()) >= 4, first
