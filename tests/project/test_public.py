@@ -1,6 +1,7 @@
 """The public surface is a list: whoever adds or loses a name says so by changing the record.
 
-`python -m tests.project.test_public` writes `public_names.txt` anew.
+So do the signatures of its functions and methods: a default that changes changes programs.
+`python -m tests.project.test_public` writes `public_names.txt` and `public_signatures.txt` anew.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 RECORD = Path(__file__).parent / "public_names.txt"
+SIGNATURES = Path(__file__).parent / "public_signatures.txt"
 MODULES = ["tinygrad_rnn", "tinygrad_rnn.nn", "tinygrad_rnn.optim", "tinygrad_rnn.init"]
 MODULES += [
     f"tinygrad_rnn.{name}"
@@ -75,6 +77,22 @@ def test_the_surface_is_the_recorded_one():
     assert now == recorded, f"new: {sorted(now - recorded)}; lost: {sorted(recorded - now)}"
 
 
+def signatures() -> Iterator[str]:
+    """Yield one line per public function: what it takes, without types, which may get better."""
+    for name, function in functions():
+        bare = []
+        for p in inspect.signature(function).parameters.values():
+            default = p.default if isinstance(p.default, (bool, int, float, str, tuple)) else None
+            shown = p.empty if p.default is p.empty else default
+            bare.append(p.replace(annotation=p.empty, default=shown))
+        yield f"{name}{inspect.Signature(bare)}"
+
+
+def test_the_signatures_are_the_recorded_ones():
+    recorded, now = set(SIGNATURES.read_text().splitlines()), set(signatures())
+    assert now == recorded, f"new: {sorted(now - recorded)}; lost: {sorted(recorded - now)}"
+
+
 def test_every_public_function_has_type_hints():
     bare = []
     for name, function in functions():
@@ -102,3 +120,4 @@ def test_no_foreign_module_leaks_out(module):
 
 if __name__ == "__main__":
     RECORD.write_text("\n".join(surface()) + "\n")
+    SIGNATURES.write_text("\n".join(signatures()) + "\n")

@@ -122,7 +122,6 @@ def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> 
             raise RuntimeError(
                 f"Mismatch in shape: grad_output has {g.shape}, output has {y.shape}"
             )
-        g = g.astype(y.dtype) if g.dtype != y.dtype else g
         node = leaf_of(y)
         g = g if as_tensors else g._array
         adjoints[node] = adjoints[node] + g if node in adjoints else g
