@@ -36,9 +36,21 @@ BYTES_PER_ELEMENT = 125
 def scene_of(graphs: Sequence[Graph], settings: Settings) -> Scene:
     """Return the finished scene of the first graph; of all of them for `flow` and `diff`."""
     graphs = [prepared(graph, settings) for graph in graphs]
+    for graph in graphs:
+        _say_timeless(graph, settings)
     scene = _made(graphs, settings)
     scene = finish(scene)
     return in_ascii(scene) if settings.ascii else scene
+
+
+def _say_timeless(graph: Graph, settings: Settings) -> None:
+    """Say so where parameters serve again and again but no loop over time was found."""
+    shared = max((len(uses) for uses in graph.param_uses.values()), default=0)
+    if shared > 1 and not graph.steps():
+        settings.said.append(
+            f"no loop over time was found, though a parameter is used {shared} times: no steps are "
+            'drawn. Name them with scope("step", step=t) if there are any'
+        )
 
 
 def prepared(graph: Graph, settings: Settings) -> Graph:

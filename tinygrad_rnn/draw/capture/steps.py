@@ -1,27 +1,29 @@
 """Which time step a node belongs to, also where nobody said so.
 
-Scopes say it for the library's cells. Without scopes: the k-th use of a shared parameter marks
-step k, a step is inherited by what is computed from it, and a leaf joins the step of its first
-user. Nodes that only serve one step join it, so x[t] stands below the step that reads it.
+Scopes say it for the library's cells. Without scopes the turns of loops say it: what is computed
+from one turn alone joins it, and a leaf joins the step of its only user. Nodes that only serve one
+step join it, so x[t] stands below the step that reads it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from ..graph import Graph, GraphNode
+from .turns import carries_array, loops, reversed_ones
 
 PHASES = ("encoder", "decoder")
+LOOP = "loop"  # the phase of a loop written by hand beside layers of the library
 Moment = tuple[str, int | None]
 
 
 def assign_steps(graph: Graph) -> Graph:
     """Return the graph, changed in place, with a `step` label wherever one is known."""
     _name_phases(graph)
-    if not graph.steps():
-        infer_steps(graph)
-    else:
+    scoped = bool(graph.steps())
+    if scoped:
         _number_from_one(graph)
+    infer_steps(graph, beside=scoped)
     _free_shared(graph)
     _join_users(graph)
     _join_makers(graph)
@@ -36,54 +38,27 @@ def _name_phases(graph: Graph) -> None:
             node.put(phase=found.lower())
 
 
-def infer_steps(graph: Graph) -> None:
-    """Label all nodes with the step that the uses of shared parameters tell; none, none."""
-    marks = _marks(graph)
-    if not marks:
-        return
-    known = _leaf_steps(graph, marks)
+def infer_steps(graph: Graph, beside: bool = False) -> None:
+    """Label the turns of loops and what is computed from them; without a loop, nothing.
+
+    Beside steps that scopes told, a loop that carries an array is a phase of its own: a decoder
+    written by hand, but not the sum of the losses.
+    """
+    found = [loop for loop in loops(graph) if not beside or carries_array(graph, loop)]
+    against = reversed_ones(graph, found)
+    known: dict[int, int] = {}
+    for k, loop in enumerate(found):
+        turns = loop.turns().items()
+        known |= {i: loop.count + 1 - turn if k in against else turn for i, turn in turns}
     for node in graph.nodes:
-        found = [known[p] for p in node.parents if p in known]
-        found += [marks[node.id]] if node.id in marks else []
-        if found and node.op is not None:
-            known[node.id] = max(found)
-    for node in graph.nodes:
-        if node.id in known:
-            node.put(step=known[node.id])
-
-
-def _leaf_steps(graph: Graph, marks: dict[int, int]) -> dict[int, int]:
-    """Return the step of each leaf: that of its first descendant that uses a parameter."""
-    first: dict[int, int] = {}
-    for node in reversed(graph.nodes):
-        if node.id in marks:
-            first[node.id] = marks[node.id]
-        if node.id in first:
-            for parent in node.parents:
-                if parent is not None:
-                    first[parent] = min(first[node.id], first.get(parent, first[node.id]))
-    leaves = (n.id for n in graph.nodes if n.op is None and n.role not in ("param", "const"))
-    return {i: first[i] for i in leaves if i in first}
-
-
-def _marks(graph: Graph) -> dict[int, int]:
-    """Return, per node that uses a shared parameter, which use of it this is."""
-    uses = {
-        node.id: [child for child, _ in users]
-        for node, users in zip(graph.nodes, graph.children(), strict=True)
-        if node.role == "param" and len(users) > 1
-    }
-    if not uses:
-        return {}
-    # a parameter of another count (an embedding, an output layer) would number other things
-    times = Counter(len(users) for users in uses.values())
-    usual = max(times, key=lambda count: (times[count], count))
-    return {
-        child: k
-        for users in uses.values()
-        if len(users) == usual
-        for k, child in enumerate(users, start=1)
-    }
+        before = [known[p] for p in node.parents if p in known]
+        free = node.op is not None and node.id not in known and node.step is None
+        if free and len(set(before)) == 1:
+            known[node.id] = before[0]
+    for i, step in known.items():
+        graph.nodes[i].put(
+            step=step, phase=graph.nodes[i].place.phase or (LOOP if beside else None)
+        )
 
 
 def _number_from_one(graph: Graph) -> None:

@@ -1,0 +1,175 @@
+"""The turns of a loop, read from the order in which its operations were created.
+
+A loop's body is created again and again: in the list of all operations it is a tandem repeat. It is
+time where a turn uses what the turn before made and the same parameters stand in the same places:
+equal layers differ in the latter, a function of each element alone in the former.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..graph import Graph
+
+LEAST = 2  # operations in a body
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`count` turns of `period` operations each; `ids` are the operations in creation order."""
+
+    ids: tuple[int, ...]
+    period: int
+    count: int
+
+    def turns(self) -> dict[int, int]:
+        """Return node → its turn, from 1."""
+        return {node: k // self.period + 1 for k, node in enumerate(self.ids)}
+
+
+def loops(graph: Graph) -> list[Loop]:
+    """Return the loops over time of a graph, none inside another; the longest is found first."""
+    kinds = _kinds(graph)
+    found: list[Loop] = []
+    pieces = [[node.id for node in graph.nodes if node.op is not None and node.step is None]]
+    while pieces:
+        piece = pieces.pop()
+        loop = _longest(graph, piece, kinds)
+        if loop is None:
+            continue
+        found.append(loop)
+        first, last = piece.index(loop.ids[0]), piece.index(loop.ids[-1])
+        pieces += [piece[:first], piece[last + 1 :]]
+    return sorted(found, key=lambda loop: loop.ids)
+
+
+def _kinds(graph: Graph) -> dict[int, int]:
+    """Return a number per operation: equal ones do the same with the same parameters."""
+    known: dict[tuple, int] = {}
+    params = {node.id for node in graph.nodes if node.role == "param"}
+    kinds = {}
+    for node in graph.nodes:
+        if node.op is not None:
+            used = tuple(parent if parent in params else None for parent in node.parents)
+            kinds[node.id] = known.setdefault((node.op, node.shape, used), len(known))
+    return kinds
+
+
+def _longest(graph: Graph, piece: list[int], kinds: dict[int, int]) -> Loop | None:
+    """Return the loop that explains most of a piece, the shortest body of several."""
+    sign = np.array([kinds[i] for i in piece])
+    best: Loop | None = None
+    for period in range(LEAST, len(piece) // 2 + 1):
+        for start, stop in _runs(sign[:-period] == sign[period:]):
+            whole = stop - start + period
+            if whole < 2 * period or best is not None and whole <= len(best.ids) + period:
+                continue
+            loop = _aligned(graph, piece[start : stop + period], period)
+            if loop and (best is None or len(loop.ids) > len(best.ids)):
+                best = loop
+    return best
+
+
+def _runs(same: np.ndarray) -> list[tuple[int, int]]:
+    """Return where an array is True without a break, as (start, stop)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _aligned(graph: Graph, ids: list[int], period: int) -> Loop | None:
+    """Return the loop whose turns begin where the fewest values cross from one to the next.
+
+    Of several a turn that begins with a parameter is likelier: what stood before the loop may end
+    like its body.
+    """
+    best: tuple[tuple[int, bool], Loop] | None = None
+    for shift in range(len(ids) % period + 1):
+        count = (len(ids) - shift) // period
+        loop = Loop(tuple(ids[shift : shift + count * period]), period, count)
+        parents = graph.nodes[loop.ids[0]].parents
+        plain = not any(p is not None and graph.nodes[p].role == "param" for p in parents)
+        cost = (len(_crossing(graph, loop)), plain)
+        if count > 1 and (best is None or cost < best[0]) and _is_time(graph, loop):
+            best = cost, loop
+    return best[1] if best else None
+
+
+def _crossing(graph: Graph, loop: Loop) -> set[tuple[int, int]]:
+    """Return (place that makes, place that reads) of what the second turn has from the first."""
+    first, second = loop.ids[: loop.period], loop.ids[loop.period : 2 * loop.period]
+    place = {node: k for k, node in enumerate(first)}
+    return {
+        (place[parent], k)
+        for k, node in enumerate(second)
+        for parent in graph.nodes[node].parents
+        if parent in place
+    }
+
+
+def _is_time(graph: Graph, loop: Loop) -> bool:
+    """True if each turn is made like the first, and reads the same places of the turn before."""
+    crossing = _crossing(graph, loop)
+    turns = [loop.ids[k : k + loop.period] for k in range(0, len(loop.ids), loop.period)]
+    alike = len({_inside(graph, turn) for turn in turns}) == 1
+    return bool(crossing) and alike and all(
+        before[made] in graph.nodes[after[read]].parents
+        for before, after in zip(turns, turns[1:], strict=False)
+        for made, read in crossing
+    )  # fmt: skip
+
+
+def _inside(graph: Graph, turn: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return for each operation of a turn which places of the turn it reads."""
+    place = {node: k for k, node in enumerate(turn)}
+    return tuple(
+        tuple(place.get(parent, -1) for parent in graph.nodes[node].parents)  # type: ignore[arg-type]
+        for node in turn
+    )
+
+
+def carries_array(graph: Graph, loop: Loop) -> bool:
+    """True if something larger than a number goes from turn to turn."""
+    return any(graph.nodes[loop.ids[made]].shape for made, _ in _crossing(graph, loop))
+
+
+def reversed_ones(graph: Graph, found: list[Loop]) -> set[int]:
+    """Return the numbers of the loops that run against the first one of as many turns.
+
+    Whatever joins two loops, a leaf that both read or an operation on both, tells the direction.
+    """
+    turn = [loop.turns() for loop in found]
+    back: set[int] = set()
+    for k, loop in enumerate(found):
+        other = next((i for i in range(k) if found[i].count == loop.count), None)
+        if other is None:
+            continue
+        votes: Counter[bool] = Counter()
+        for a, b in _meetings(graph, turn[other], turn[k]):
+            votes[True] += a + b == loop.count + 1
+            votes[False] += a == b
+        if votes[True] > votes[False]:
+            back.add(k)
+    return back
+
+
+def _meetings(graph: Graph, one: dict[int, int], other: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the turns of two loops that read one leaf, or that one operation reads."""
+    found = [
+        (one[a], other[b])
+        for node in graph.nodes
+        if node.id not in one and node.id not in other
+        for a in node.parents
+        for b in node.parents
+        if a in one and b in other
+    ]
+    for leaf, uses in zip(graph.nodes, graph.children(), strict=True):
+        if leaf.op is None:
+            readers: list[list[int]] = [
+                [turn[child] for child, _ in uses if child in turn] for turn in (one, other)
+            ]
+            if len(readers[0]) == len(readers[1]) == 1:
+                found.append((readers[0][0], readers[1][0]))
+    return found
