@@ -28,6 +28,8 @@ FLAGS = (
 KEYS = {
     "ArrowRight": ("ArrowRight", 39, ""),
     "ArrowLeft": ("ArrowLeft", 37, ""),
+    "ArrowUp": ("ArrowUp", 38, ""),
+    "ArrowDown": ("ArrowDown", 40, ""),
     "Enter": ("Enter", 13, "\r"),
     "Escape": ("Escape", 27, ""),
     "Tab": ("Tab", 9, ""),
@@ -148,10 +150,11 @@ class Page:
             time.sleep(0.02)
 
     def press(self, *keys: str) -> None:
-        """Real key strokes: names such as "ArrowRight", or single characters."""
-        for key in keys:
+        """Real key strokes: names such as "ArrowRight" or "Shift+ArrowUp", or single characters."""
+        for pressed in keys:
+            shift, key = pressed.startswith("Shift+"), pressed.removeprefix("Shift+")
             code, number, text = KEYS.get(key, ("", ord(key[0].upper()), key))
-            fields = dict(key=key, code=code, windowsVirtualKeyCode=number)
+            fields = dict(key=key, code=code, windowsVirtualKeyCode=number, modifiers=8 * shift)
             self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **fields)
             self.send("Input.dispatchKeyEvent", type="keyUp", **fields)
 

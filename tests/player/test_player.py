@@ -302,6 +302,38 @@ def test_numbers_are_read_as_they_were_written() -> None:
         assert formula(graph, graph.nodes[-1]) == text
 
 
+@pytest.mark.parametrize(
+    "steps, text",
+    [(3, "{0} + {1} + {2}"), (4, "{0} + {1} + {2} + {3}"), (7, "{0} + {1} + … + {6}")],
+)
+def test_a_folded_chain_of_additions_reads_as_their_sum(steps: int, text: str) -> None:
+    graph = fold_sums(lstm(steps).graph)
+    loss = graph.nodes[-1]
+    assert [graph.nodes[p].name for p in loss.parents] == [f"L⟨{t}⟩" for t in range(1, steps + 1)]
+    assert formula(graph, loss) == text
+    assert rules(loss) == ["ĝ"] * steps
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "deep"])
+def test_steps_hand_on_states_and_no_loss(cell: str) -> None:
+    """At the level of whole steps a wire between two of them leaves a box that names states."""
+    graph = fold_sums(recorded(cell, 4).graph)
+    data = model_data(model(recorded(cell, 4).graph))
+    states = {i for row in data["rows"] for i in row["ids"]}
+    level = data["levels"]["arch"]
+    handed = 0
+    for step, picture, ids, _, _ in level["S"]:
+        for *_, lines, places in (box[:7] for box in level["T"][picture]["B"]):
+            whole = len(places) > 1
+            if step is not None and whole and any("□" in str(line) for line in lines):
+                raise AssertionError("operands that nobody left out")
+            if step is not None and whole and any(ids[p] in states for p in places):
+                names = [graph.nodes[ids[p]].name for p in lines[0]]
+                assert names and all(ids[p] in states for p in lines[0]), names
+                handed += 1
+    assert handed >= 4
+
+
 def test_subtraction_keeps_its_brackets() -> None:
     leaves = [GraphNode(i, name=c, role="input") for i, c in enumerate("xyz")]
     inner = GraphNode(3, "sub", (1, 2))

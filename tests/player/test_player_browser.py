@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -268,15 +269,15 @@ def test_steps_and_gates_fold_and_unfold(page: Page, files: Any) -> None:
     count = "document.querySelectorAll('.n').length"
     whole = page.run(count)
     spot = place_of(page, "rect.step", "each.step === 2")
-    page.click(spot["x"] + spot["width"] / 2, spot["y"] + 20, clicks=2)
+    page.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] - 4, clicks=2)
     assert page.run("[...app.folds]") == ["2"]
     assert page.run(count) < whole
     page.run("app.fold('2')")
-    gate = place_of(page, "rect.frame", "each.step === '3.forget'")
+    gate = place_of(page, "rect.frame", "each.step === '2.forget'")
     page.click(gate["x"] + 3, gate["y"] + gate["height"] / 2, clicks=2)
-    assert page.run("[...app.folds]") == ["3.forget"]
+    assert page.run("[...app.folds]") == ["2.forget"]
     assert page.run("document.querySelectorAll('.n.pill').length") == 1
-    page.run("app.fold('3.forget')")
+    page.run("app.fold('2.forget')")
     assert page.run(count) == whole
 
 
@@ -285,7 +286,7 @@ def test_wires_stay_within_the_picture(page: Page, files: Any) -> None:
         path = files("4").with_name(f"{cell}.html")
         path.write_text(player(model(recorded(cell, 4).graph)), encoding="utf-8")
         page.open(path)
-        page.run("stages[0].fit(true); stages[0].look()")
+        page.run("app.fit(true); stages[0].look()")
         wires = "[...stages[0].layers[1].querySelectorAll('path')].map((e) => e.getBBox())"
         ends = page.run(f"{wires}.map((box) => box.x + box.width - stages[0].width)")
         assert len(ends) >= 3
@@ -496,6 +497,155 @@ def test_colours_are_told_apart_from_the_paper(page: Page, files: Any, scheme: s
         page.media()
 
 
+TEXTS_IN_SIGHT = """(() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const parts = (colour) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data].map((v, i) => v / 255);
+  };
+  const over = ([r, g, b, a], below) => [r, g, b].map((v, i) => v * a + below[i] * (1 - a));
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = (c) => 0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]) + 0.05;
+  const style = getComputedStyle, root = parts(style(document.body).backgroundColor).slice(0, 3);
+  const behind = (element) => { // what is painted below a text
+    const chain = [];
+    for (let e = element; e && e !== document.body; e = e.parentElement) chain.push(e);
+    return chain.reverse().reduce((below, e) => {
+      if (e.tagName === "g" && e.node !== undefined) {
+        const shape = style(e.firstChild), [r, g, b, a] = parts(shape.fill);
+        return over([r, g, b, a * shape.opacity], below);
+      }
+      const inner = parts(style(document.body).getPropertyValue("--inner")).slice(0, 3);
+      return e.tagName === "svg" ? inner : over(parts(style(e).backgroundColor), below);
+    }, root);
+  };
+  const found = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    const box = e.getBoundingClientRect(), hidden = "script, option, title, #live, #live *, defs *";
+    if (!own || !box.width || !box.height || e.matches(hidden)) continue;
+    const paper = behind(e), svg = e.namespaceURI.endsWith("svg");
+    let opacity = 1;
+    for (let up = e; up; up = up.parentElement) opacity *= style(up).opacity;
+    const [r, g, b, a] = parts(svg ? style(e).fill : style(e).color);
+    const ink = over([r, g, b, a * opacity], paper);
+    const [x, y] = [light(ink), light(paper)];
+    found.push([e.textContent.trim().slice(0, 30), Math.max(x, y) / Math.min(x, y)]);
+  }
+  return found;
+})()"""
+MOMENTS = ("", "#p=60", "#p=200", "#l=gate&p=170&k=1", "#p=223&q=c3", "#l=arch&p=100")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(page: Page, files: Any, scheme: str) -> None:
+    page.media(prefers_color_scheme=scheme)
+    try:
+        for moment in MOMENTS:
+            page.open(files("4"), moment)
+            page.run("$('table').open = true; app.refresh()")
+            texts = page.run(TEXTS_IN_SIGHT)
+            assert len(texts) > 40
+            assert not [(text, round(ratio, 2)) for text, ratio in texts if ratio < 4.5], moment
+    finally:
+        page.media()
+
+
+def test_it_opens_before_the_first_operation_and_says_how_to_move(page: Page, files: Any) -> None:
+    page.open(files("30"))
+    assert page.run("[app.p, $('phase').textContent]") == [0, "forward 0/793"]
+    text = page.run("$('panel').innerText")
+    assert "One run, step by step" in text and "slider" in text
+    assert page.run("document.querySelector('text.when').getBoundingClientRect().bottom") < 720
+    page.press(".")
+    assert "One run" not in page.run("$('panel').innerText")
+
+
+def test_words_and_values_stand_beside_inputs_and_predictions(page: Page, files: Any) -> None:
+    page.open(files("4"), "#p=117&x=0")
+    shown = page.run("[...document.querySelectorAll('text.value')].map((t) => t.textContent)")
+    x, y = lstm().graph.nodes, [node for node in lstm().graph.nodes if node.name == "log ŷ⟨1⟩"]
+    first = next(node for node in x if node.name == "x⟨1⟩")
+    values = "  ".join(f"{v:.2g}".replace("-", "−") for v in first.value["sample"])
+    guess = "  ".join(f"{2.718281828459045**v:.2g}" for v in y[0].value["sample"])
+    assert values in shown and f"ŷ = {guess}" in shown
+    assert any(text.startswith("1 at ") for text in shown)
+    page.run("app.go(0)")
+    page.wait("getComputedStyle(document.querySelector('text.value')).display === 'none'")
+    path = files("4").with_name("words.html")
+    word = GraphNode(0, name="x⟨1⟩", role="input", labels={"step": 1, "word": "Katze"})
+    path.write_text(player(model(Graph([word, GraphNode(1, "tanh", (0,))]))), encoding="utf-8")
+    page.open(path, "#p=2")
+    assert page.run("document.querySelector('text.value').textContent") == "“Katze”"
+
+
+def test_letters_on_chips_are_nine_pixels_high(page: Page, files: Any) -> None:
+    page.open(files("30"))
+    script = """[...document.querySelectorAll('.stage svg text')].map((t) =>
+        parseFloat(getComputedStyle(t).fontSize) * stages[0].zoom)"""
+    assert min(page.run(script)) >= 9
+
+
+def test_every_node_is_reached_by_keyboard(page: Page, files: Any) -> None:
+    page.open(files("4"))
+    page.press("Tab")
+    for _ in range(30):
+        if page.run("document.activeElement.id") == "stages":
+            break
+        page.press("Tab")
+    assert page.run("document.activeElement.id") == "stages"
+    seen = []
+    for _ in range(page.run("F") - 1):
+        page.press("Shift+ArrowRight")
+        seen.append(page.run("app.sel"))
+    assert seen == list(range(1, 117))
+    page.wait("document.querySelector('.picked')")
+    page.press("Shift+ArrowDown")
+    assert page.run("models[0].parents[116].includes(app.sel)")
+    page.press("Shift+ArrowUp")
+    assert page.run("app.sel") == 116
+    page.press("Shift+ArrowLeft")
+    assert page.run("app.sel") == 115
+    assert page.run("models[0].title(115)") in page.run("$('live').textContent")
+
+
+def test_models_share_one_zoom(page: Page, files: Any) -> None:
+    page.open(files("two"))
+    for key in ("", "f", "1", "4"):
+        page.press(*key)
+        zooms = page.run("stages.map((s) => s.zoom)")
+        assert zooms[0] == zooms[1]
+
+
+def test_paper_shows_the_picture_and_no_buttons(page: Page, files: Any) -> None:
+    page.open(files("4"), "#p=170")
+    page.run("document.documentElement.dataset.theme = 'dark'")
+    page.send("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        for gone in ("#tools", "#play", "#slider"):
+            assert page.run(f"document.querySelector('{gone}').getBoundingClientRect().height") == 0
+        assert page.run("stages[0].svg.getBoundingClientRect().height") > 200
+        assert page.run("$('panel').scrollHeight <= $('panel').clientHeight + 1")
+        pdf = page.send("Page.printToPDF", printBackground=True)["data"]
+        assert 1 <= base64.b64decode(pdf).count(b"/Type /Page\n") <= 2
+    finally:
+        page.send("Emulation.setEmulatedMedia", media="")
+
+
+def test_a_phone_shows_the_whole_graph_first(page: Page, files: Any) -> None:
+    page.size(390, 844)
+    try:
+        page.open(files("4"))
+        assert page.run("stages[0].width * stages[0].zoom") <= 390
+        assert page.run("document.querySelectorAll('text.when').length") == 4
+        page.screenshot(PICTURES / "phone-whole.png")
+    finally:
+        page.size(1280, 800)
+
+
 def test_it_fits_a_phone(page: Page, files: Any) -> None:
     page.size(390, 844)
     try:
@@ -527,19 +677,23 @@ def test_it_plays_inside_a_notebook_cell(page: Page, files: Any) -> None:
     cell.write_text(Frame(player(model(lstm().graph)), 500)._repr_html_(), encoding="utf-8")
     page.open(cell)
     inner = "document.querySelector('iframe').contentDocument"
-    page.wait(f"{inner}?.getElementById('phase')?.textContent.startsWith('backward')")
-    page.run(f"{inner}.querySelector('[data-key=\",\"]').click()")
+    page.wait(f"{inner}?.getElementById('phase')?.textContent.startsWith('forward')")
+    page.run(f"{inner}.querySelector('[data-key=\".\"]').click()")
     page.wait(f"{inner}.querySelector('.n.active')")
     assert page.problems() == []
 
 
 def test_opening_the_table_keeps_the_picture_whole(page: Page, files: Any) -> None:
-    page.open(files("4"))
-    before = page.run("stages[0].zoom")
-    page.run("$('table').open = true")
-    page.wait(f"stages[0].zoom < {before} && stages[0].host.clientHeight >= 100")
-    page.run("$('table').open = false")
-    page.wait(f"stages[0].zoom === {before}")
+    page.size(1280, 1500)
+    try:
+        page.open(files("4"))
+        before = page.run("stages[0].zoom")
+        page.run("$('table').open = true")
+        page.wait(f"stages[0].zoom < {before} && stages[0].host.clientHeight >= 100")
+        page.run("$('table').open = false")
+        page.wait(f"stages[0].zoom === {before}")
+    finally:
+        page.size(1280, 800)
 
 
 def test_data_in_the_page_is_the_models(page: Page, files: Any) -> None:

@@ -17,6 +17,7 @@ from ..layout.unrolled import unrolled
 from ..scene import Box, Frame, Scene, Wire
 from ..transform.fold import LEVELS
 from .excerpt import Excerpt
+from .states import state_ids
 
 MARGIN = 8.0
 REACH = 40.0
@@ -30,7 +31,7 @@ def levels(short: Excerpt) -> dict[str, Any]:
     for name, way in COARSE.items():
         folded = LEVELS[way](short.graph)
         if name == "arch":
-            folded = _without_parameters(folded)
+            folded = _by_states(_without_parameters(folded), short.graph)
         if size < len(folded) < len(short.graph):
             made[name], size = pack(short, folded), len(folded)
     return made | {"op": pack(short, short.graph)}
@@ -41,11 +42,21 @@ def _without_parameters(graph: Graph) -> Graph:
     kept = [node for node in graph.nodes if node.role != "param"]
     number = {node.id: i for i, node in enumerate(kept)}
     nodes = [
-        node.moved(number[node.id], tuple(map(number.get, node.parents)))  # type: ignore[arg-type]
+        node.moved(number[node.id], tuple(number[p] for p in node.parents if p in number))
         for node in kept
     ]
     members = graph.members or [[node.id] for node in graph.nodes]
     return Graph(nodes, graph.title, members=[members[node.id] for node in kept])
+
+
+def _by_states(folded: Graph, graph: Graph) -> Graph:
+    """Name each folded step after the states that it hands on, not after its last operation."""
+    states = state_ids(graph)
+    for node, ids in zip(folded.nodes, folded.members, strict=True):
+        handed = [graph.nodes[i].name for i in ids if i in states]
+        if len(ids) > 1 and all(handed):
+            node.name, node.role = ", ".join(map(clean, handed)) or node.name, "op"
+    return folded
 
 
 def pack(short: Excerpt, graph: Graph) -> dict[str, Any]:
@@ -93,6 +104,7 @@ class _Cutter:
         inner = graph.members or [[i] for i in range(len(graph))]
         self.members = [[short.ids[i] for i in ids] for ids in inner]  # drawn → whole graph
         self.owner = {i: node for node, ids in enumerate(self.members) for i in ids}
+        self.states = state_ids(short.base)
         self.parts: dict[int, _Part] = {}  # column of the whole graph, −1 −2 for loose states
         self.solid: dict[int, int] = {}  # drawn node → place of its box in its column
         self.chips: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -189,11 +201,15 @@ class _Cutter:
     def _box(self, part: _Part, box: Box) -> list[Any]:
         """Return [x, y, w, h, shape, lines, places of its nodes], for a chip also its uses.
 
-        A line that is the node's name is 0: the name differs from step to step.
+        A line that is the node's name is 0, since the name differs from step to step; a line that
+        names the states of a step is the list of their places.
         """
-        ids = self.members[box.node or 0]
-        name = clean(self.short.base.nodes[max(ids)].name or "")
-        lines = [0 if line == name else line for line in box.lines]
+        ids, nodes = self.members[box.node or 0], self.short.base.nodes
+        name = clean(nodes[max(ids)].name or "")
+        lines: list[Any] = [0 if line == name else line for line in box.lines]
+        handed = [i for i in ids if i in self.states and nodes[i].name]
+        if len(ids) > 1 and box.lines[0] == ", ".join(clean(nodes[i].name) for i in handed):
+            lines[0] = [part.local(i) for i in handed]
         place = [_r(box.x - part.left), _r(box.y - self.top), _r(box.w), _r(box.h)]
         return [*place, box.shape, lines, [part.local(i) for i in ids]]
 

@@ -6,7 +6,7 @@ const log = (g) => (g > 0 ? Math.log10(g) : NaN);
 const say = (text) => ($("live").textContent = text);
 
 const app = {
-	p: END, level: "op", sel: null, overview: true, model: models[0], folds: new Set(), found: new Map(), playing: false, question: null, score: [0, 0],
+	p: 0, level: "op", sel: null, overview: true, model: models[0], folds: new Set(), found: new Map(), playing: false, question: null, score: [0, 0],
 
 	/** Values computed (f), backward steps done (q), and the node at work, for one model. */
 	moment(m) {
@@ -96,10 +96,25 @@ const app = {
 		for (const s of stages) {
 			const middle = s.x + s.wide / 2;
 			s.measure();
-			if (fit) s.fit();
-			s.x = s.goal = s.inside(middle - s.wide / 2);
+			s.x = middle - s.wide / 2;
 		}
+		if (fit) this.fit();
+		for (const s of stages) s.x = s.goal = s.inside(s.x);
 		this.refresh();
+	},
+	/** Gives all models one zoom, at which the largest fits; a narrow window shows the whole graph. */
+	fit(all = $("stages").clientWidth < 600) {
+		const zoom = Math.min(...stages.map((s) => s.fitting(all)));
+		for (const s of stages) {
+			s.zoom = zoom;
+			s.x = s.goal = s.inside(s.x);
+		}
+	},
+	/** Chooses the node at work, or the one that lies `way` from it: a number of nodes, or an input or user. */
+	walk(way) {
+		const m = this.model, id = this.sel ?? this.moment(m).active ?? 0;
+		const to = way === "input" ? m.parents[id].find((p) => p !== null) : way === "user" ? m.children[id][0]?.[0] : id + way;
+		if (m.ids[to] !== undefined) this.show(m, to);
 	},
 
 	refresh(follow) {
@@ -202,16 +217,22 @@ function save() {
 	const { p, level: l, folds } = app, state = { p, l, n, f: [...folds].join(" "), k: $("cut").value, x: x.toFixed(), z: zoom.toFixed(2), q: $("search").value, o: +app.overview };
 	try { history.replaceState(null, "", `#${new URLSearchParams(state)}`); } catch { } // a frame without address
 }
+/** The level to open at: all operations; in a narrow window the finest at which the whole graph can be seen. */
+function roomy() {
+	const names = Object.keys(models[0].levels), room = $("stages").clientWidth;
+	const width = (level) => level.S.reduce((sum, [, picture, , gap]) => sum + level.T[picture].w + gap, 0);
+	return room < 600 ? names.findLast((name) => models.every((m) => 0.35 * width(m.levels[name] ?? m.levels.op) < room)) ?? names[0] : "op";
+}
 function load() {
-	const { p, l = "op", n = "", f = "", k = 0, x, z, q = "", o = p ? 0 : 1 } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+	const { p, l = roomy(), n = "", f = "", k = 0, x, z, q = "", o = p ? 0 : 1 } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 	const [i, id] = n.split(","), model = models[i] ?? models[0], sel = model.op[id] === undefined ? null : +id;
-	Object.assign(app, { p: clip(+(p ?? END) || 0, 0, END), level: l, model, sel, overview: +o > 0, folds: new Set(f.split(" ").filter(Boolean)) });
+	Object.assign(app, { p: clip(+p || 0, 0, END), level: l, model, sel, overview: +o > 0, folds: new Set(f.split(" ").filter(Boolean)) });
 	$("search").value = q;
 	app.rescale();
 	app.layout(true);
 	if (+k) app.cut(+k);
 	for (const s of stages) {
-		const goal = sel ?? (app.p < END ? app.moment(s.model).active : null);
+		const goal = sel ?? app.moment(s.model).active;
 		s.zoom = clip(+z || s.zoom, 0.2, 3);
 		if (x !== undefined) app.pan(s, +x || 0);
 		else if (goal !== null) s.reveal(goal);
@@ -225,7 +246,8 @@ const each = (act) => () => stages.forEach(act);
 const keys = {
 	".": () => app.step(1), ",": () => app.step(-1), " ": () => app.play(), b: () => app.go(F), Home: () => app.go(0), End: () => app.go(END),
 	"/": () => $("search").focus(), "?": () => $("keys").showModal(), p: () => app.pick(app.model, null), Escape: () => app.go(app.p),
-	f: each((s) => { s.fit(true); frame(); }), "+": each((s) => s.zoomBy(1.2)), "-": each((s) => s.zoomBy(1 / 1.2)),
+	f: () => { app.fit(true); frame(); }, "+": each((s) => s.zoomBy(1.2)), "-": each((s) => s.zoomBy(1 / 1.2)),
+	ShiftArrowLeft: () => app.walk(-1), ShiftArrowRight: () => app.walk(1), ShiftArrowDown: () => app.walk("input"), ShiftArrowUp: () => app.walk("user"),
 	ArrowLeft: each((s) => app.pan(s, s.goal - 160 / s.zoom)), ArrowRight: each((s) => app.pan(s, s.goal + 160 / s.zoom)),
 };
 for (const { dataset, textContent } of $("levels").children) keys[dataset.key] = () => { app.level = textContent; app.layout(true); };
@@ -235,9 +257,10 @@ addEventListener("keydown", (e) => {
 	if (e.key === "Enter" && e.target === $("search")) search(true);
 	if (e.key === "Escape" && typing) $("stages").focus();
 	const own = typing || pressing || $("keys").open || (e.target === $("slider") && e.key.startsWith("Arrow"));
-	if (own || !keys[e.key] || e.ctrlKey || e.metaKey || e.altKey) return;
+	const act = keys[(e.shiftKey && e.key.startsWith("Arrow") ? "Shift" : "") + e.key];
+	if (own || !act || e.ctrlKey || e.metaKey || e.altKey) return;
 	e.preventDefault();
-	keys[e.key]();
+	act();
 });
 document.addEventListener("click", (e) => {
 	const { go, answer, key } = e.target.closest("[data-go], [data-answer], [data-key]")?.dataset ?? {};

@@ -40,6 +40,15 @@ class Model {
 	shape(id) { return this.shapes[this.shape_of[id]]; }
 	time(id) { return this.step[id] === null ? "" : `t = ${this.step[id]}`; }
 	where(id) { return [this.time(id), ...this.labels[this.label_of[id]]].filter(Boolean).join(" · "); }
+	/** What an input, a target or a prediction is, in a word or a few numbers; "" for other nodes. */
+	shown(id) {
+		const word = this.labels[this.label_of[id]].find((label) => label.startsWith("word ")), guess = /softmax$/.test(this.opOf(id));
+		if (word) return `“${word.slice(5)}”`;
+		if (!guess && this.opOf(id) || !["input", "target", "op"].includes(this.roles[id])) return "";
+		const all = (this.sample("v", id) ?? []).map((x) => (this.opOf(id) === "log_softmax" ? Math.exp(x) : x)), n = all.length;
+		const at = all.indexOf(1), hot = n > 1 && at >= 0 && all.every((x, i) => x === +(i === at));
+		return n < 1 || n > 5 || this.shape(id).reduce((a, b) => a * b, 1) > n ? "" : hot ? `1 at ${at}` : (guess ? "ŷ = " : "") + all.map((x) => fmt(isNaN(x) ? x : +x.toPrecision(2))).join("  ");
+	}
 	sample(which, id) { return this[which].sample[id] || null; }
 
 	/** A node's own name; else its formula where that is short; else its sign and number. */

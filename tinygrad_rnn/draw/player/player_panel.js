@@ -13,7 +13,7 @@ function numbers(m, which, id) {
 	const range = min && count > 1 ? `<small>min ${fmt(min[id])} · mean ${fmt(mean[id])} · max ${fmt(max[id])}</small>` : "";
 	if (!sample || count < 2) return `‖·‖ = ${bold(norm[id])} ${range}`;
 	const most = Math.max(...sample.map(Math.abs)) || 1;
-	const cell = (x) => `<i class="${x < 0 ? "neg" : "pos"}" style="--w:${(90 * Math.abs(x)) / most || 0}%" title="${fmt(x)}">${n < 6 ? fmt(isNaN(x) ? x : +x.toPrecision(2)) : ""}</i>`;
+	const cell = (x) => `<i class="${x < 0 ? "neg" : "pos"}" style="--w:${(50 * Math.abs(x)) / most || 0}%" title="${fmt(x)}">${n < 6 ? fmt(isNaN(x) ? x : +x.toPrecision(2)) : ""}</i>`;
 	const rest = count > sample.length ? `<small>the first ${sample.length} of ${count}</small>` : "";
 	return `‖·‖ = ${bold(norm[id])} ${range}<span class="cells" style="--n:${n}">${sample.map(cell).join("")}</span>${rest}`;
 }
@@ -40,9 +40,9 @@ function sending(m, id, q) {
 		if (p === null || m.full.e[id][k] === null) return "";
 		if (m.detached.has(`${id}:${k}`)) return fill("t-detached", { to: link(m, p) });
 		const g = m.flowed(id, k, q), sent = g !== null, parts = sent && !m.alt.k ? m.slopes(id, k) : [];
-		const rows = [line("upstream", "local", "contribution"), ...parts.map((each) => line(...each.map(fmt)))].map((each) => `<tr>${each}`).join("");
-		const norms = line(`‖${fmt(sent ? up : null)}‖`, fmt(sent && up ? g / up : null), `‖${bold(g)}‖`);
-		return fill("t-send", { to: link(m, p), rule: esc(m.words(id, k + 1)) }) + `<table class="product">${rows}<tr class="norms">${norms}</table>`;
+		const rows = parts.length && [line("upstream", "slope", "contribution"), ...parts.map((each) => line(...each.map(fmt)))].map((each) => `<tr>${each}`).join("");
+		return fill("t-send", { to: link(m, p), rule: esc(m.words(id, k + 1)) }) + (rows ? `<table class="product">${rows}</table>` : "")
+			+ fill("t-norms", { up: fmt(sent ? up : null), g: bold(g), ratio: sent && up ? `, ${fmt(g / up)} times as large` : "" });
 	}).join("");
 	return blocks && fill("t-sends") + blocks + (all.length > most ? fill("t-more", { n: all.length - most }) : "");
 }
@@ -59,7 +59,8 @@ function overview(m) {
 	const { q } = app.moment(m), most = Math.max(...m.params.map((id) => +m.alt.g[id] || 0)), { cos, k } = m.alt;
 	const rows = m.params.map((id) => row(link(m, id), m.grad(id, q), most, `<td>${m.arrived(id, q)}/${m.incoming[id].length || m.children[id].length}${cos ? `<td>${fmt(cos[id])}` : ""}`));
 	const notes = m.notes.map((text) => `<p class="note">${esc(text)}`).join("") + (cos ? fill("t-truncated", { k }) : "");
-	return fill("t-overview", { heading: esc(m.heading), nodes: m.ids.length, back: m.order.length, steps: m.last || "no", notes,
+	const hello = app.p ? "" : fill(m.order.length ? "t-hello" : "t-forward");
+	return hello + fill("t-overview", { heading: esc(m.heading), nodes: m.ids.length, back: m.order.length, steps: m.last || "no", notes,
 		table: `<table><tr><th>name<th>∂L/∂·<th>‖·‖<th>uses${cos ? "<th>cos" : ""}${rows.join("")}</table>` });
 }
 

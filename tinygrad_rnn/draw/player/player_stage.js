@@ -13,7 +13,7 @@ const clip = (x, low, high) => Math.min(high, Math.max(low, x));
 
 class Stage {
 	constructor(host, model, app) {
-		Object.assign(this, { host, model, app, shown: new Map(), x: Infinity, y: 0, zoom: 1, room: 0 }); // it opens at the end
+		Object.assign(this, { host, model, app, shown: new Map(), x: 0, y: Infinity, zoom: 1, room: 0 }); // it opens at the inputs
 		this.svg = set(host.firstChild, { "aria-label": model.heading });
 		this.world = draw(this.svg, "g");
 		this.layers = ["back", "wires", "front"].map(() => draw(this.world, "g"));
@@ -25,6 +25,7 @@ class Stage {
 	measure() {
 		this.room = this.host.clientWidth;
 		this.tall = this.host.clientHeight;
+		set(this.svg, { viewBox: `0 0 ${this.room} ${this.tall}` }); // paper is narrower than the window
 	}
 
 	/** Puts the columns side by side, for the level and the folds of the moment. */
@@ -33,7 +34,7 @@ class Stage {
 		const other = usual === all[0] ? all.at(-1) : all[0]; // a folded step shows the other end of the scale
 		const folded = new Map(other.S.filter(([step]) => this.app.folds.has(`${step}`)).map((c) => [c[0], c]));
 		this.height = Math.max(usual.height, folded.size && other.height);
-		this.home = new Map(); // node → column
+		this.home = new Int32Array(this.model.ids.length).fill(-1); // node → column
 		this.far = []; // wires that run past other columns: [from, to, column, wire]
 		this.width = 0;
 		this.columns = usual.S.map((own, i) => {
@@ -41,7 +42,7 @@ class Stage {
 			const art = level.T[picture], shut = art.C.map(([gate, kind]) => kind === "gate" && [step, "*"].some((t) => this.app.folds.has(`${t}.${gate}`)));
 			const c = { step, ids, label, level, art, shut, key: [level === usual, picture, shut], x: this.width, y: (this.height - level.height) / 2 };
 			this.width += art.w + Math.max(gap, own[3]);
-			for (const box of art.B) if (!box[7]) for (const l of box[6]) this.home.set(ids[l], i);
+			for (const box of art.B) if (!box[7]) for (const l of box[6]) this.home[ids[l]] = i;
 			art.X.forEach(([by], j) => Math.abs(by) > 1 && this.far.push([Math.min(i, i + by), Math.max(i, i + by), i, j]));
 			return c;
 		});
@@ -87,13 +88,13 @@ class Stage {
 	/** The column that wire j of a column comes from. */
 	source(c, j) {
 		const [[n, k]] = edges(c, c.art.X[j][5]);
-		return this.columns[this.home.get(this.model.parents[n][k])] ?? c;
+		return this.columns[this.home[this.model.parents[n][k]]] ?? c;
 	}
 	/** The elements of a column, and how they become those of another one that looks alike. */
-	column({ art, shut }) {
+	column({ art, shut, level }) {
 		const [back, front] = [0, 2].map((n) => draw(this.layers[n], "g"));
 		const become = [(c) => [back, front].map((g) => set(g, { transform: `translate(${c.x},${c.y})` })), (c) => (item.c = c)];
-		const item = { layers: [back, front], boxes: [], wires: [], become };
+		const item = { layers: [back, front], boxes: [], wires: [], become, fine: level === this.model.levels.op };
 		if (art.P) {
 			const [y, height] = art.P, g = draw(back, "rect", { y, height, width: art.w }), when = draw(back, "text", { class: "when", x: art.w / 2, y: y + height - 8 });
 			item.panel = { g };
@@ -117,13 +118,17 @@ class Stage {
 		return item;
 	}
 
-	box({ layers, boxes, become }, [x, y, w, height, kind, text, members, uses]) {
+	box({ layers, boxes, become, fine }, [x, y, w, height, kind, text, members, uses]) {
 		const { names, roles } = this.model, g = draw(layers[1], "g", { transform: `translate(${x},${y})` }), part = { g };
 		const shape = kind === "circle" ? draw(g, "circle", { r: w / 2 }) : draw(g, "rect", { y: -height / 2, height });
 		const lines = text.map((_, n) => draw(g, "text", { y: 3.4 + (n - (text.length - 1) / 2) * 12 }));
+		const value = fine && !uses && draw(g, "text", { class: "value", y: 3.4 });
 		boxes.push(part);
 		become.push((c) => {
-			const ids = members.map((l) => c.ids[l]), main = Math.max(...ids), words = text.map((line) => line || names[main]);
+			const ids = members.map((l) => c.ids[l]), states = Array.isArray(text[0]) && text[0].map((l) => c.ids[l]); // of a whole step
+			const main = states ? states.at(-1) : Math.max(...ids), words = text.map((line) => (line === text[0] && states ? states.map((id) => names[id]).join(", ") : line || names[main]));
+			if (value) set(value, { x: (roles[main] === "target" ? -1 : 1) * (w / 2 + 4), "data-side": roles[main] }, this.model.shown(main));
+			for (const line of lines) line.style.fontSize = uses && 6.2 * words[0].length > w - 2 ? "8px" : "";
 			const width = uses ? w : Math.max(w, ...words.map((line) => 6 * line.length)); // t = 1000 is longer than t = 1
 			if (kind !== "circle") set(shape, { x: -width / 2, width });
 			words.forEach((line, n) => set(lines[n], {}, line));
@@ -188,7 +193,7 @@ class Stage {
 
 	/** Moves the window so that a node is in it; a parameter is shown where it is first used. */
 	reveal(id) {
-		const use = this.model.children[id].find(([n]) => this.home.has(n)), c = this.columns[this.home.get(id) ?? this.home.get(use?.[0])];
+		const use = this.model.children[id].find(([n]) => this.home[n] >= 0), c = this.columns[this.home[id]] ?? this.columns[this.home[use?.[0]]];
 		if (!c) return;
 		const high = this.tall / this.zoom, y = c.y + (c.art.B.find((box) => box[6].some((l) => c.ids[l] === id))?.[1] ?? 0);
 		if (y < this.y + 20 || y > this.y + high - 20) this.y = y - high / 2;
@@ -199,11 +204,10 @@ class Stage {
 		const room = this.width - this.wide;
 		return room < -24 ? room / 2 : clip(x, -12, room + 12);
 	}
-	/** Zooms so that the height fits, or with `all` also the width where that stays readable. */
-	fit(all) {
+	/** The zoom at which the height fits and letters stay readable, or with `all` the whole graph as far as it can. */
+	fitting(all) {
 		const tall = (this.tall - 8) / this.height, wide = (this.room - 24) / this.width;
-		this.zoom = Math.min(1.4, all ? Math.max(0.2, Math.min(tall, wide)) : Math.max(0.5, tall));
-		this.x = this.goal = this.inside(this.x);
+		return Math.min(1.4, all ? Math.max(0.25, Math.min(tall, wide)) : Math.max(0.9, tall));
 	}
 	zoomBy(factor, at = 0.5) { // at: the share of the width that stays where it is
 		const { wide } = this;

@@ -8,7 +8,7 @@ thousand steps holds it once.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from ...engine import letters
 from ...engine.primitive import PRIMITIVES, ForEach
@@ -27,6 +27,8 @@ def formula(graph: Graph, node: GraphNode, deep: int = DEEP) -> str:
 def rules(node: GraphNode) -> list[str]:
     """Return what a node sends to each of its inputs."""
     inputs = tuple(_operand(node, "", slot) for slot in range(len(node.parents)))
+    if _is_chain(node):
+        return ["ĝ"] * len(inputs)
     return [rule(node.op, slot, "{}", inputs) for slot in range(len(inputs))]
 
 
@@ -54,9 +56,17 @@ def _read(graph: Graph, node: GraphNode, path: str, deep: int) -> letters.Letter
             parts.append(_read(graph, below, _step(path, slot), deep - 1))
         else:
             parts.append(_operand(node, path, slot))
+    if _is_chain(node):
+        shown = parts if len(parts) <= SHOWN else [*parts[:2], "…", parts[-1]]
+        return reduce(lambda sum, part: letters.forward("add", [sum, part]), shown)  # type: ignore
     if len(parts) > SHOWN:
         parts[SHOWN - 1 :] = ["…"]
     return letters.forward(node.op if node.op in PRIMITIVES else glyph(node.op), parts)
+
+
+def _is_chain(node: GraphNode) -> bool:
+    """Return whether a node is the Σ that a chain of additions was folded into."""
+    return node.op == "sum" and len(node.parents) > 1
 
 
 def _operand(node: GraphNode, path: str, slot: int) -> str:
