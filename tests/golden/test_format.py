@@ -38,7 +38,7 @@ def test_each_has_cases_with_names(name):
     cases = golden.load(name)
     numbers = sum(a.size for case in cases for a in case.arrays.values())
     assert len(cases) >= 40 or numbers > 10_000
-    assert all(case.name and case.arrays for case in cases)
+    assert all(case.name and (case.arrays or case.options) for case in cases)
 
 
 def test_each_has_a_recorder_and_each_recorder_a_fixture(recorder):

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from tinygrad_rnn import nn, tanh, tensor
+from tinygrad_rnn import nn, pad, tanh, tensor
 
 
 class Model(nn.Module):
@@ -215,6 +215,20 @@ def test_convolutions_are_sums_over_windows():
     assert got.shape == (1, 3, 2, 4)
     want = (two.weight.detach().numpy() * image[0, :, 1:4, 2:4]).sum((1, 2, 3))
     np.testing.assert_allclose(got[0, :, 1, 2], want, atol=1e-14)
+
+
+@pytest.mark.parametrize(("kernel", "sides"), [(3, (1, 1)), (4, (1, 2)), (1, (0, 0))])
+def test_padding_same_keeps_the_length_and_pads_an_odd_one_at_the_end(kernel, sides):
+    x = tensor(np.random.default_rng(0).normal(size=(2, 3, 9)))
+    same = nn.Conv1d(3, 4, kernel, padding="same", dtype=np.float64, seed=0)
+    bare = nn.Conv1d(3, 4, kernel, padding="valid", dtype=np.float64, seed=0)
+    assert same(x).shape == (2, 4, 9)
+    np.testing.assert_array_equal(same(x).tolist(), bare(pad(x, sides)).tolist())
+    flat = nn.Conv2d(3, 4, (kernel, 2), padding="same", dtype=np.float64, seed=0)
+    free = nn.Conv2d(3, 4, (kernel, 2), dtype=np.float64, seed=0)
+    image = x.reshape(2, 3, 3, 3)
+    want = free(pad(image, (0, 1, *sides)))
+    np.testing.assert_allclose(flat(image).tolist(), want.tolist(), atol=1e-15)
 
 
 def test_sequential_takes_functions_and_names_modules_by_position():

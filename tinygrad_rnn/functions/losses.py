@@ -173,9 +173,10 @@ def nll_loss(input: Tensor, target: Tensor, weight: Any = None, ignore_index: in
     axis = 0 if input.ndim == 1 else 1
     expected = input.shape[:axis] + input.shape[axis + 1 :]
     if target.shape != expected:
-        raise ValueError(
-            f"target: expected shape {expected} for input {input.shape}, got {target.shape}"
-        )
+        told = f"target: expected shape {expected} for input {input.shape}, got {target.shape}"
+        if target.shape == input.shape[:-1]:
+            told += f"; classes are axis 1: reshape(-1, {input.shape[-1]}), and target.reshape(-1)"
+        raise ValueError(told)
     _check_targets(target, input.shape[axis], ignore_index)
     real = target != ignore_index
     chosen = where(real, target, 0)

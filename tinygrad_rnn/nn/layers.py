@@ -61,6 +61,9 @@ class Linear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_dtype(self, x, self.weight)
+        if x.shape[-1:] != (self.in_features,):
+            told = f"the last axis of x must be in_features={self.in_features}, x is {x.shape}"
+            raise ValueError(f"Linear({self.in_features}, {self.out_features}): {told}")
         return functions.linear(x, self.weight, self.bias)
 
 

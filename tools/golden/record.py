@@ -31,6 +31,7 @@ RECORDERS = {
     "keras_recurrent": ["keras", "torch"],
     "programs": ["torch"],
     "ctc": ["torch"],
+    "mistakes": ["torch"],
     "files": ["torch", "safetensors"],
 }
 MAX_BYTES = 1_200_000  # of one file: fixtures stay small enough to clone
