@@ -238,9 +238,44 @@ def test_sequential_takes_functions_and_names_modules_by_position():
     assert model(x).item() == model[2](tanh(model[0](x))).item() and len(model) == 3
 
 
-def test_a_module_shows_its_sizes():
-    assert repr(nn.Linear(2, 3, seed=0)) == "<Linear(in_features=2, out_features=3), 9 parameters>"
-    assert repr(nn.LSTM(2, 3, seed=0)).startswith("<LSTM(")
+def test_a_module_shows_the_call_that_makes_it():
+    calls = [
+        "LSTM(3, 4)",
+        "LSTM(3, 4, num_layers=2, bidirectional=True)",
+        "LSTM(3, 4, output_activation=None, peephole='full')",
+        "GRU(3, 4, bias=False, zoneout=0.2, reset='before', candidate_dropout=0.1)",
+        "RNN(3, 4, nonlinearity='relu')",
+        "LSTMCell(3, 4, bias='single', form='stacked')",
+        "Linear(3, 4, bias=False)",
+        "Embedding(3, 4, padding_idx=0)",
+        "Conv1d(1, 2, 3, padding='same')",
+        "LayerNorm((2, 3), eps=0.1)",
+        "Dropout(p=0.2)",
+    ]
+    for call in calls:
+        assert repr(eval(f"nn.{call}")) == call
+    assert repr(nn.LSTM(3, 4).compile("numpy")) == "LSTM(3, 4)"
+
+
+def test_modules_within_are_a_tree_with_counts():
+    model = nn.Sequential(nn.Embedding(5, 3, seed=0), nn.Readout(nn.GRU(3, 4), 2, seed=0))
+    assert repr(model).splitlines() == [
+        "Sequential()                    133",
+        "  0: Embedding(5, 3)             15",
+        "  1: Readout()                  118",
+        "    layer: GRU(3, 4)            108",
+        "    linear: Linear(4, 2)         10",
+    ]
+
+
+def test_a_notebook_shows_a_summary_as_tables():
+    model = type("<i>", (nn.Module,), {})()
+    model.weight = nn.Parameter([[3.0, 4.0]])
+    text, html = model.summary(), model.summary()._repr_html_()
+    assert text.splitlines()[1].split() == ["weight", "1×2", "2", "5"]
+    assert html.startswith("<table>") and "<td>weight</td><td>1×2</td><td>2</td><td>5</td>" in html
+    gates = nn.GRU(2, 3).summary()._repr_html_()
+    assert gates.count("<table>") == 2 and "<th>spectral radius</th>" in gates
 
 
 def test_a_module_without_forward_says_so():

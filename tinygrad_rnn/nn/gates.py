@@ -98,7 +98,8 @@ class Gated(Cell):
             self.biases = "single"  # a matrix on [h, x] has one bias
         self.gate_activation = activation(gate_activation, self, "gate_activation")
         self.candidate_activation = activation(candidate_activation, self, "candidate_activation")
-        if probability(self, "candidate_dropout", candidate_dropout):
+        self.candidate_dropout = probability(self, "candidate_dropout", candidate_dropout)
+        if candidate_dropout:
             drop = Dropout(candidate_dropout, seed=self.generator)
             self.candidate_activation = Sequential(self.candidate_activation, drop)
         for name, shape in self.shapes().items():

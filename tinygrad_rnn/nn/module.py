@@ -231,10 +231,9 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return self.to(dtype=np.float16)
 
     def __repr__(self) -> str:
-        sizes = {k: v for k, v in vars(self).items() if k[0] != "_" and type(v) in (int, str, bool)}
-        told = ", ".join(f"{k}={v!r}" for k, v in sizes.items() if k != "training")
-        count = sum(p._array.size for p in self.parameters())
-        return f"<{type(self).__name__}({told}), {count} parameters>"
+        from .shown import tree
+
+        return tree(self)
 
     def summary(self) -> str:
         """A table: shape, count and norm of each parameter, spectral radius of each square gate."""

@@ -70,6 +70,8 @@ class Recurrent(Module):
         self.batch_first = flag(self, "batch_first", batch_first)
         self.dropout = probability(self, "dropout", dropout)
         self.stateful = flag(self, "stateful", stateful)
+        self.zoneout = zoneout
+        self.input_dropout, self.recurrent_dropout = input_dropout, recurrent_dropout
         self._observers: list[Callable] = []
         self._state: State | None = None
         if isinstance(cell, Cell) or not callable(cell):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,36 +11,66 @@ from ..engine.arrays import host
 from .gates import Gated
 from .module import Module
 
+Rows = list[tuple[str, ...]]
 
-def summary(model: Module) -> str:
-    """Name, shape, count and norm of each Tensor; spectral radius and largest σ of each gate."""
-    lines = [f"{'parameter':32}{'shape':>16}{'count':>10}{'norm':>12}"]
+
+class Summary(str):
+    """A summary as text; a notebook shows it as tables."""
+
+    tables: list[Rows]
+
+    def _repr_html_(self) -> str:
+        return "".join(map(html_table, self.tables))
+
+
+def summary(model: Module) -> Summary:
+    """Return name, shape, count and norm of each Tensor; spectral radius and largest σ of gates."""
+    rows: Rows = [("parameter", "shape", "count", "norm", "")]
     total = 0
     for name, tensor in model.named_tensors():
         array = host(tensor)
-        frozen = "" if tensor.requires_grad else "  frozen"
+        frozen = "" if tensor.requires_grad else "frozen"
         total += array.size if tensor.requires_grad else 0
         shape = "×".join(map(str, array.shape)) or "1"
-        lines.append(f"{name:32}{shape:>16}{array.size:>10}{norm(array):>12.4g}{frozen}")
-    lines.append(f"{'learning':48}{total:>10}")
+        rows.append((name, shape, str(array.size), f"{norm(array):.4g}", frozen))
+    rows.append(("learning", "", str(total), "", ""))
     gates = [
         row for path, m in model.named_modules() if isinstance(m, Gated) for row in _gates(path, m)
     ]
-    if gates:
-        lines += ["", f"{'recurrent block':32}{'spectral radius':>16}{'largest σ':>12}", *gates]
+    tables: list[Rows] = [rows]
+    tables += [[("recurrent block", "spectral radius", "largest σ"), *gates]] if gates else []
+    made = Summary("\n\n".join(map(text_table, tables)))
+    made.tables = tables
+    return made
+
+
+def _gates(path: str, cell: Gated) -> Rows:
+    rows: Rows = []
+    for name in cell.gate_names:
+        block = host(cell.gate(name).weight_hh)
+        square = block.shape[0] == block.shape[1]
+        radius = f"{spectral_radius(block):.4f}" if square else "–"
+        label = f"{path or type(cell).__name__}.{name}"
+        rows.append((label, radius, f"{np.linalg.norm(block, 2):.4f}"))
+    return rows
+
+
+def text_table(rows: Rows) -> str:
+    """Return rows as lines: the first column to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(rest, widths[1:])]
+        lines.append("  ".join([f"{first:{widths[0]}}", *cells]).rstrip())
     return "\n".join(lines)
 
 
-def _gates(path: str, cell: Gated) -> list[str]:
-    rows = []
-    for name in cell.gate_names:
-        block = host(cell.gate(name).weight_hh)
-        radius = (
-            f"{spectral_radius(block):16.4f}" if block.shape[0] == block.shape[1] else f"{'–':>16}"
-        )
-        label = f"{path or type(cell).__name__}.{name}"
-        rows.append(f"{label:32}{radius}{np.linalg.norm(block, 2):12.4f}")
-    return rows
+def html_table(rows: Rows) -> str:
+    """Return rows as an HTML table whose first row is its head."""
+    line = lambda row, tag: "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+    head, *body = rows
+    inside = "".join(f"<tr>{line(row, 'td')}</tr>" for row in body)
+    return f"<table><thead><tr>{line(head, 'th')}</tr></thead><tbody>{inside}</tbody></table>"
 
 
 def spectral_radius(matrix: Any) -> float:

@@ -24,6 +24,7 @@ class Zoneout(Wrapper):
     ):
         super().__init__(cell)
         parts = len(cell.state_names)
+        self.p = p
         rates = p if isinstance(p, (tuple, list)) else (p,) * parts
         self.rates = [probability(self, "p", q) for q in rates]
         if len(self.rates) != parts:
