@@ -210,8 +210,28 @@ def test_every_plot_draws():
     lags = microscope.lags(model.cells[0][0], data(T, I))
     assert len(lags.plot().lines) == 2
     assert len(lags.plot_matrix(plt.figure().add_subplot()).images) == 1
-    assert len(microscope.heat_map(np.tril(np.ones((3, 3)))).images) == 1
+    heat = microscope.heat_map(np.tril(np.ones((3, 3))))
+    assert len(heat.images) == 1 and heat.images[0].colorbar is not None
+    assert heat.get_title() and heat.get_xlabel() == "step t of the state"
+    legend = report.plot_states().get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == [
+        "c of layer 0, forward", "h of layer 0, forward",
+    ]  # fmt: skip
     plt.close("all")
+
+
+def test_reports_are_tables():
+    model = nn.LSTM(I, H, dtype=np.float64, seed=0)
+    report = microscope.bptt(model(data(T, B, I))[0].sum(), model)
+    lines = repr(report).splitlines()
+    assert lines[0].split() == ["gradient", "of", "steps", "first", "largest", "last"]
+    norms = report.norms("h")
+    row = next(line for line in lines if line.startswith("h of layer 0, forward"))
+    assert row.split()[-4:] == [str(T), *(f"{v:.3g}" for v in (norms[0], norms.max(), norms[-1]))]
+    assert report._repr_html_().startswith("<table><thead><tr><th>gradient of</th>")
+    lags = microscope.lags(model.cells[0][0], data(T, I))
+    assert [line.split()[0] for line in repr(lags).splitlines()] == ["lag", *"01246"]
+    assert lags._repr_html_().count("<tr>") == 6
 
 
 def test_the_microscope_works_on_every_array_library(library):

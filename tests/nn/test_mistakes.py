@@ -1,23 +1,34 @@
 """What beginners do wrong, our message beside PyTorch's: ours names all that PyTorch's does.
 
-The expressions and PyTorch's messages are recorded by tools/golden/mistakes.py. A row says what our
-message must have besides: the class or function, the shapes with their axes, the cure.
+The mistakes are in tools/golden/mistakes.py, which recorded what PyTorch says of them. A row says
+what our message must have besides: the class or function, the shapes with their axes, the cure.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
-import warnings
+from pathlib import Path
 from typing import Any
 
 import golden
-import numpy as np
 import pytest
 
 import tinygrad_rnn
 from tinygrad_rnn import nn, optim
 
-NAMES = {"t": tinygrad_rnn, "F": tinygrad_rnn, "nn": nn, "optim": optim, "np": np}
+RECORDER = Path(__file__).parents[2] / "tools" / "golden" / "mistakes.py"
+LIBRARIES = tinygrad_rnn, nn, optim, tinygrad_rnn
+
+
+def recorder() -> Any:
+    spec: Any = importlib.util.spec_from_file_location("mistakes", RECORDER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MISTAKES = recorder()
 CASES = {case.name: case.options for case in golden.load("mistakes")}
 TOLD: dict[str, tuple[str, ...]] = {
     "a width that is not input_size": ("LSTM", "input_size", "(5, 2, 7)"),
@@ -63,17 +74,9 @@ TOLD: dict[str, tuple[str, ...]] = {
 }
 
 
-def said(code: str) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(Exception) as caught:
-            eval(code, dict[str, Any](NAMES))
-    return f"{type(caught.value).__name__}: {caught.value}"
-
-
 @pytest.mark.parametrize("name", TOLD)
 def test_a_beginner_is_told_at_least_what_pytorch_tells(name):
-    ours, torchs = said(CASES[name]["code"]), CASES[name]["torch"]
+    ours, torchs = MISTAKES.said(MISTAKES.MISTAKES[name], *LIBRARIES), CASES[name]["torch"]
     missing = [fact for fact in TOLD[name] if fact not in ours]
     assert not missing, f"{ours}\nlacks {missing}; PyTorch: {torchs}"
     sizes = re.sub(r"(\d)x(\d)", r"\1 \2", torchs)  # 4x5; but not the numbers of float32 or 2D
@@ -85,4 +88,4 @@ def test_a_beginner_is_told_at_least_what_pytorch_tells(name):
 
 
 def test_all_that_is_recorded_is_compared():
-    assert set(TOLD) == set(CASES) and len(TOLD) >= 25
+    assert set(TOLD) == set(CASES) == set(MISTAKES.MISTAKES) and len(TOLD) >= 25

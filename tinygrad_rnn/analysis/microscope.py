@@ -24,6 +24,8 @@ from ..engine.tensor import Tensor, tensor
 from ..nn.cell import Cell, State, parts_of
 from ..nn.module import Module
 from ..nn.recurrent import Recurrent
+from ..nn.summary import Rows, html_table, text_table
+from .plots import BOUND, axes_of, colours, heat, log_lines, words
 
 Where = tuple[Any, Any]  # (layer, dir), as the loop over time labels nodes
 
@@ -77,22 +79,34 @@ class Report:
         return self.steps[parameter]
 
     def plot_states(self, axes: Any = None) -> Any:
-        """‖∂L/∂state_t‖ over t, one line per state and layer, on a logarithmic axis."""
-        axes = _axes(axes, "t", "‖∂L/∂state‖")
-        for key in sorted(self.states, key=str):
-            values = self.norms(*key)
-            axes.semilogy(
-                range(len(values)), np.maximum(values, np.finfo(float).tiny), label=str(key)
-            )
-        axes.legend()
-        return axes
+        """Draw ‖∂L/∂state_t‖ over t, one line per state and layer, on a logarithmic axis."""
+        title = "How much gradient reaches each step"
+        axes = axes_of(axes, "step t", "‖∂L/∂state_t‖", title)
+        return log_lines({words(k): self.norms(*k) for k in sorted(self.states, key=str)}, axes)
 
     def plot_steps(self, parameter: str, axes: Any = None) -> Any:
-        """The size of each step's contribution, one bar per step."""
-        axes = _axes(axes, "t", f"‖contribution to {parameter}‖")
+        """Draw the size of each step's contribution, one bar per step."""
+        title = f"What each step adds to the gradient of {parameter}"
+        axes = axes_of(axes, "step t", "‖contribution of step t‖", title)
         values = self.step_norms(parameter)
-        axes.bar(range(len(values)), values)
+        axes.bar(range(len(values)), values, color=colours(1)[0])
         return axes
+
+    def rows(self) -> Rows:
+        """Return a table: of each state and parameter the first, largest and last step's norm."""
+        norms = {words(k): self.norms(*k) for k in sorted(self.states, key=str)}
+        norms |= {name: self.step_norms(name) for name in self.steps}
+        show = lambda v: f"{v:.3g}"
+        table: Rows = [("gradient of", "steps", "first", "largest", "last")]
+        for name, v in norms.items():
+            table.append((name, str(len(v)), show(v[0]), show(v.max()), show(v[-1])))
+        return table
+
+    def __repr__(self) -> str:
+        return text_table(self.rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self.rows())
 
 
 def bptt(loss: Tensor, model: Module) -> Report:
@@ -135,11 +149,10 @@ def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:
 
 
 def heat_map(matrix: np.ndarray, axes: Any = None) -> Any:
-    """log₁₀ of a matrix of norms (of `loss_lags`, say); zeros stay blank."""
-    axes = _axes(axes, "t", "s") if axes is None else axes
-    logs = np.log10(matrix, out=np.full(matrix.shape, np.nan), where=matrix > 0)
-    axes.imshow(logs, cmap="cividis")
-    return axes
+    """Draw log₁₀ of a matrix of norms (of `loss_lags`, say); zeros stay blank."""
+    title = "How much the loss of step s depends on the state of step t"
+    axes = axes_of(axes, "step t of the state", "step s of the loss", title)
+    return heat(matrix, axes, "‖∂L_s/∂h_t‖")
 
 
 # The product of Jacobians
@@ -174,17 +187,30 @@ class Lags:
         return np.array([np.diagonal(self.matrix, -lag).mean() for lag in range(len(self.matrix))])
 
     def plot(self, axes: Any = None) -> Any:
-        """Norm against lag with the line c^lag, on a logarithmic axis."""
-        axes = _axes(axes, "t − k", "‖∂s_t/∂s_k‖")
-        values = np.maximum(self.by_lag(), np.finfo(float).tiny)
-        axes.semilogy(values, label="measured")
-        axes.semilogy(self.bound[:, 0], "--", label=f"bound {self.c:.3g}^(t−k)")
-        axes.legend()
-        return axes
+        """Draw the norm against the lag with the line c^lag, on a logarithmic axis."""
+        title = "How a state depends on those before it"
+        axes = axes_of(axes, "lag t − k", "‖∂s_t/∂s_k‖", title)
+        bound = self.bound[:, 0]
+        axes.semilogy(bound, "--", color=BOUND, label=f"bound {self.c:.3g}^lag")
+        return log_lines({"measured, mean over t": self.by_lag()}, axes)
 
     def plot_matrix(self, axes: Any = None) -> Any:
-        """The triangle log₁₀ ‖∂s_t/∂s_k‖ as a heat map."""
-        return heat_map(self.matrix, _axes(axes, "k", "t"))
+        """Draw the triangle log₁₀ ‖∂s_t/∂s_k‖ as a heat map."""
+        title = "How the state of step t depends on that of step k"
+        return heat(self.matrix, axes_of(axes, "step k", "step t", title), "‖∂s_t/∂s_k‖")
+
+    def rows(self) -> Rows:
+        """Return a table of lag, norm and bound, at lags 0, 1, 2, 4, …"""
+        by_lag = self.by_lag()
+        some = [k for k in range(len(by_lag)) if k & (k - 1) == 0 or k == len(by_lag) - 1]
+        table: Rows = [("lag", "‖∂s_t/∂s_k‖", f"bound {self.c:.3g}^lag")]
+        return table + [(str(k), f"{by_lag[k]:.3g}", f"{self.bound[k, 0]:.3g}") for k in some]
+
+    def __repr__(self) -> str:
+        return text_table(self.rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self.rows())
 
 
 def lags(cell: Cell, x: Tensor, state: State | None = None) -> Lags:
@@ -281,15 +307,3 @@ def _depth(node: Node | None, depths: dict[int, int], reach: int = 1000) -> int:
 
 def _flat(stacked: np.ndarray) -> np.ndarray:
     return stacked.reshape(len(stacked), -1).astype(np.float64)
-
-
-def _axes(axes: Any, x: str, y: str) -> Any:
-    if axes is None:
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError('plots need matplotlib: pip install "tinygrad_rnn[train]"') from error
-        axes = plt.figure().add_subplot()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    return axes
