@@ -11,6 +11,8 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.draw import draw
+from tinygrad_rnn.draw.transform.fold import fold_sums
+from tinygrad_rnn.draw.transform.rolled import rolled_graph
 
 B, I, H, T = 2, 3, 4, 4
 XS = [np.random.default_rng(t).normal(size=(B, I)).astype(np.float32) for t in range(T)]
@@ -271,3 +273,33 @@ def long_loop(steps):
     for _ in range(steps):
         h = tg.tanh(h @ w + 1)
     return h.sum()
+
+
+def layer_of(kind, **options):
+    layer = kind(I, H, seed=0, **options)
+    return lambda: layer(tg.tensor(np.stack(XS), name="x"))[0].sum()
+
+
+ROLLED = {
+    "nn.RNN": (layer_of(nn.RNN), 1),
+    "nn.LSTM": (layer_of(nn.LSTM), 2),
+    "nn.GRU": (layer_of(nn.GRU), 1),
+    "both directions": (layer_of(nn.GRU, bidirectional=True), 2),
+    "two layers": (layer_of(nn.LSTM, num_layers=2), 4),
+    "ten lines": (lambda: ten_lines(lambda t: nullcontext()), 2),
+    "two cells": (lambda: two_cells(lambda t: nullcontext()), 2),
+    "input feeding": (lambda: input_feeding(lambda t: nullcontext()), 2),
+}
+
+
+@pytest.mark.parametrize("name", ROLLED)
+def test_a_rolled_loop_has_a_delay_per_state_and_none_for_inputs(name):
+    program, states = ROLLED[name]
+    small, loops = rolled_graph(fold_sums(draw(program).graph))
+    delays = {node.id for node in small.nodes if node.op == "delay"}
+    assert len(delays) == len(loops) == states
+    assert {delay for _, delay in loops} == delays and len({s for s, _ in loops}) == states
+    assert all(small.nodes[state].op not in (None, "delay") for state, _ in loops)
+    assert not [node for node in small.nodes if node.op == "delay" and node.name == "x"]
+    for state, delay in loops:
+        assert small.nodes[state].shape == small.nodes[delay].shape

@@ -1,1 +1,1 @@
-"""Scene → text or bytes: SVG, TikZ, Mermaid, PNG, PDF."""
+"""Scene → text: one painter with SVG, DOT and TikZ as its brushes; Graphviz for all else."""

@@ -7,43 +7,83 @@ hides the order of evaluation, so it is never chosen unasked.
 from __future__ import annotations
 
 from ..graph import Graph, GraphNode
+from ..labels import sign_of
 
 
 def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
-    """Return one step of a graph, and (state, delayed state) for each loop through time."""
-    step = _typical(graph)
-    inside = [n for n in graph.nodes if n.step == step and n.op or _leaf_of(graph, n, step)]
+    """Return one step of a graph, and (state, delayed state) for each loop through time.
+
+    A delay stands for what the step has from the one before, and for nothing else.
+    """
+    moment = _typical(graph)
+    inside = [node for node in graph.nodes if node.place.moment == moment]
     made = Graph(title=graph.title, notes=list(graph.notes))
     number: dict[int, int] = {}
-    delays: dict[int, int] = {}
-    outer = _outside(graph, inside)
-    times = len(graph.steps())
+    outer, twins = _outside(graph, inside), _twins(graph, inside)
+    times = len({node.step for node in graph.nodes if node.place.moment[0] == moment[0]} - {None})
     for node in (*outer, *inside):
         number[node.id] = len(made.nodes)
-        made.nodes.append(_copied(graph, node, number, node in outer, times))
-        if node in outer and node.role != "param" and _state_of(graph, node, inside) is not None:
-            delays[node.id] = number[node.id]
+        made.nodes.append(_copied(node, number, node in outer, node.id in twins, times))
     for node in inside:
         for slot in range(len(node.parents)):
             norm = graph.edge_grad(node.id, slot)
             if norm is not None:
                 made.edge_grads[f"{number[node.id]}:{slot}"] = norm
-    loops = [
-        (number[twin.id], delays[node.id])
-        for node in outer
-        if node.id in delays and (twin := _state_of(graph, node, inside)) is not None
-    ]
+    loops = [(number[twins[node.id]], number[node.id]) for node in outer if node.id in twins]
     return made.validate(), loops
 
 
-def _typical(graph: Graph) -> int:
-    """Return a step in the middle: the first and the last are special."""
-    steps = graph.steps()
-    return steps[len(steps) // 2] if len(steps) > 2 else steps[-1] if steps else 0
+def _typical(graph: Graph) -> tuple[str, int | None]:
+    """Return a moment in the middle of the longest phase: its first and last steps are special."""
+    phases: dict[str, set[int]] = {}
+    for node in graph.nodes:
+        if node.step is not None:
+            phases.setdefault(node.place.moment[0], set()).add(node.step)
+    phase = max(phases, key=lambda name: len(phases[name]), default="")
+    steps = sorted(phases.get(phase, ()))
+    return (phase, steps[len(steps) // 2] if len(steps) > 2 else steps[-1] if steps else None)
 
 
-def _leaf_of(graph: Graph, node: GraphNode, step: int) -> bool:
-    return node.op is None and node.step == step
+def _twins(graph: Graph, inside: list[GraphNode]) -> dict[int, int]:
+    """Return the values of a neighbouring step that this one reads → what stands there in it."""
+    own = [node.id for node in inside]
+    twins: dict[int, int] = {}
+    for node in inside:
+        for slot, parent in enumerate(node.parents):
+            if parent is None or parent in own:
+                continue
+            other = _same_place(graph, graph.nodes[parent], inside)
+            if other is None:  # the state before the first step: its reader's twin reads the state
+                other = _read_by_twin(graph, node, slot, own)
+            if other is not None:
+                twins[parent] = other
+    return twins
+
+
+def _same_place(graph: Graph, state: GraphNode, inside: list[GraphNode]) -> int | None:
+    """Return the node of this step that stands where a node of another step stands in its own."""
+    if state.step is None or not inside or state.place.moment[0] != inside[0].place.moment[0]:
+        return None
+    there = [node for node in graph.nodes if node.place.moment == state.place.moment]
+    alike = [node for node in there if _kind(node) == _kind(state)]
+    here = [node for node in inside if _kind(node) == _kind(state)]
+    spot = alike.index(state)
+    return here[spot].id if len(here) == len(alike) else None
+
+
+def _read_by_twin(graph: Graph, node: GraphNode, slot: int, own: list[int]) -> int | None:
+    """Return what the same operation reads one step later, if that is of this step."""
+    way = -1 if node.place.direction == "rev" else 1
+    later = node.place._replace(step=(node.step or 0) + way)
+    for other in graph.nodes:
+        if other.place == later and _kind(other) == _kind(node):
+            parent = other.parents[slot]
+            return parent if parent in own and graph.nodes[parent].op else None
+    return None
+
+
+def _kind(node: GraphNode) -> tuple[object, ...]:
+    return (node.op, node.role, node.place.timeless, node.shape)
 
 
 def _outside(graph: Graph, inside: list[GraphNode]) -> list[GraphNode]:
@@ -56,27 +96,22 @@ def _bare(name: str | None) -> str:
     return (name or "").split("⟨")[0]
 
 
-def _state_of(graph: Graph, node: GraphNode, inside: list[GraphNode]) -> GraphNode | None:
-    """Return the node of this step that becomes `node` one step later."""
-    for other in inside:
-        if node.name and other.op and _bare(other.name) == _bare(node.name) and other is not node:
-            return other
-    return None
-
-
 def _copied(
-    graph: Graph, node: GraphNode, number: dict[int, int], outside: bool, times: int
+    node: GraphNode, number: dict[int, int], outside: bool, delayed: bool, times: int
 ) -> GraphNode:
     parents = () if outside else tuple(None if p is None else number[p] for p in node.parents)
+    made = node.moved(number[node.id], parents)
+    made.place = node.place.timeless
     name = node.name
     if name and "⟨" in name:
         before = "⟨t+1⟩" if node.place.direction == "rev" else "⟨t−1⟩"
-        name = _bare(name) + (before if outside and node.role != "param" else "⟨t⟩")
-    role, op = node.role, node.op
-    if outside:
-        role = role if role in ("param", "const") else "state"
-        op = "delay" if role == "state" else None
-        name = f"{name or role} ×{times}" if role == "param" else name or node.op
-    made = node.moved(number[node.id], parents)
-    made.op, made.name, made.role, made.place = op, name, role, node.place.timeless
+        made.name = _bare(name) + (before if delayed else "⟨t⟩")
+    if delayed:
+        sign = f"{sign_of(node)}⟨t−1⟩" if node.op else "state"
+        made.op, made.role, made.name = "delay", "state", made.name or sign
+    elif outside:
+        made.op, made.role = None, node.role if node.op is None else "input"
+        made.name = (
+            f"{name or node.role} ×{times}" if node.role == "param" else made.name or node.op
+        )
     return made
