@@ -208,7 +208,7 @@ def test_views_leave_nothing_behind():
         gone.append(weakref.ref(view))
     del view
     assert not any(r() for r in gone)  # without the cycle collector
-    assert len(x._memory.viewers) < 60
+    assert len(x._memory) < 60
 
 
 def test_a_detached_state_does_not_hold_its_graph():

@@ -30,33 +30,33 @@ OVERLAPS = (
 )
 
 
-class Memory:
-    """The whole array that some Tensors look at, and who they are.
+class Memory(list):
+    """The whole array that some Tensors look at, and a list of who they are.
 
     They are referred to weakly: a view keeps the numbers alive, but not the Tensor they came from,
     whose graph may be long.
     """
 
-    __slots__ = ("array", "limit", "partial", "viewers")
+    __slots__ = ("array", "limit", "partial")
 
     def __init__(self, base: Tensor):
+        self.append(ref(base))
         self.partial = is_part_of_a_graph(base)
         self.array: Array = base._array
-        self.viewers = [ref(base)]
         self.limit = 16
 
     def forget_the_dead(self) -> None:
         if LOCK.acquire(blocking=False):
             try:  # what others append meanwhile stands behind the part that is replaced
-                count = len(self.viewers)
-                self.viewers[:count] = [r for r in self.viewers[:count] if r() is not None]
-                self.limit = 2 * len(self.viewers) + 16
+                count = len(self)
+                self[:count] = [r for r in self[:count] if r() is not None]
+                self.limit = 2 * len(self) + 16
             finally:
                 LOCK.release()
 
     def living(self) -> list[Tensor]:
         """The Tensors that look at this memory now."""
-        viewers = [r() for r in self.viewers]
+        viewers = [r() for r in self]
         return [x for x in viewers if x is not None and getattr(x, "_memory", None) is self]
 
     def bind(self, whole: Array) -> None:
@@ -76,8 +76,8 @@ def alias(view: Tensor, base: Tensor, show: Any = None, params: Any = None) -> T
         memory = memory_of(base)
     view._memory = memory
     view._way = base._way if show is None else (show, params, base._way)
-    memory.viewers.append(ref(view))
-    if len(memory.viewers) > memory.limit:
+    memory.append(ref(view))
+    if len(memory) > memory.limit:
         memory.forget_the_dead()
     return view
 

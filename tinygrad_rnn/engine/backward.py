@@ -7,7 +7,7 @@ rules compute; with `create_graph=True` they run on Tensors, and the gradient ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from operator import attrgetter
 from threading import Lock
@@ -34,35 +34,38 @@ def pull(adjoints: Adjoints, order: Sequence[Node], ends: Collection[Node],
     found, live = {}, set(order)
     watch = Watch(record) if record is not None or MODE.get().anomaly else None
     for node in reversed(order):
-        if node in adjoints:
-            g = adjoints.pop(node)
+        if (g := adjoints.pop(node, None)) is not None:
             if watch or node.special or type(g) in DELAYED or g.dtype is not node.dtype:
                 g = arrived(g, node, node in ends, watch)
             if node in ends:
                 found[node] = g
             saved = saved_tensors(node) if as_tensors else node.saved or was_freed(node)
-            for k, parent in enumerate(node.parents):
-                if parent in live:
-                    share = node.op.rules[k](g, *saved, **node.params)  # type: ignore[union-attr]
-                    add(adjoints, parent, share, watch and watch.edge(node, k))
+            if node.parents:
+                send(node, g, saved, adjoints, live, watch)
     return found
 
 
-def add(adjoints: Adjoints, node: Node, share: Any, see: Callable | None) -> None:
-    """Add a share to what a node has already: in place, but never into what others hold too."""
-    if share is None:
-        return
-    if share.shape != node.shape:
-        share = fitted(share, node.shape)
-    if see:
-        share = see(share)
-    held = adjoints.get(node)
-    if held is None:
-        adjoints[node] = share
-    elif type(held) is Accumulator:
+def send(node: Node, g: Any, saved: tuple, adjoints: Adjoints, live: Collection[Node],
+         watch: Watch | None) -> None:  # fmt: skip
+    """Add to the gradient of each parent what the rules make of the node's own."""
+    rules, params = node.op.rules, node.params  # type: ignore[union-attr]
+    for k, parent in enumerate(node.parents):
+        if parent in live:
+            share = rules[k](g, *saved, **params) if params else rules[k](g, *saved)
+            if share is None:
+                continue
+            share = share if share.shape == parent.shape else fitted(share, parent.shape)
+            share = watch.share(node, k, share) if watch else share
+            held = adjoints.get(parent)
+            adjoints[parent] = share if held is None else joined(held, share)
+
+
+def joined(held: Any, share: Any) -> Any:
+    """Return the sum of both: added in place, but never into what others hold too."""
+    if type(held) is Accumulator:
         held.add(share)
-    else:
-        adjoints[node] = held + share if isinstance(held, Tensor) else Accumulator(held, share)
+        return held
+    return held + share if isinstance(held, Tensor) else Accumulator(held, share)
 
 
 def fitted(g: Any, shape: tuple[int, ...]) -> Any:
@@ -111,17 +114,15 @@ def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> 
         if not y.requires_grad:
             raise RuntimeError(NO_GRAPH)
         if g is None and y._array.size != 1:
-            raise RuntimeError(
-                f"grad can be implicitly created only for scalar outputs, not {y.shape}"
-            )
+            message = "grad can be implicitly created only for scalar outputs"
+            raise RuntimeError(f"{message}, not {y.shape}")
         if g is None:
             g = wrap(np.ones_like(y._array), None)
         elif not isinstance(g, Tensor):
             g = wrap(as_array(g, y.dtype, y.device), None)
         if g.shape != y.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output has {g.shape}, output has {y.shape}"
-            )
+            message = f"grad_output has {g.shape}, output has {y.shape}"
+            raise RuntimeError(f"Mismatch in shape: {message}")
         node = leaf_of(y)
         g = g if as_tensors else g._array
         adjoints[node] = adjoints[node] + g if node in adjoints else g
@@ -136,11 +137,9 @@ def free(order: Iterable[Node]) -> None:
 
 
 def as_tensor(g: Any) -> Tensor:
-    return (
-        g
-        if isinstance(g, Tensor)
-        else wrap(np.asarray(g) if isinstance(g, np.generic) else g, None)
-    )
+    if isinstance(g, Tensor):
+        return g
+    return wrap(np.asarray(g) if isinstance(g, np.generic) else g, None)
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,

@@ -101,13 +101,13 @@ class scope(Block):
     def __init__(self, name: str | None = None, **labels: Any):
         self.name, self.labels = name, labels
         self.outer: scope | None = None
-        self.unused = [True]  # popped by the first to enter, whichever thread that is
+        self.unused = True  # deleted by the first to enter, whichever thread that is
 
     def __enter__(self) -> scope:
         try:
-            self.unused.pop()
+            del self.unused
             inner = self
-        except IndexError:  # the nodes made before keep their surroundings: a copy stands in
+        except AttributeError:  # the nodes made before keep their surroundings: a copy stands in
             inner = scope(self.name, **self.labels)
         inner.outer = SCOPE.get()
         SCOPE.set(inner)

@@ -216,7 +216,9 @@ def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
 def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
                mode: Mode) -> Node:  # fmt: skip
     """The node of a result: its parents, and of the arrays only those that a rule will read."""
-    parents = tuple([(x.node or leaf_of(x)) if type(x) is Tensor else None for x in inputs])
+    parents = []
+    for x in inputs:  # a list comprehension would be one more call
+        parents.append((x.node or leaf_of(x)) if type(x) is Tensor else None)
     if op.keeps_all:
         saved = (y if op.keeps_y else None, *arrays)
     elif op.keeps_inputs:
@@ -225,7 +227,7 @@ def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arr
     else:
         saved = (y if op.keeps_y else None, *parents)
     needs = needs and mode.grad and bool(op.rules)
-    node = Node(op, parents, saved, params or NO_PARAMS, y.shape, y.dtype, needs)
+    node = Node(op, tuple(parents), saved, params or NO_PARAMS, y.shape, y.dtype, needs)
     if not mode.plain:
         node.inputs = tuple(arrays)
         trace_node(mode, node, inputs, y)

@@ -4,7 +4,6 @@ hooks, and the record of what it carried."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -60,11 +59,8 @@ class Watch:
         if self.record is not None:
             self.record.reach(node, g)
 
-    def edge(self, node: Node, k: int) -> Callable:
-        """Return what sees the share that a node sends to its k-th input, and passes it on."""
-        return partial(self._share, node, k)
-
-    def _share(self, node: Node, k: int, share: Any) -> Any:
+    def share(self, node: Node, k: int, share: Any) -> Any:
+        """See the share that a node sends to its k-th input, and pass it on multiplied out."""
         share = share.dense() if type(share) in DELAYED else share
         if self.anomaly and node.op is not None:
             watch(node.op.name, str(node.scope or ""), getattr(share, "_array", share),

@@ -19,13 +19,12 @@ from ..engine.ops import argsort as _argsort
 from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import getitem, put, where
 from ..engine.ops import reshape as _reshape
-from ..engine.primitive import PRIMITIVES, apply_primitive
+from ..engine.primitive import apply_primitive
 from ..engine.tensor import Tensor, wrap
 from .in_place import bind, refuse_leaf, refuse_recorded_view
 from .shapes import along, axis_of, flatten, flip, narrow
-from .views import viewed
+from .views import GETITEM, viewed
 
-GETITEM = PRIMITIVES["getitem"]
 
 
 class ValuesIndices(NamedTuple):

@@ -26,7 +26,7 @@ from ..engine.ops import reshape as _reshape
 from ..engine.ops import stack as _stack
 from ..engine.ops import transpose as _transpose
 from ..engine.tensor import Tensor, wrap
-from .views import shown, viewed
+from .views import pieces, shown, viewed
 
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
@@ -384,7 +384,7 @@ def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     axis = axis_of(x, dim)
     sizes = sizes if isinstance(sizes, int) else tuple(sizes)
     cuts = _cuts(x._array.shape[axis], sizes, axis)
-    return tuple([viewed(x, getitem, index=i) for i in cuts])
+    return pieces(x, cuts)
 
 
 @lru_cache(maxsize=256)
@@ -424,8 +424,9 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     >>> a.shape
     (3,)
     """
-    lead = (slice(None),) * axis_of(x, dim)
-    return tuple([viewed(x, getitem, index=(*lead, i)) for i in range(x.shape[axis_of(x, dim)])])
+    axis = axis_of(x, dim)
+    lead = (slice(None),) * axis
+    return pieces(x, [(*lead, i) for i in range(x._array.shape[axis])])
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:

@@ -6,12 +6,14 @@ a view: it keeps the numbers that it was given, and refuses to be written (see `
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..engine.aliases import alias
-from ..engine.primitive import apply_primitive
+from ..engine.primitive import PRIMITIVES, apply_primitive
 from ..engine.tensor import Tensor
+
+GETITEM = PRIMITIVES["getitem"]
 
 
 def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
@@ -21,6 +23,19 @@ def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
         return alias(y, x, primitive.op.compute, params)
     y._way = None  # it is a view, though of numbers that stay what they are
     return y
+
+
+def pieces(x: Tensor, indices: Iterable[tuple]) -> tuple[Tensor, ...]:
+    """The views `x[index]` of `x`, as `viewed` makes each."""
+    made = []
+    for index in indices:
+        y = apply_primitive(GETITEM, (x,), params := {"index": index})
+        if y.node is None or not y.node.needs:
+            alias(y, x, GETITEM.compute, params)
+        else:
+            y._way = None
+        made.append(y)
+    return tuple(made)
 
 
 def shown(x: Tensor, y: Tensor, show: Callable, **params: Any) -> Tensor:
