@@ -7,12 +7,14 @@ per time step.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, library_of
 
+BLOCK = 1 << 16  # so many numbers are added at their places at once
 ROWS = 64  # so many rows of postponed products are stacked before they are multiplied
 
 
@@ -25,7 +27,10 @@ def add_at(total: Array, index: tuple, g: Array) -> Array:
         xp = library_of(total).xp
         if xp is not np and total.dtype.char in NARROW:
             return add_at(total.astype(NARROW[total.dtype.char]), index, g).astype(total.dtype)
-        xp.add.at(total, index, g)
+        if xp is np and len(index) == 1 and total.ndim > 1 and total.flags.c_contiguous:
+            add_rows(total, index[0], g)
+        else:
+            xp.add.at(total, index, g)
         return total
     part = total[index]
     if isinstance(part, np.generic):
@@ -33,6 +38,18 @@ def add_at(total: Array, index: tuple, g: Array) -> Array:
     else:
         np.add(part, g, out=part)
     return total
+
+
+def add_rows(total: np.ndarray, rows: np.ndarray, g: np.ndarray) -> None:
+    """Adds `g` into total[rows], number by number: for a single axis NumPy's `add.at` is four
+    times as fast, and adds in the same order."""
+    width = math.prod(total.shape[1:])
+    flat, step = total.reshape(-1), max(BLOCK // max(width, 1), 1)
+    rows, g = rows.reshape(-1, 1), np.broadcast_to(g, (*rows.shape, *total.shape[1:]))
+    g = g.reshape(len(rows), width)
+    for k in range(0, len(rows), step):
+        places = rows[k : k + step] * width + np.arange(width)
+        np.add.at(flat, places.reshape(-1), g[k : k + step].reshape(-1))
 
 
 def is_basic(index: tuple) -> bool:

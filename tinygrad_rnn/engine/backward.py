@@ -45,7 +45,7 @@ def pull(adjoints: Adjoints, order: Sequence[Node], ends: Collection[Node],
     return found
 
 
-def send(node: Node, g: Any, saved: tuple, adjoints: Adjoints, live: Collection[Node],
+def send(node: Node, g: Any, saved: tuple, adjoints: Adjoints, live: set[Node],
          watch: Watch | None) -> None:  # fmt: skip
     """Add to the gradient of each parent what the rules make of the node's own."""
     rules, params = node.op.rules, node.params  # type: ignore[union-attr]

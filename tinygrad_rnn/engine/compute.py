@@ -36,6 +36,14 @@ def compute_sigmoid(a: Array) -> Array:
     return np.divide(e, e + ONE[a.dtype], e)
 
 
+def multiply_rows(a: Array, b: Array) -> Array:
+    """a @ b of many matrices; by one matrix it is a single product of all rows, which is faster."""
+    if b.ndim != 2 or not a.size:
+        return np.matmul(a, b)
+    rows = a.reshape(-1, a.shape[-1])
+    return np.matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
+
+
 def square(a: Any) -> Any:
     """a², for what divides by it or decays with it: infinite without a warning if it is large."""
     if type(a) is not np.ndarray:

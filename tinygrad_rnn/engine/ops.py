@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .accumulate import PendingMatmul, SlicedGradient
-from .arrays import library_of, move
+from .arrays import is_array, library_of, move
 from .compute import (
     ONE,
     compute_cumsum,
@@ -27,6 +27,7 @@ from .compute import (
     compute_sigmoid,
     compute_softmax,
     compute_sum,
+    multiply_rows,
     place_of,
     square,
     whole,
@@ -106,7 +107,7 @@ def _to_left(g: Any, y: Any, a: Any, b: Any) -> Any:
         return g[..., None] * b
     if a.ndim == 1:
         return (g[..., None, :] @ _t(b))[..., 0, :]
-    return g @ _t(b)
+    return multiply_rows(g, _t(b)) if g.ndim > 2 and is_array(g) else g @ _t(b)
 
 
 def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -114,10 +115,14 @@ def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
         return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
     if b.ndim == 1:
         return (_t(a) @ g[..., None])[..., 0]
-    if b.ndim > 2 or isinstance(g, Tensor) or isinstance(a, Tensor):
+    if b.ndim > 2:
         return _t(a) @ g
-    rows = math.prod(a.shape[:-1])  # not -1, which cannot be told for an empty array
-    return PendingMatmul(a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1]))
+    if a.ndim > 2:  # all rows at once; their number is not -1: of an empty array none can tell it
+        rows = math.prod(a.shape[:-1])
+        a, g = a.reshape((rows, a.shape[-1])), g.reshape((rows, g.shape[-1]))
+    if isinstance(g, Tensor) or isinstance(a, Tensor):
+        return a.T @ g
+    return PendingMatmul(a, g)
 
 
 def _part(k: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
@@ -229,7 +234,7 @@ log_softmax = primitive("log_softmax", compute_log_softmax,
     lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats, writes="log softmax(a)")
 
 # Products
-matmul = primitive("matmul", np.matmul,  _to_left,                         _to_right, keeps="ab", casts=multiplied, writes="a @ b",
+matmul = primitive("matmul", lambda a, b: np.matmul(a, b) if a.ndim < 3 else multiply_rows(a, b), _to_left,                        _to_right, keeps="ab", casts=multiplied, writes="a @ b",
     doc="Multiply matrices, vectors or batches of them.")
 einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=multiplied)
 

@@ -26,7 +26,6 @@ from .shapes import along, axis_of, flatten, flip, narrow
 from .views import GETITEM, viewed
 
 
-
 class ValuesIndices(NamedTuple):
     """What max, min, sort, topk and cummax return along an axis."""
 
