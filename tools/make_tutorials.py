@@ -49,7 +49,8 @@ def executed(made: Any) -> Any:
     """Run a notebook from a clean kernel in the tutorials' folder; warnings are errors."""
     from nbclient import NotebookClient
 
-    os.environ.setdefault("PYTHONPATH", str(ROOT))
+    before = os.environ.get("PYTHONPATH")  # a relative one would not hold in that folder
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
     NotebookClient(made, timeout=LIMIT, resources={"metadata": {"path": str(FOLDER)}}).execute()
     for cell in made.cells:
         cell.metadata.pop("execution", None)  # times would change at every run
