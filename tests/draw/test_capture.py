@@ -167,6 +167,13 @@ def test_two_backward_passes_without_zeroing_are_told():
     assert "gradients are the sum of 2 backward passes" in graph.notes
 
 
+def test_passes_of_different_gradients_are_not_counted():
+    loss = model("rnn", SIZES)
+    (5.3 * loss).backward(retain_graph=True)
+    graph = graph_of([loss], flow=loss.backward(record="norm"))
+    assert "gradients are the sum of several backward passes" in graph.notes
+
+
 def test_local_variables_name_nodes():
     def mine():
         weight = tg.tensor([[1.0, 2.0]], requires_grad=True)

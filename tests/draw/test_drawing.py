@@ -305,6 +305,14 @@ def test_a_layer_is_drawn_over_random_data():
     assert draw(nn.LSTMCell(2, 3, seed=0)).graph.steps() == [1, 2, 3]
 
 
+def test_a_layer_that_learns_nothing_is_drawn_whole_and_without_gradients():
+    from tinygrad_rnn import nn
+
+    graph = draw(nn.EchoState(1, 4, 1, sparsity=0.5, seed=0).layer).graph
+    assert graph.steps() == [1, 2, 3] and not graph.has_gradients
+    assert sum(node.op == "tanh" for node in graph.nodes) == 3
+
+
 def test_a_function_that_ran_backward_itself_is_drawn_without_gradients():
     w = tg.tensor([2.0], requires_grad=True)
 

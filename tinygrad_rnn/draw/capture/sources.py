@@ -201,7 +201,7 @@ def layer_graph(thing: Any, name: str, sizes: Sizes | None = None) -> Found:
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     random = np.random.default_rng(sizes.seed)
     size = (sizes.steps, sizes.batch, layer.input_size)
-    dtype = next(iter(layer.parameters())).dtype
+    dtype = next(value for _, value in layer.named_tensors()).dtype  # a reservoir is frozen
     x = tensor(random.normal(size=size).astype(dtype), name="x")
 
     def forward() -> Tensor:
