@@ -7,10 +7,8 @@ and `microscope` load when they are first touched.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
-from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .engine.arrays import get_default_dtype, set_default_dtype
 from .engine.backward import BackwardRecord, grad
 from .engine.context import enable_grad, is_grad_enabled, no_grad, scope, trace
@@ -189,12 +187,20 @@ from .functions.shapes import (
 from .functions.sizes import device, numel, repeat_interleave
 from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
+if TYPE_CHECKING:  # they load when they are first touched
+    from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
+    from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
+
 _UPPER.load = lambda path: import_module(f".{path}", __name__)
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
+FLOORS |= {name: f".{name}" for name in ("analysis", "files", "text", "training", "exercises")}
 FLOORS["microscope"] = ".analysis.microscope"
-FLOORS |= {name: f".{name}" for name in ("files", "text", "training", "exercises")}
+DERIVATIVES = ("detect_anomaly", "hessian", "hvp", "jacobian", "jvp", "vjp")
+CHECKS = ("GradcheckError", "gradcheck", "gradgradcheck")
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
 FROM_FLOORS |= dict.fromkeys(("check", "hint"), ".exercises")
+FROM_FLOORS |= dict.fromkeys(DERIVATIVES, ".analysis.derivatives")
+FROM_FLOORS |= dict.fromkeys(CHECKS, ".analysis.gradcheck")
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine.arguments import PLACE, misuse
+from .engine.arguments import misuse
 from .engine.arrays import get_default_dtype
 from .engine.options import whole
 from .engine.tensor import Tensor, assign
@@ -190,7 +190,8 @@ RULES: dict[str, Rule] = {
 def _refilling(rule: Rule, name: str) -> Rule:
     """Return what refills a Tensor by a rule: with the rule's own options but shape and dtype."""
     _, *options = inspect.signature(rule).parameters.values()
-    tensor = inspect.Parameter("tensor", PLACE, annotation="Tensor")
+    place = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    tensor = inspect.Parameter("tensor", place, annotation="Tensor")
     taken = [tensor, *(p for p in options if p.name != "dtype")]
     signature = inspect.Signature(taken, return_annotation="Tensor")
 

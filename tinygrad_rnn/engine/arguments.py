@@ -8,17 +8,17 @@ what the signature knows.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
-from typing import Any, TypeVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+if TYPE_CHECKING:  # else imported where a signature is wanted: it costs a fifth of NumPy's import
+    import inspect
+
 Function = TypeVar("Function", bound=Callable)
-PLACE = inspect.Parameter.POSITIONAL_OR_KEYWORD
-NAMED = (PLACE, inspect.Parameter.KEYWORD_ONLY)
-VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+VARIADIC = 0x04  # the flag of code that takes *inputs
 
 
 def misuse(name: str, signature: inspect.Signature, args: tuple, options: Mapping[str, Any],
@@ -29,28 +29,28 @@ def misuse(name: str, signature: inspect.Signature, args: tuple, options: Mappin
     """
     known = list(signature.parameters.values())
     places = [p for p in known if p.kind is p.POSITIONAL_OR_KEYWORD]
-    named = [p.name for p in known if p.kind in NAMED]
-    catches = {p.kind for p in known if p.kind in VARIABLE}
+    named = _named(known)
     unknown = [k for k in options if k not in named]
-    if unknown and inspect.Parameter.VAR_KEYWORD not in catches:
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in known):
         return TypeError(f"{name}() has no argument {unknown[0]!r}{_hint(unknown[0], known)}")
-    if len(args) > len(places) and inspect.Parameter.VAR_POSITIONAL not in catches:
+    if len(args) > len(places) and not any(p.kind is p.VAR_POSITIONAL for p in known):
         return TypeError(f"{name}() takes {_count(places, noun)}, got {len(args)}")
     filled = {p.name for p in places[: len(args)]}
     if twice := [k for k in options if k in filled]:
         return TypeError(f"{name}() got {twice[0]!r} twice, by place and by name")
-    lacking = [p for p in known if p.kind in NAMED and p.default is p.empty
+    lacking = [p for p in known if p.name in named and p.default is p.empty
                and p.name not in filled and p.name not in options]  # fmt: skip
-    if (
-        lacking
-        and noun != "argument"
-        and lacking[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    ):
+    if lacking and noun != "argument" and lacking[0] in places:
         return TypeError(f"{name}() takes {_count(places, noun)}, got {len(args)}")
     if lacking:
         missing = ", ".join(p.name for p in lacking)
         return TypeError(f"{name}() is missing {missing}: {name}{_brief(known)}")
     return TypeError(f"{name}() cannot be called so: it is {name}{_brief(known)}")
+
+
+def _named(known: Iterable[inspect.Parameter]) -> list[str]:
+    """Return the names of what may be given by name."""
+    return [p.name for p in known if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def _count(places: list[inspect.Parameter], noun: str) -> str:
@@ -61,16 +61,18 @@ def _count(places: list[inspect.Parameter], noun: str) -> str:
 
 
 def _hint(wrong: str, known: Iterable[inspect.Parameter]) -> str:
-    """`; did you mean 'dim'?`, or what there is instead."""
-    names = [p.name for p in known if p.kind in NAMED]
-    near = get_close_matches(wrong, names, 1, 0.5)
+    """Return `; did you mean 'dim'?`, or what there is instead."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(wrong, _named(known), 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; it takes {_brief(known)}"
 
 
 def _brief(known: Iterable[inspect.Parameter]) -> str:
-    """A signature without types: `(x, axis=None, *, dim=None)`."""
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in known]
-    return str(inspect.Signature(bare))
+    """Return a signature without types: `(x, axis=None, *, dim=None)`."""
+    from inspect import Signature
+
+    return str(Signature([p.replace(annotation=p.empty) for p in known]))
 
 
 def checked(function: Function) -> Function:
@@ -83,8 +85,9 @@ def checked(function: Function) -> Function:
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise  # it came from inside
-            signature = inspect.signature(function)
-            raise misuse(function.__name__, signature, args, options) from None
+            from inspect import signature
+
+            raise misuse(function.__name__, signature(function), args, options) from None
 
     return call  # type: ignore[return-value]
 
@@ -94,7 +97,11 @@ def check_arguments(namespace: dict[str, Any]) -> None:
     home: str = namespace["__name__"]
     done: dict[Any, Any] = {}
     for name, thing in list(namespace.items()):
-        own = inspect.isfunction(thing) and thing.__module__ == home and not hasattr(thing, "op")
+        own = (
+            isinstance(thing, FunctionType)
+            and thing.__module__ == home
+            and not hasattr(thing, "op")
+        )
         if own and name[0] != "_" and not hasattr(thing, "__wrapped__"):
             done[thing] = done.get(thing) or checked(thing)  # once, though it has two names
             namespace[name] = done[thing]
@@ -111,21 +118,63 @@ def bind(name: str, signature: inspect.Signature, args: tuple, options: dict[str
 
 
 def signature_of_rule(source: Any, first: int) -> inspect.Signature:
-    """The signature of a primitive, from what its rule or its computation takes from `first` on.
+    """Return the signature of a primitive: what its rule or computation takes from `first` on.
 
     One-letter names are inputs, given by place or name; the others options, by name alone.
     """
+    from inspect import Parameter, Signature, signature
+
+    place = Parameter.POSITIONAL_OR_KEYWORD
     if isinstance(source, np.ufunc):
-        parameters = [inspect.Parameter(name, PLACE) for name in "abcd"[: source.nin]]
+        parameters = [Parameter(name, place) for name in "abcd"[: source.nin]]
     else:
         try:
-            parameters = list(inspect.signature(source).parameters.values())[first:]
+            parameters = list(signature(source).parameters.values())[first:]
         except ValueError:  # a function of C's that does not say
-            parameters = [inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL)]
-    inputs = [p for p in parameters if p.kind is PLACE and len(p.name) == 1]
+            parameters = [Parameter("inputs", Parameter.VAR_POSITIONAL)]
+    inputs = [p for p in parameters if p.kind is place and len(p.name) == 1]
     many = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
     named = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters
-             if p not in inputs and p.kind in (PLACE, p.KEYWORD_ONLY)]  # fmt: skip
+             if p not in inputs and p.kind in (place, p.KEYWORD_ONLY)]  # fmt: skip
     kind = "Tensor" if len(inputs) == 1 else "Any"  # beside a Tensor a number may stand
     every = [p.replace(annotation=kind if p in inputs else "Any") for p in (*inputs, *many, *named)]
-    return inspect.Signature(every, return_annotation="Tensor")
+    return Signature(every, return_annotation="Tensor")
+
+
+def names_in_rule(source: Any, first: int) -> tuple[list[str], list[str], bool, bool]:
+    """Return what `signature_of_rule` would list, read from the code: no signature is made.
+
+    (inputs, options, whether any number of inputs is taken, whether anything has a default):
+
+    >>> names_in_rule(lambda g, y, a, b, axis=0: g, 2)
+    (['a', 'b'], ['axis'], False, True)
+    """
+    if isinstance(source, np.ufunc):
+        return list("abcd"[: source.nin]), [], False, False
+    if not isinstance(source, FunctionType) or hasattr(source, "__wrapped__"):
+        known = list(signature_of_rule(source, first).parameters.values())
+        inputs = [p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD]
+        many = any(p.kind is p.VAR_POSITIONAL for p in known)
+        defaults = any(p.default is not p.empty for p in known)
+        return inputs, [n for n in _named(known) if n not in inputs], many, defaults
+    code = source.__code__
+    count, by_name = code.co_argcount, code.co_kwonlyargcount
+    places = code.co_varnames[max(first, code.co_posonlyargcount) : count]
+    inputs = [name for name in places if len(name) == 1]
+    options = [name for name in places if len(name) > 1]
+    options += code.co_varnames[count : count + by_name]
+    defaults = bool(source.__kwdefaults__ or (source.__defaults__ and places))
+    return inputs, options, bool(code.co_flags & VARIADIC), defaults
+
+
+class Signed:
+    """What a function wraps, in the eyes of `inspect`: a signature that is made when asked for."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], inspect.Signature]):
+        self.make = make
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self.make()

@@ -7,7 +7,6 @@ generator holds for whoever resumes it; a decorated generator has the block only
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from functools import wraps
@@ -31,6 +30,8 @@ class Block:
         def call(*args: Any, **options: Any) -> Any:
             with self:
                 return function(*args, **options)
+
+        import inspect  # here: it costs a fifth of NumPy's import
 
         if inspect.isgeneratorfunction(function):
 

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .accumulate import DELAYED, SlicedGradient
+from .arguments import names_in_rule
 from .arrays import Library, register_type
 from .backward import fitted
-from .primitive import PLACE, PRIMITIVES, READERS, Primitive
+from .primitive import PRIMITIVES, READERS, Primitive
 
 GRADIENT, RESULT = "ĝ", "y"
 LETTER = re.compile(r"(?<![A-Za-z])[a-z](?![A-Za-z])")  # by itself, not inside a word
@@ -188,8 +189,7 @@ def _template(op: str) -> tuple[str, str]:
     known = PRIMITIVES.get(op)
     if known is None:
         return "[a]" if op == "indicator" else f"{op}(*)", "a"
-    places = [p.name for p in known.signature.parameters.values() if p.kind is PLACE]
-    return known.writes or f"{op}(*)", "".join(places)
+    return known.writes or f"{op}(*)", "".join(names_in_rule(*known.source)[0])
 
 
 @lru_cache

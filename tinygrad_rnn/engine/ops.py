@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .accumulate import PendingMatmul, SlicedGradient
+from .arguments import names_in_rule
 from .arrays import is_array, library_of, move
 from .compute import (
     ONE,
@@ -285,7 +286,7 @@ argsort = primitive("argsort", place_of(partial(np.argsort, kind="stable")))
 # is dressed by a function of `functions/`
 __all__ = sorted(
     {f.op.name for f in list(globals().values())
-     if hasattr(f, "op") and all(len(name) == 1 for name in f.__signature__.parameters)}
+     if hasattr(f, "op") and not any(names_in_rule(*f.op.source)[1:3])}
 )  # fmt: skip
 
 

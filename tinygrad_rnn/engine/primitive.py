@@ -6,16 +6,14 @@ rules are written with primitives, so the same holds for a backward pass.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from functools import partial
-from inspect import Parameter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import PLACE, bind, signature_of_rule
+from .arguments import Signed, bind, names_in_rule, signature_of_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
 from .dtypes import WEAK_SCALARS, unwidened
@@ -23,6 +21,9 @@ from .errors import explained
 from .node import NO_PARAMS, Node
 from .record import trace_node
 from .tensor import Tensor, leaf_of, wrap
+
+if TYPE_CHECKING:
+    import inspect
 
 NUMBERS = frozenset([int, float, bool])  # what may stand beside a Tensor as it is
 READERS: dict[type, Callable] = {}  # how inputs of another kind, as letters are, take an operation
@@ -59,9 +60,14 @@ class Primitive:
     @property
     def signature(self) -> inspect.Signature:
         """Inputs and options as the first rule names them, or the computation if there is none."""
+        return signature_of_rule(*self.source)
+
+    @property
+    def source(self) -> tuple[Callable, int]:
+        """What names the inputs and options, and how many of its parameters stand before them."""
         each = isinstance(self.rules, ForEach)
         source = self.rules.rule if each else self.rules[0] if self.rules else self.compute
-        return signature_of_rule(source, 3 if each else 2 if self.rules else 0)
+        return source, 3 if each else 2 if self.rules else 0
 
     def bound(self, inputs: tuple, options: dict) -> tuple[tuple, dict]:
         """Inputs by place and options by name; TypeError if they are not what is declared."""
@@ -116,8 +122,7 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
     """
     home = sys._getframe(1).f_globals["__name__"]
     op = Primitive(name, compute, ForEach(each) if each else rules, keeps, postpones, casts, writes)
-    signature = op.signature
-    letters = [p.name for p in signature.parameters.values() if p.kind is PLACE]
+    letters, options, many, defaults = names_in_rule(*op.source)
     if isinstance(op.rules, tuple) and op.rules and len(op.rules) != len(letters):
         raise TypeError(f"primitive: {name!r} has {len(op.rules)} rules, and {len(letters)} inputs "
                         f"({', '.join(letters)}): inputs have one-letter names")  # fmt: skip
@@ -125,24 +130,22 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
     if compute.__name__ == "<lambda>":  # as Python names it in what it says of arguments
         compute.__name__ = compute.__qualname__ = name
     op.writes = writes or f"{name}({', '.join(letters) or '*'})"
-    apply = _caller(op, signature)
+    apply = _caller(op, letters, len(options), many, defaults)
     apply.__name__ = apply.__qualname__ = name
     apply.__module__ = home  # there it is found to be pickled
     apply.__doc__ = doc or f"Return {op.writes}, entry by entry."
-    apply.__signature__ = signature  # type: ignore[attr-defined]
+    apply.__wrapped__ = Signed(lambda: op.signature)  # type: ignore[attr-defined]
     apply.op = op  # type: ignore[attr-defined]
     return apply
 
 
-def _caller(op: Primitive, signature: inspect.Signature) -> Any:
-    """The function that applies `op`, which counts its arguments before anything runs.
+def _caller(op: Primitive, letters: list[str], options: int, many: bool, defaults: bool) -> Any:
+    """Return the function that applies `op`, and counts its arguments before anything runs.
 
     An argument too many would else be NumPy's `out=`, and be written to. Where the number of inputs
     is fixed Python does the rest: a keyword it does not know, or an input it misses.
     """
-    kinds = [p.kind for p in signature.parameters.values()]
-    options, count = kinds.count(Parameter.KEYWORD_ONLY), kinds.count(PLACE)
-    optional = any(p.default is not p.empty for p in signature.parameters.values())
+    count = len(letters)
 
     def of_one(a: Any, *surplus: Any) -> Any:
         if surplus:
@@ -165,17 +168,16 @@ def _caller(op: Primitive, signature: inspect.Signature) -> Any:
         return apply_primitive(op, inputs, params)
 
     def of_any(*inputs: Any, **params: Any) -> Any:
-        if not inputs or optional or len(params) != options:
+        if not inputs or defaults or len(params) != options:
             inputs, params = op.bound(inputs, params)
         return apply_primitive(op, inputs, params)
 
-    if Parameter.VAR_POSITIONAL in kinds or optional:
+    if many or defaults:
         return of_any
     if options or not 1 <= count <= 3:
         return of_several
     apply = (of_one, of_two, of_three)[count - 1]
-    names = [p.name for p in signature.parameters.values()]
-    apply.__code__ = apply.__code__.replace(co_varnames=(*names, "surplus"))
+    apply.__code__ = apply.__code__.replace(co_varnames=(*letters, "surplus"))
     return apply
 
 

@@ -7,7 +7,6 @@ written into, so whatever a graph saved stays what it was and every gradient sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import Signature, signature
 from typing import Any
 
 from ..engine import ops
@@ -92,9 +91,7 @@ def _part_from_memory(x: Tensor, name: str) -> None:
 
 
 def in_place(function: Callable, name: str) -> Callable:
-    """`x.function(…)` that changes x and returns it."""
-
-    accepted = signature(function)
+    """Return the method that gives x the result of `function(x, …)`, and returns x."""
 
     def apply(x: Tensor, *args: Any, **options: Any) -> Any:
         leaf = x.node is None or x.node.op is None
@@ -103,21 +100,24 @@ def in_place(function: Callable, name: str) -> Callable:
         try:  # before anything is refused: the function knows which arguments fit
             y = function(x, *args, **options)
         except TypeError:
-            fitting(name, accepted, (x, *args), options)
+            fitting(name, function, (x, *args), options)
             raise
         if leaf:
             refuse_leaf(x)
         return bind(x, y, name)
 
     apply.__name__ = apply.__qualname__ = name
-    apply.__signature__ = accepted  # type: ignore[attr-defined]
+    apply.__wrapped__ = function  # type: ignore[attr-defined]
     first = (function.__doc__ or "").partition("\n")[0]
     apply.__doc__ = f"Changes x itself: {first or name.strip('_') + ', in place.'}"
     return apply
 
 
-def fitting(name: str, accepted: Signature, args: tuple, options: dict) -> None:
-    """TypeError in the words of `misuse` if the arguments do not fit."""
+def fitting(name: str, function: Callable, args: tuple, options: dict) -> None:
+    """Raise TypeError in the words of `misuse` if the arguments do not fit."""
+    from inspect import signature
+
+    accepted = signature(function)
     try:
         accepted.bind(*args, **options)
     except TypeError:
