@@ -20,7 +20,6 @@ from .engine.tensor import Tensor, tensor
 from .engine.upper import UPPER as _UPPER
 from .functions import methods
 from .functions.aliases import *
-from .functions.checkpoint import checkpoint
 from .functions.comparison import (
     allclose,
     copysign,
@@ -185,21 +184,25 @@ from .functions.shapes import (
     vstack,
 )
 from .functions.sizes import device, numel, repeat_interleave
-from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
 if TYPE_CHECKING:  # they load when they are first touched
     from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
     from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
+    from .functions.checkpoint import checkpoint
+    from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
 
 _UPPER.load = lambda path: import_module(f".{path}", __name__)
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS |= {name: f".{name}" for name in ("analysis", "files", "text", "training", "exercises")}
 FLOORS["microscope"] = ".analysis.microscope"
+WINDOWS = ("avg_pool2d", "conv1d", "conv2d", "max_pool2d")
 DERIVATIVES = ("detect_anomaly", "hessian", "hvp", "jacobian", "jvp", "vjp")
 CHECKS = ("GradcheckError", "gradcheck", "gradgradcheck")
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
 FROM_FLOORS |= dict.fromkeys(("check", "hint"), ".exercises")
 FROM_FLOORS |= dict.fromkeys(DERIVATIVES, ".analysis.derivatives")
+FROM_FLOORS |= dict.fromkeys(WINDOWS, ".functions.windows")
+FROM_FLOORS["checkpoint"] = ".functions.checkpoint"
 FROM_FLOORS |= dict.fromkeys(CHECKS, ".analysis.gradcheck")
 
 

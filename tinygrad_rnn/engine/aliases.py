@@ -11,7 +11,7 @@ Nothing is kept for results that a graph recorded: these keep the values that th
 
 from __future__ import annotations
 
-from threading import Lock
+from _thread import allocate_lock as Lock
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 

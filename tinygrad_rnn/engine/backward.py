@@ -7,10 +7,10 @@ rules compute; with `create_graph=True` they run on Tensors, and the gradient ha
 
 from __future__ import annotations
 
+from _thread import allocate_lock as Lock
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from operator import attrgetter
-from threading import Lock
 from typing import Any, NoReturn
 
 import numpy as np

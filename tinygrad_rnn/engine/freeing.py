@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import _local  # threading.local, without all of threading
 
 
-class Dropped(threading.local):
+class Dropped(_local):
     """What this thread still has to let go of; None while it lets go of nothing."""
 
     pile: list | None = None
