@@ -13,6 +13,8 @@ def test_lerp_is_exact_at_both_ends():
     a, b = tg.tensor([1e8, 1.0, -3.0]), tg.tensor([1.0, 1e8, 1e-8])
     assert tg.lerp(a, b, 0.0).tolist() == a.tolist()
     assert tg.lerp(a, b, 1.0).tolist() == b.tolist()
+    weights = tg.tensor([0.0, 1.0, 1.0])
+    assert tg.lerp(a, b, weights).tolist() == [a[0].item(), b[1].item(), b[2].item()]
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 2, 5), (1, 1, 5, 2)])
@@ -103,3 +105,23 @@ def test_a_gradient_given_has_the_dtype_of_its_result(dtype, create_graph):
     y.register_hook(lambda g: seen.append(g.dtype))
     y.backward(tg.tensor(np.array([1, 3]).astype(dtype)))
     assert seen == [np.float64] and x.grad.dtype == np.float64
+
+
+def test_mt_turns_the_last_two_axes_whatever_is_before():
+    x = tg.tensor(np.arange(24.0).reshape(2, 3, 4))
+    np.testing.assert_array_equal(x.mT.numpy(), x.numpy().swapaxes(1, 2))
+
+
+def test_every_array_has_its_library_and_nothing_else_has():
+    from tinygrad_rnn.engine.arrays import NUMPY, library_of
+
+    assert library_of(np.float32(1)) is library_of(np.zeros(2)) is NUMPY
+    with pytest.raises(TypeError, match="str is not an array of"):
+        library_of("text")
+
+
+def test_the_last_class_that_can_be_drawn_may_be_unlikely():
+    from tinygrad_rnn.functions.sampling import _last_positive
+
+    table = np.array([[0.3, 0.7, 0.0], [0.9, 0.1, 1e-9], [1.0, 0.0, 0.0]])
+    assert _last_positive(table).tolist() == [1, 2, 0]

@@ -58,8 +58,8 @@ def repeated(steps: Any, real: Any, reverse: bool) -> Tensor:
     real = real[::-1] if reverse else real
     latest = np.maximum.accumulate(np.where(real, np.arange(len(real))[:, None], -1), 0)
     missing = latest < 0
-    latest = len(real) - 1 - latest if reverse else latest
-    latest, missing = (a[::-1] if reverse else a for a in (latest, missing))
+    if reverse:
+        latest, missing = (len(real) - 1 - latest)[::-1], missing[::-1]
     latest = np.where(missing, 0, latest)
     chosen = outputs[latest, np.arange(outputs.shape[1])]
     rows = outputs.xp.asarray(missing).reshape(missing.shape + (1,) * (outputs.ndim - 2))
