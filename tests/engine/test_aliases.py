@@ -69,7 +69,7 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "clone": (lambda x: x.clone(), lambda a: a.copy("K")),
     "flip": (lambda x: x.flip(0), lambda a: a[::-1].copy()),
     "roll": (lambda x: x.roll(1, 0), lambda a: np.roll(a, 1, 0)),
-    "tile": (lambda x: x.tile(1), lambda a: a.copy("K")),
+    "tile": (lambda x: x.tile(1), lambda a: np.tile(a, 1)),
     "x[[0]]": (lambda x: x[[0]], lambda a: a[[0]]),
     "x[mask]": (lambda x: x[x > 2], lambda a: a[a > 2]),
     "diag": (lambda x: x.diag() if x.ndim == 2 else x[9], lambda a: a.diagonal().copy()
@@ -188,6 +188,25 @@ def test_every_chain_of_two_views_and_many_of_three(form):
     deep = np.random.default_rng(7)
     triples = [tuple(deep.choice(list(TAKEN), 3)) for _ in range(1000)]
     assert sum(check(names, form) for names in (*PAIRS, *triples)) > 1200
+
+
+EMPTY = {
+    "diagonal": lambda x: x[:0].diagonal(),
+    "unfold": lambda x: x.unfold(0, 2, 2)[:0],
+    "expand": lambda x: x[:0].expand(2, 0, 3),
+    "x[3:]": lambda x: x[3:],
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_view_of_nothing_is_written_in_peace(name):
+    x = tg.zeros(3, 3)
+    view = EMPTY[name](x)
+    view[...] = 7.0
+    view.add_(1)
+    with pytest.raises((ValueError, RuntimeError), match="shape"):
+        view[...] = tg.zeros(5, 5)
+    assert x.sum().item() == 0
 
 
 def test_a_view_outlives_its_base_and_its_siblings():

@@ -115,7 +115,7 @@ def written(whole: Array, way: Way, key: tuple, values: Any) -> Array:
     part, xp = seen(new, way), library_of(new).xp
     slices = is_basic(key)
     if not part.size:
-        part[key] = values  # nothing but a check of shapes
+        xp.empty_like(part)[key] = values  # nothing but a check of shapes; `part` may be read-only
     elif xp.may_share_memory(part, new) and getattr(part.flags, "writeable", True):
         target = part[to_a_view(key)] if slices else part
         if any(n > 1 and step == 0 for n, step in zip(target.shape, target.strides)):
