@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..engine.aliases import rebind
+from ..engine.options import unfit, whole
 from .base import Array, Optimizer
 from .optimizers import penalised
 
@@ -16,7 +17,7 @@ from .optimizers import penalised
 class Adadelta(Optimizer):
     """p ← p − lr·δ,  δ = √(d + eps) / √(v + eps) · g: running means v of g² and d of δ²."""
 
-    keeps = ("square_avg", "acc_delta")
+    keeps = lasting = ("square_avg", "acc_delta")
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
                  weight_decay: float = 0.0, maximize: bool = False):  # fmt: skip
@@ -35,7 +36,7 @@ class Adadelta(Optimizer):
 class Adamax(Optimizer):
     """p ← p − lr·m̂ / u,  u = max(β₂ u, |g| + eps): Adam with a maximum for the mean square."""
 
-    keeps = ("exp_avg", "exp_inf")
+    keeps = lasting = ("exp_avg", "exp_inf")
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3,
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
@@ -54,7 +55,8 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     """Adam that looks ahead: the step also has the share of g that the next mean will hold."""
 
-    keeps = ("exp_avg", "exp_avg_sq", "mu_product")
+    keeps = lasting = ("exp_avg", "exp_avg_sq", "mu_product")
+    numbers = ("mu_product",)
 
     def __init__(self, params: Iterable[Any], lr: float = 2e-3,
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
@@ -79,7 +81,7 @@ class Rprop(Optimizer):
     For whole batches: with noise the signs mean little.
     """
 
-    keeps = ("prev", "step_size")
+    keeps = lasting = ("prev", "step_size")
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2,
                  etas: tuple[float, float] = (0.5, 1.2),
@@ -101,7 +103,8 @@ class Rprop(Optimizer):
 class ASGD(Optimizer):
     """Plain descent with a falling rate η; `average()` is the mean of what p was after t0 steps."""
 
-    keeps = ("eta", "mu", "ax")
+    keeps = lasting = ("eta", "mu", "ax")
+    numbers = ("eta", "mu")
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, lambd: float = 1e-4,
                  alpha: float = 0.75, t0: float = 1e6, weight_decay: float = 0.0,
@@ -135,7 +138,7 @@ class NTASGD(ASGD):
     def __init__(self, params: Iterable[Any], lr: float = 30.0, patience: int = 5,
                  weight_decay: float = 0.0):  # fmt: skip
         super().__init__(params, lr, lambd=0.0, t0=math.inf, weight_decay=weight_decay)
-        self.patience, self.losses = patience, []
+        self.patience, self.losses = whole(self, "patience", patience, 0), []
 
     losses: list[float]
 
@@ -162,9 +165,11 @@ class NTASGD(ASGD):
         return {**super().state_dict(), "losses": list(self.losses)}
 
     def load_state_dict(self, saved: Any) -> None:
-        losses = [float(loss) for loss in saved.get("losses", ())]
-        super().load_state_dict({k: v for k, v in saved.items() if k != "losses"})
-        self.losses = losses
+        losses = saved.get("losses", []) if isinstance(saved, Mapping) else []
+        if not isinstance(losses, list) or not all(isinstance(x, (int, float)) for x in losses):
+            raise unfit(self, "losses", "a list of numbers", losses, TypeError)
+        super().load_state_dict(saved)
+        self.losses = [float(loss) for loss in losses]
 
 
 class Swapped:

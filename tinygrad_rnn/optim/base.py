@@ -13,7 +13,7 @@ from typing import Any
 from ..engine.aliases import rebind
 from ..engine.arrays import host
 from ..engine.class_signature import CheckedCall
-from ..engine.options import shown, whole
+from ..engine.options import real, shown, whole
 from ..engine.tensor import Tensor, wrap
 from .hyperparameters import checked, refuse_unknown
 
@@ -27,10 +27,13 @@ class Optimizer(CheckedCall):
 
     `state[group, index]` is what the optimiser keeps for the parameter at that place of
     `param_groups`. Places, unlike identities, mean the same in a copy or after unpickling.
-    `keeps` names the entries of a state, `decoupled` is True if weights decay apart from gradients.
+    `keeps` names the entries of a state, `lasting` those that every step leaves, `numbers` those
+    that are one number; `decoupled` is True if weights decay apart from gradients.
     """
 
     keeps: tuple[str, ...] | None = None  # None: any
+    lasting: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     decoupled = False
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
@@ -129,6 +132,10 @@ class Optimizer(CheckedCall):
             raise ValueError(
                 f"{type(self).__name__}: a state dict has state and param_groups, got {got}"
             )
+        for group in saved["param_groups"]:
+            if not isinstance(group, Mapping) or not isinstance(group.get("params"), list):
+                told = f"a saved group is a dict with a list of params, got {shown(group)}"
+                raise ValueError(f"{type(self).__name__}: {told}")
         groups = [self._loaded_group(group) for group in saved["param_groups"]]
         sizes = [len(group["params"]) for group in saved["param_groups"]]
         own = [len(group["params"]) for group in self.param_groups]
@@ -156,14 +163,21 @@ class Optimizer(CheckedCall):
         places, where = self.places(), f"{type(self).__name__}: state of parameter {number}"
         if not str(number).isdigit() or int(number) >= len(places):
             raise ValueError(f"{where}: this optimizer has parameters 0 to {len(places) - 1}")
-        p, entry = self.parameters()[int(number)], dict(saved)
+        if not isinstance(saved, Mapping):
+            raise ValueError(f"{where} must be a dict, got {shown(saved)}")
+        p, entry = self.parameters()[int(number)], {k: v for k, v in saved.items() if v is not None}
         known = entry.keys() if self.keeps is None else {"step", *self.keeps}
         if wrong := entry.keys() - known:
             raise ValueError(f"{where}: {', '.join(map(repr, sorted(wrong)))} is not kept here")
+        needed = ("step", *self.lasting) if self.lasting else ()
+        if lost := [name for name in needed if name not in entry]:
+            raise ValueError(f"{where}: lacks {', '.join(lost)}")
         for name, value in entry.items():
             if name == "step":
-                entry[name] = whole(where, "step", int(value) if hasattr(value, "item") else value)
-            elif hasattr(value, "shape") or isinstance(value, list):
+                entry[name] = counted(where, value)
+            elif name in self.numbers:
+                entry[name] = real(where, name, value)
+            elif hasattr(value, "shape") or isinstance(value, list) or self.keeps is not None:
                 entry[name] = self._loaded_array(f"{where}: {name!r}", value, p)
         return places[int(number)], entry
 
@@ -192,3 +206,10 @@ class Optimizer(CheckedCall):
         options = ", ".join(f"{k}={v!r}" for k, v in group.items() if k != "params")
         count = sum(p._array.size for p in group["params"])
         return f"{options}; {len(group['params'])} Tensors, {count} numbers"
+
+
+def counted(where: str, steps: Any) -> int:
+    """Return a saved number of steps, which PyTorch keeps as a Tensor of one float."""
+    if hasattr(steps, "item") and steps.shape == () and float(steps).is_integer():
+        steps = int(steps)
+    return whole(where, "step", steps, 0)

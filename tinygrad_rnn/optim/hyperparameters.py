@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..engine.options import bounds, called, flag, nearest, real, unfit
+from ..engine.options import bounds, called, choice, flag, nearest, real, unfit, whole
 
 # What an option must be: its name in words, the least value, and what it must stay below.
 LIMITS: dict[str, tuple[str, float, float]] = {
@@ -25,6 +25,7 @@ LIMITS: dict[str, tuple[str, float, float]] = {
     "initial_accumulator_value": ("initial_accumulator_value value", 0, math.inf),
 }
 FLAGS = ("nesterov", "maximize", "amsgrad", "centered")
+COUNTS = ("max_iter", "max_eval", "history_size")
 
 
 def checked(owner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,8 +36,14 @@ def checked(owner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             good[name] = _number(owner, name, value, *LIMITS[name])
         elif name in FLAGS:
             good[name] = flag(owner, name, value)
-        elif name == "betas":
-            good[name] = _betas(owner, value)
+        elif name in COUNTS:
+            good[name] = whole(owner, name, value)
+        elif name in PAIRS:
+            good[name] = PAIRS[name](owner, value)
+        elif name == "t0" and not (isinstance(value, float) and value == math.inf):  # never
+            good[name] = _number(owner, name, value, "t0 value", 0, math.inf)
+        elif name == "line_search_fn":
+            choice(owner, name, value, (None, "strong_wolfe"))
     if good.get("nesterov") and (good["momentum"] <= 0 or good["dampening"] != 0):
         got = f"momentum={good['momentum']} and dampening={good['dampening']}"
         need = "Nesterov momentum requires a momentum and zero dampening"
@@ -53,13 +60,34 @@ def _number(owner: Any, name: str, value: Any, words: str, least: float, below: 
         raise ValueError(f"{called(owner)}: {told}") from None
 
 
+def _pair(owner: Any, name: str, such: tuple[float, float], pair: Any) -> tuple[Any, Any]:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise unfit(owner, name, f"two numbers such as {such}", pair, TypeError)
+    return pair[0], pair[1]
+
+
 def _betas(owner: Any, betas: Any) -> tuple[float, ...]:
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise unfit(owner, "betas", "two numbers such as (0.9, 0.999)", betas, TypeError)
-    words = "beta parameter at index {}"
+    pair, words = _pair(owner, "betas", (0.9, 0.999), betas), "beta parameter at index {}"
     return tuple(
-        _number(owner, f"betas[{k}]", b, words.format(k), 0, 1) for k, b in enumerate(betas)
+        _number(owner, f"betas[{k}]", b, words.format(k), 0, 1) for k, b in enumerate(pair)
     )
+
+
+def _etas(owner: Any, etas: Any) -> tuple[float, ...]:
+    shrink, grow = _pair(owner, "etas", (0.5, 1.2), etas)
+    return (
+        real(owner, "etas[0]", shrink, above=0, below=1),
+        real(owner, "etas[1]", grow, above=1),
+    )
+
+
+def _step_sizes(owner: Any, sizes: Any) -> tuple[float, ...]:
+    least, most = _pair(owner, "step_sizes", (1e-6, 50.0), sizes)
+    least = real(owner, "step_sizes[0]", least, 0)
+    return least, real(owner, "step_sizes[1]", most, least)
+
+
+PAIRS = {"betas": _betas, "etas": _etas, "step_sizes": _step_sizes}
 
 
 def refuse_unknown(owner: Any, options: Iterable[str], known: Iterable[str]) -> None:

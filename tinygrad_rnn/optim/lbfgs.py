@@ -7,15 +7,21 @@ Wolfe line search). All parameters are one long vector here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..engine.aliases import rebind
 from ..engine.context import enable_grad
-from .base import Array, Optimizer
+from ..engine.options import kind, real, whole
+from ..engine.tensor import wrap
+from .base import Array, Optimizer, counted
 
+KEPT = {"step", "d", "length", "g", "s", "y", "scale"}
+TORCHS = {"n_iter": "step", "t": "length", "prev_flat_grad": "g", "old_stps": "s",
+          "old_dirs": "y", "H_diag": "scale"}  # fmt: skip
+TORCH_ONLY = ("func_evals", "prev_loss", "ro", "al")
 DECREASE, CURVATURE = 1e-4, 0.9  # the two conditions of Wolfe
 
 
@@ -32,11 +38,10 @@ class LBFGS(Optimizer):
                  max_eval: int | None = None, tolerance_grad: float = 1e-7,
                  tolerance_change: float = 1e-9, history_size: int = 100,
                  line_search_fn: str | None = None):  # fmt: skip
-        if line_search_fn not in (None, "strong_wolfe"):
-            wanted = 'line_search_fn must be None or "strong_wolfe"'
-            raise ValueError(f"LBFGS: {wanted}, got {line_search_fn!r}")
+        iterations = whole(self, "max_iter", max_iter)
         options: dict[str, Any] = {
-            "lr": lr, "max_iter": max_iter, "max_eval": max_eval or max_iter * 5 // 4,
+            "lr": lr, "max_iter": max_iter,
+            "max_eval": iterations * 5 // 4 if max_eval is None else max_eval,
             "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change,
             "history_size": history_size, "line_search_fn": line_search_fn}  # fmt: skip
         super().__init__(params, options)
@@ -123,11 +128,31 @@ class LBFGS(Optimizer):
             return closure()
 
     def _loaded_entry(self, number: Any, saved: Any) -> tuple[tuple[int, int], dict]:
-        size = sum(p._array.size for p in self.parameters())
-        for value in [saved.get("g"), *saved.get("s", ()), *saved.get("y", ())]:
-            if value is not None and np.shape(value) != (size,):
-                raise ValueError(f"LBFGS: saved for {np.shape(value)} numbers, this one has {size}")
-        return (0, 0), dict(saved)
+        """Return the state of the one vector, under our names if PyTorch saved it."""
+        where = f"LBFGS: state of parameter {number}"
+        if str(number) != "0" or not isinstance(saved, Mapping):
+            raise ValueError(f"{where}: there is one dict for all parameters, that of number 0")
+        entry = {TORCHS.get(str(k), str(k)): v for k, v in saved.items() if k not in TORCH_ONLY}
+        if entry and entry.keys() != KEPT:
+            told = f"keeps {', '.join(sorted(KEPT))}, got {', '.join(sorted(entry))}"
+            raise ValueError(f"{where}: {told}")
+        for name, value in entry.items():
+            if name in ("length", "scale"):
+                entry[name] = real(where, name, value)
+            elif name == "step":
+                entry[name] = counted(where, value)
+            elif name in ("d", "g"):
+                entry[name] = self._loaded_vector(where, name, value)
+            else:
+                rows = kind(where, name, value, list, "a list of vectors")
+                entry[name] = [self._loaded_vector(where, name, row) for row in rows]
+        if entry and len(entry["s"]) != len(entry["y"]):
+            raise ValueError(f"{where}: {len(entry['s'])} s saved and {len(entry['y'])} y")
+        return (0, 0), entry
+
+    def _loaded_vector(self, where: str, name: str, value: Any) -> Array:
+        like = self._vector()
+        return self._loaded_array(f"{where}: {name!r}", value, wrap(like, None))
 
 
 class Probe:

@@ -41,7 +41,7 @@ class SGD(Optimizer):
 class Adagrad(Optimizer):
     """p ← p − lr·g / (√Σ g² + eps), the sum over all steps."""
 
-    keeps = ("sum",)
+    keeps = lasting = ("sum",)
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class RMSprop(Optimizer):
     """p ← p − lr·g / (√v + eps),  v = α v + (1 − α) g²; centred takes off the mean's square."""
 
     keeps = ("square_avg", "grad_avg", "momentum_buffer")
+    lasting = ("square_avg",)
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class Adam(Optimizer):
     """p ← p − lr·m̂ / (√v̂ + eps): running means of g and g², corrected for their start at 0."""
 
     keeps = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    lasting = ("exp_avg", "exp_avg_sq")
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ RECORDERS = {
     "keras_recurrent": ["keras", "torch"],
     "programs": ["torch"],
     "ctc": ["torch"],
+    "optimizers": ["torch"],
     "mistakes": ["torch"],
     "files": ["torch", "safetensors"],
 }
