@@ -27,6 +27,7 @@ from benches import (  # noqa: E402
     import_time,
     plot,
     reliability,
+    steps,
     tables,
 )
 from benches.contestants import SUITES  # noqa: E402
@@ -53,7 +54,9 @@ TF32 = {
 def arguments() -> argparse.Namespace:
     """Returns the command line, with the suite's own defaults filled in."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--suite", choices=[*SUITES, "import", "reliability"], default="eager")
+    parser.add_argument(
+        "--suite", choices=[*SUITES, "steps", "import", "reliability"], default="eager"
+    )
     parser.add_argument("--json", metavar="FILE", help="write all rows with machine and versions")
     parser.add_argument("--plot", metavar="FILE", help="draw the minima (needs matplotlib)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -62,7 +65,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--threads", default="1,2", help="thread counts, e.g. 1,2")
     parser.add_argument("--sizes", help="TxBxH or TxBxIxH, comma separated")
-    parser.add_argument("--cells", help="of " + " ".join(CELLS))
+    parser.add_argument("--cells", help="of " + " ".join(CELLS) + "; steps: parts of models' names")
     parser.add_argument("--contestants", help="names, comma separated; default all but the slow")
     parser.add_argument("--repeats", type=int, default=10, help="turns per contestant")
     parser.add_argument("--budget", type=float, default=20.0, help="seconds per contestant, size")
@@ -79,6 +82,9 @@ def main() -> None:
         work(json.loads(options.job))
     elif options.suite == "import":
         tables.finish(import_time.run(options.repeats), options)
+    elif options.suite == "steps":
+        print(tables.heading(tables.machine(options.device)))
+        tables.save(steps.race(options, in_process), options)
     elif options.suite == "reliability":
         tables.finish(reliability.run(options), options)
     else:

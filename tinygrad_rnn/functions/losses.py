@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.arguments import check_arguments
+from ..engine.context import MODE
 from ..engine.ops import absolute, exp, log, where, xlogy
 from ..engine.tensor import Tensor, wrap
+from .class_rows import ClassRows, losses_of_rows
 from .elementwise import as_real, clamp, softplus
 from .indexing import gather, take
 from .random import Generator
@@ -112,6 +114,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_inde
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if weight is None and not label_smoothing and _are_plain_rows(input, target):
+        return _cross_entropy_of_rows(input, target, ignore_index, reduction)
     axis = 0 if input.ndim == 1 else 1
     logp = log_softmax(input, axis)
     if target.dtype.kind == "f":
@@ -134,6 +138,26 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_inde
         spread = reduced(spread, reduction)
     classes = input.shape[axis]
     return (1 - label_smoothing) * losses + (label_smoothing / classes) * spread
+
+
+def _are_plain_rows(input: Tensor, target: Tensor) -> bool:
+    """True for what one operation can do; while a trace is kept, its parts are to be seen."""
+    a, integers = input._array, target.dtype.kind in "iu"
+    fits = type(a) is np.ndarray and a.ndim == 2 and a.dtype.char in "fd" and a.size > 0
+    return fits and integers and target.shape == a.shape[:1] and MODE.get().plain
+
+
+def _cross_entropy_of_rows(input: Tensor, target: Tensor, ignore: int, reduction: str) -> Tensor:
+    classes, count = target._array, input.shape[1]
+    real = None
+    if not 0 <= classes.min() <= classes.max() < count or 0 <= ignore < count:
+        _check_targets(target, count, ignore)
+        real = classes != ignore
+    losses = losses_of_rows(input, rows=ClassRows(classes, real))
+    if reduction == "mean":
+        n = len(classes) if real is None else _total_weight(input, target, None, ignore)
+        return losses.sum() / n
+    return reduced(losses, reduction)
 
 
 def _soft_target_loss(logp: Tensor, target: Tensor, axis: int, weight: Any, reduction: str,

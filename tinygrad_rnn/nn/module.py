@@ -230,6 +230,16 @@ class Module(CheckedCall, metaclass=ModuleClass):
         """Turn all parameters and buffers into float16."""
         return self.to(dtype=np.float16)
 
+    def compile(self, backend: str = "auto", **options: Any) -> Any:
+        """This module, with the time loop of every recurrent layer inside compiled.
+
+        A recurrent layer itself returns a compiled twin; see `tinygrad_rnn.compile.compile`.
+        """
+        layers: list[Any] = [m for m in self.modules() if hasattr(m, "with_loop")]
+        for layer in layers:
+            layer.loop = layer.compile(backend, **options).loop
+        return self
+
     def __repr__(self) -> str:
         from .shown import tree
 

@@ -206,4 +206,7 @@ def work(job: dict) -> None:
             file.write(json.dumps(row) + "\n")
             file.flush()
 
-        {"time": time_job, "memory": memory_job}[job["measure"]](job, report)
+        if job["measure"] == "steps":
+            importlib.import_module("benches.steps").run(job, report)
+        else:
+            {"time": time_job, "memory": memory_job}[job["measure"]](job, report)
