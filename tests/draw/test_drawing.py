@@ -311,6 +311,7 @@ def test_a_layer_that_learns_nothing_is_drawn_whole_and_without_gradients():
     graph = draw(nn.EchoState(1, 4, 1, sparsity=0.5, seed=0).layer).graph
     assert graph.steps() == [1, 2, 3] and not graph.has_gradients
     assert sum(node.op == "tanh" for node in graph.nodes) == 3
+    assert draw(nn.ctc.CTCForward(3)).graph.steps() == [1, 2, 3]  # it has no weights at all
 
 
 def test_a_function_that_ran_backward_itself_is_drawn_without_gradients():

@@ -201,7 +201,8 @@ def layer_graph(thing: Any, name: str, sizes: Sizes | None = None) -> Found:
     layer = Recurrent(layer) if isinstance(layer, Cell) else layer
     random = np.random.default_rng(sizes.seed)
     size = (sizes.steps, sizes.batch, layer.input_size)
-    dtype = next(value for _, value in layer.named_tensors()).dtype  # a reservoir is frozen
+    weights = [value for _, value in layer.named_tensors()]  # frozen ones, too; CTC's α has none
+    dtype = weights[0].dtype if weights else np.float64
     x = tensor(random.normal(size=size).astype(dtype), name="x")
 
     def forward() -> Tensor:
