@@ -77,6 +77,14 @@ layer = nn.RNN(I, H, form="stacked", seed=0)
 draw(layer, view="rolled")
 
 # %% [markdown]
+# $g_1$ may be any function: tanh, ReLU, one that you write.
+
+# %%
+for g1 in ("tanh", "relu", "softsign", lambda z: z / (1 + z * z)):
+    other = nn.RNNCell(I, H, bias="single", nonlinearity=g1, seed=0)
+    print(other(x[0].float())[0].detach().numpy().round(3))
+
+# %% [markdown]
 # ## Predict, then run
 # 100 units and a one-hot input of 10,000 words: what is the shape of $W_a$? And what would one step
 # cost if the zeros were multiplied?
@@ -117,7 +125,8 @@ check("03.3", over_time)
 # %% [markdown]
 # ## A task: running parity
 # Bits come one by one; after each, say whether their number so far is odd. Nobody can do it
-# without a memory. Trained on 12 steps, tried on 48.
+# without a memory. Trained on 12 steps, tried on 48, with
+# $L_t = -y \log \hat y - (1-y) \log(1-\hat y)$ at each step.
 
 # %%
 model = nn.Readout(nn.RNN(1, 16, seed=1), 1, seed=2)
@@ -148,4 +157,6 @@ for steps in (12, 48):
 # Parity is a task that two states solve; it says nothing about how long a network remembers (06).
 #
 # In the code: [RNNCell](../tinygrad_rnn/nn/cells.py), [the loop over time](../tinygrad_rnn/nn/scan.py);
-# tests: [both forms](../tests/nn/test_cells.py), [BPTT by hand](../tests/analytic/vanilla.py).
+# tests: [both forms, `test_any_nonlinearity`, `test_an_index_is_a_one_hot_vector`](../tests/nn/test_cells.py),
+# [by hand (vanilla-separate-tanh, vanilla-separate-relu, vanilla-stacked-tanh; loss bce, loss
+# softmax, loss mse)](../tests/analytic/test_against_nn.py).
