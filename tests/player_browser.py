@@ -167,6 +167,11 @@ class Page:
                     **dict(type=kind, x=x, y=y, button="left", clickCount=count),
                 )
 
+    def hover(self, x: float, y: float) -> None:
+        """Moves the mouse to a point of the window."""
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        self.run("new Promise(requestAnimationFrame)")
+
     def size(self, width: int, height: int) -> None:
         """Sets the window's inner size."""
         fields = dict(width=width, height=height, deviceScaleFactor=1, mobile=False)

@@ -188,17 +188,22 @@ def test_message_of_a_typo_in_expand(tmp_path, capsys):
 
 
 def test_message_of_a_function_that_raises_half_way(user, capsys):
+    lines = [line.strip() for line in (user / "mine.py").read_text().splitlines()]
     code, said = command(f"{user}/mine.py:breaks", "-o", user / "x.svg", capsys=capsys)
     assert code == 5
+    line = 1 + lines.index("return h @ tg.ones(5, 4)")
     assert said == (
-        "your function raised ValueError at step 2, op 'matmul' (3×4 @ 5×4). "
+        f"your function raised ValueError at step 2, line {line} of mine.py, "
+        "op 'matmul' (3×4 @ 5×4). "
         "Drew the 2 ops before it; the failing node is marked ✖."
     )
     text = (user / "x.svg").read_text()
     assert "✖" in text and "t = 2" in text
     code, said = command(f"{user}/mine.py:raises", "-o", user / "y.svg", capsys=capsys)
+    line = 1 + lines.index('raise KeyError("no op failed")')
     assert code == 5 and said == (
-        "your function raised KeyError at step 1. Drew the 1 ops before it."
+        f"your function raised KeyError at step 1, line {line} of mine.py. "
+        "Drew the 1 ops before it."
     )
 
 

@@ -169,6 +169,28 @@ def test_wires_name_the_box_they_come_from() -> None:
                     assert ids[place] in {ids[i] for i in art["B"][target][6]}
 
 
+def uneven() -> Graph:
+    """Five turns of a loop of which the second reads no input: its boxes stand elsewhere."""
+    w, u = (tensor(np.eye(3), requires_grad=True, name=name) for name in "wu")
+    h, x = tensor(np.ones((1, 3)), name="h0"), tensor(np.ones((1, 3)), name="x")
+    for t in range(1, 6):
+        with scope("step", step=t):
+            h = tanh((h if t == 2 else x) @ w + h @ u)
+    return graph_of([(h * h).sum()])
+
+
+@pytest.mark.parametrize("loss", ["last", "all", "uneven"])
+def test_wires_begin_at_their_box(loss: str) -> None:
+    """Also where columns share a picture and those that their wires come from do not."""
+    graph = uneven() if loss == "uneven" else recorded("lstm", 20, loss).graph
+    for level in model_data(model(graph))["levels"].values():
+        pictures, columns = level["T"], level["S"]
+        for index, (_, picture, *_) in enumerate(columns):
+            for by, source, _, split, flat, _ in pictures[picture]["X"]:
+                x, _, width, *_ = pictures[columns[index + by][1]]["B"][source]
+                assert split == 0 or abs(flat[0] - x) <= width / 2 + 0.1, columns[index]
+
+
 def test_excerpt_draws_what_the_whole_graph_would(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = recorded("lstm", 20).graph
     short_levels = model_data(model(graph))["levels"]

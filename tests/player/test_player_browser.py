@@ -8,12 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from player_browser import Page, find_chromium
 from player_graphs import Recorded, recorded
 
+from tinygrad_rnn import scope, tanh, tensor
+from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.graph import Graph, GraphNode
 from tinygrad_rnn.draw.notebook import Frame
+from tinygrad_rnn.draw.player.cost import cost
 from tinygrad_rnn.draw.player.data import model_data
 from tinygrad_rnn.draw.player.page import model, player
 from tinygrad_rnn.draw.transform.fold import fold_sums
@@ -540,11 +544,14 @@ MOMENTS = ("", "#p=60", "#p=200", "#l=gate&p=170&k=1", "#p=223&q=c3", "#l=arch&p
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read(page: Page, files: Any, scheme: str) -> None:
+def test_every_text_can_be_read(
+    page: Page, files: Any, coded: tuple[Graph, Path], scheme: str
+) -> None:
     page.media(prefers_color_scheme=scheme)
     try:
-        for moment in MOMENTS:
-            page.open(files("4"), moment)
+        for path, moment in [*((files("4"), one) for one in MOMENTS), (coded[1], "#p=18")]:
+            page.open(path, moment)
+            page.run("document.querySelector('#code [data-line]')?.focus()")
             page.run("$('table').open = true; app.refresh()")
             texts = page.run(TEXTS_IN_SIGHT)
             assert len(texts) > 40
@@ -579,6 +586,88 @@ def test_words_and_values_stand_beside_inputs_and_predictions(page: Page, files:
     path.write_text(player(model(Graph([word, GraphNode(1, "tanh", (0,))]))), encoding="utf-8")
     page.open(path, "#p=2")
     assert page.run("document.querySelector('text.value').textContent") == "“Katze”"
+
+
+def turn(x: Any, h: Any, w: Any, u: Any) -> Any:
+    z = x @ w + h @ u
+    return tanh(z)
+
+
+def hand_written() -> Any:
+    w, u = (tensor(np.eye(3) * k, requires_grad=True) for k in (0.2, 0.3))
+    h = tensor(np.zeros((1, 3)))
+    for t in range(1, 4):
+        with scope("step", step=t):
+            h = turn(tensor(np.ones((1, 3)), name=f"x⟨{t}⟩"), h, w, u)
+    return (h * h).sum()
+
+
+MARKED = """[...document.querySelectorAll('.n.lit')].map((g) => g.node).sort((a, b) => a - b)"""
+LINES = """[...document.querySelectorAll('#code [data-line]')].map((e) => e.dataset.line)"""
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, Path]:
+    """A program by hand, and its page."""
+    path = tmp_path_factory.mktemp("code") / "hand.html"
+    graph = draw(hand_written).graph
+    path.write_text(player(model(graph)), encoding="utf-8")
+    return graph, path
+
+
+def test_pointing_at_a_line_marks_exactly_its_nodes(page: Page, coded: tuple[Graph, Path]) -> None:
+    graph, path = coded
+    page.open(path)
+    page.press("End", "f")
+    page.run("app.go(END)")
+    assert page.run(MARKED) == []
+    lines = page.run(LINES)
+    assert len(lines) == len({line for node in graph.nodes for line in node.lines})
+    for line in lines:
+        spot = place_of(page, "#code [data-line]", f"each.dataset.line === '{line}'")
+        page.hover(spot["x"] + 60, spot["y"] + spot["height"] / 2)
+        ids = [n.id for n in graph.nodes if tuple(map(int, line.split(":"))) in n.lines]
+        assert page.run(MARKED) == ids, line
+        norm = sum(graph.nodes[i].grad["norm"] ** 2 for i in ids) ** 0.5
+        words = page.run("$('sum').textContent")
+        steps = len({graph.nodes[i].step for i in ids} - {None})
+        assert words.startswith(f"{len(ids)} nodes in {steps} step")
+        assert number(words.rpartition("= ")[2]) == pytest.approx(norm, rel=1e-3)
+        arithmetic = sum(cost(graph, graph.nodes[i]) for i in ids)
+        assert f"{arithmetic} operations" in words
+    page.hover(500, 10)
+    assert page.run(MARKED) == []
+
+
+def test_a_line_is_reached_by_keyboard_and_marks_the_same(
+    page: Page, coded: tuple[Graph, Path]
+) -> None:
+    page.open(coded[1])
+    page.press("End", "f")
+    page.run("document.querySelector('#code summary').focus()")
+    page.press("Tab")
+    assert page.run("document.activeElement.dataset.line") == page.run(LINES)[0]
+    assert page.run(MARKED) == page.run("[...app.lit].sort((a, b) => a - b)") != []
+
+
+def test_pointing_at_a_node_marks_its_lines(page: Page, coded: tuple[Graph, Path]) -> None:
+    graph, path = coded
+    page.open(path)
+    page.press("End", "f")
+    on = "[...document.querySelectorAll('#code .on')].map((e) => e.dataset.line).sort()"
+    for node in graph.nodes:
+        if node.op:
+            spot = place_of(page, ".n > :first-child", f"each.parentNode.node === {node.id}")
+            page.hover(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+            assert page.run(on) == sorted(f"{place}:{line}" for place, line in node.lines)
+    page.hover(1100, 20)
+    page.run("app.go(F)")  # the line follows the sweep
+    assert page.run(on) == [f"{place}:{line}" for place, line in graph.nodes[-1].lines]
+
+
+def test_a_page_without_code_has_no_panel_for_it(page: Page, files: Any) -> None:
+    page.open(files("4"))
+    assert page.run("$('code').hidden")
 
 
 def test_letters_on_chips_are_nine_pixels_high(page: Page, files: Any) -> None:

@@ -78,7 +78,8 @@ class GraphNode:
     """One tensor: what made it (`op`, None for a leaf), from what, and what is known of it.
 
     Labels that tell a place become part of `place`; `labels` keeps the others. A number among the
-    inputs has no node: its parent is None, and `numbers` holds it by its slot.
+    inputs has no node: its parent is None, and `numbers` holds it by its slot. `lines` are the
+    lines of code that made it, as (place in the graph's code, line), the innermost first.
     """
 
     id: int
@@ -94,6 +95,7 @@ class GraphNode:
     grad: dict[str, Any] | None = None
     place: Place = NOWHERE
     numbers: dict[int, float] = field(default_factory=dict)
+    lines: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels:
@@ -121,6 +123,7 @@ class GraphNode:
         return GraphNode(
             number, self.op, parents, self.shape, self.dtype, self.name, self.role,
             dict(self.labels), self.path, self.value, self.grad, self.place, dict(self.numbers),
+            self.lines,
         )  # fmt: skip
 
     @property
@@ -134,7 +137,8 @@ class Graph:
     """A computation as data; `edge_grads["child:k"]` is the norm that flowed to parent k.
 
     `members` lists, in a folded graph, the nodes that each node stands for. `live` holds the
-    engine's nodes and roots of a graph that was just recorded; it is not part of the data.
+    engine's nodes and roots of a graph that was just recorded; it is not part of the data. `code`
+    has the functions that made the nodes, each as {file, name, first line, text}.
     """
 
     nodes: list[GraphNode] = field(default_factory=list)
@@ -144,6 +148,7 @@ class Graph:
     param_uses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     edge_samples: dict[str, list[float]] = field(default_factory=dict)
+    code: list[dict[str, Any]] = field(default_factory=list)
     members: list[list[int]] = field(default_factory=list)
     live: Any = field(default=None, compare=False, repr=False)
 
@@ -180,6 +185,7 @@ class Graph:
         """Return the graph itself; a GraphError says which node breaks which rule."""
         for position, node in enumerate(self.nodes):
             _check_node(position, node)
+            _check_lines(node, self.code)
         known = range(len(self.nodes))
         for what in ("edge_grads", "edge_samples"):
             for key in getattr(self, what):
@@ -201,6 +207,8 @@ class Graph:
         data |= {"edge_grads": self.edge_grads, "order": self.order, "param_uses": uses}
         if self.edge_samples:
             data["edge_samples"] = self.edge_samples
+        if self.code:
+            data["code"] = self.code
         return data | {"notes": self.notes}
 
     def to_json(self, indent: int | None = None) -> str:
@@ -274,6 +282,7 @@ def _read(data: dict[str, Any]) -> Graph:
         param_uses={int(key): [_numbers(use) or {} for use in listed] for key, listed in uses},
         notes=data.get("notes", []),
         edge_samples=_numbers(data.get("edge_samples")) or {},
+        code=data.get("code", []),
     )
 
 
@@ -291,6 +300,7 @@ def _read_node(data: dict[str, Any]) -> GraphNode:
         value=_numbers(data.get("value")),
         grad=_numbers(data.get("grad")),
         numbers={int(k): float(v) for k, v in data.get("numbers", {}).items()},
+        lines=tuple((place, line) for place, line in data.get("lines", ())),
     )
 
 
@@ -321,6 +331,12 @@ def _check_node(position: int, node: GraphNode) -> None:
             raise GraphError(f"node {node.id} has parent {parent!r}: parents come before it")
 
 
+def _check_lines(node: GraphNode, code: list[dict[str, Any]]) -> None:
+    for place, line in node.lines:
+        if not 0 <= place < len(code):
+            raise GraphError(f"node {node.id} has line {line} of code {place}, which is not there")
+
+
 def _check_edge(what: str, key: str, graph: Graph) -> None:
     child, _, slot = key.partition(":")
     if not (child.isdecimal() and slot.isdecimal() and int(child) < len(graph.nodes)):
@@ -331,19 +347,24 @@ def _check_edge(what: str, key: str, graph: Graph) -> None:
 
 def _node_dict(node: GraphNode) -> dict[str, Any]:
     numbers = {str(slot): number for slot, number in node.numbers.items()}
-    return ({"numbers": numbers} if numbers else {}) | {
-        "id": node.id,
-        "op": node.op,
-        "parents": list(node.parents),
-        "shape": list(node.shape),
-        "dtype": node.dtype,
-        "name": node.name,
-        "role": node.role,
-        "labels": node.scopes,
-        "path": list(node.path),
-        "value": node.value,
-        "grad": node.grad,
-    }
+    lines = {"lines": [list(line) for line in node.lines]} if node.lines else {}
+    return (
+        ({"numbers": numbers} if numbers else {})
+        | lines
+        | {
+            "id": node.id,
+            "op": node.op,
+            "parents": list(node.parents),
+            "shape": list(node.shape),
+            "dtype": node.dtype,
+            "name": node.name,
+            "role": node.role,
+            "labels": node.scopes,
+            "path": list(node.path),
+            "value": node.value,
+            "grad": node.grad,
+        }
+    )
 
 
 def _plain(data: Any) -> Any:

@@ -61,6 +61,16 @@ def _cleaned(text: str, longest: int) -> str:
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 
+def clean_code(text: str) -> str:
+    """Return source text line by line without what no page can show.
+
+    >>> clean_code("if x:\\n    y = 1\\0")
+    'if x:\\n    y = 1'
+    """
+    lines = (line.expandtabs(4) for line in text.split("\n"))
+    return "\n".join(re.sub(r"[\0-\x08\x0b-\x1f\ud800-\udfff]", "", line) for line in lines)
+
+
 def ascii_only(text: str) -> str:
     """Return the text in ASCII: brackets, Greek and accents by their nearest spelling."""
     for sign, plain in PLAIN.items():

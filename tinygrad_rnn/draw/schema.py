@@ -76,6 +76,15 @@ def optional(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda x: x is None or of(x)
 
 
+def is_code(x: Any) -> bool:
+    texts = type(x) is dict and all(is_text(x.get(key)) for key in ("file", "name", "text"))
+    return texts and is_whole(x.get("first"))
+
+
+def is_line(x: Any) -> bool:
+    return is_list(x, is_whole) and len(x) == 2
+
+
 GRAPH: dict[str, Kind] = {
     "title": (is_text, "text"),
     "nodes": (lambda x: type(x) is list, "a list of nodes"),
@@ -90,6 +99,7 @@ GRAPH: dict[str, Kind] = {
         lambda x: is_table(x, is_numbers),
         "edges with a list of numbers each",
     ),
+    "code": (lambda x: is_list(x, is_code), "functions with file, name, first line and text"),
 }
 NODE: dict[str, Kind] = {
     "id": (is_whole, "a whole number"),
@@ -108,6 +118,7 @@ NODE: dict[str, Kind] = {
         lambda x: is_table(x, is_number) and all(re.fullmatch("[0-9]{1,6}", k) for k in x),
         "slots with a number each",
     ),
+    "lines": (lambda x: is_list(x, is_line), "pairs of a place in the code and a line"),
     "value": (optional(is_statistics), "null or numbers with a norm among them"),
     "grad": (optional(is_statistics), "null or numbers with a norm among them"),
 }

@@ -171,7 +171,7 @@ def without_params(graph: Graph, settings: Settings) -> Graph:
         )
     gone = {node.id for node in params}
     number = {n.id: i for i, n in enumerate(n for n in graph.nodes if n.id not in gone)}
-    made = Graph(title=graph.title, notes=list(graph.notes))
+    made = Graph(title=graph.title, notes=list(graph.notes), code=graph.code)
     for node in graph.nodes:
         if node.id in gone:
             continue

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from ...engine.backward import BackwardRecord
-from ...engine.context import trace
+from ...engine.context import mode
 from ...engine.node import Node, toposort
 from ...engine.tensor import Tensor, leaf_of
 from ..errors import DrawError
 from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
+from .lines import Chain, LinedTrace
 from .names import name_nodes
 from .statistics import flat, measured, size, statistics
 from .steps import assign_steps
@@ -40,17 +41,19 @@ class Run:
     result: Any = None
     error: BaseException | None = None
     names: dict[Node, str] = field(default_factory=dict)
+    lines: dict[Node, Chain] = field(default_factory=dict)
 
 
 def run(function: Callable[[], Any]) -> Run:
     """Return what a function computed; an exception is kept, not raised."""
     made = Run()
-    with trace() as nodes, _locals_of(function, made.names):
+    nodes = LinedTrace()
+    with mode(nodes=nodes), _locals_of(function, made.names):
         try:
             made.result = function()
         except (Exception, SystemExit) as error:  # the drawing of what came before is the point
             made.error = error
-    made.nodes = nodes
+    made.nodes, made.lines = nodes, nodes.lines
     return made
 
 

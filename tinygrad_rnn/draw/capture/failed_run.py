@@ -11,13 +11,14 @@ from ...engine.tensor import Tensor
 from ..graph import Graph, GraphNode, Place
 from ..labels import clean
 from .capture import Run, convert
+from .lines import add_lines, line_of
 
 MARK = "✖"
 
 
 def failure(made: Run, names: dict[Any, str], title: str) -> Graph:
     """Return the partial graph; its last note says what raised where."""
-    graph = convert(made.nodes, [], names, title)
+    graph = add_lines(convert(made.nodes, [], names, title), made.lines)
     error = made.error
     assert error is not None
     drawn = sum(node.op is not None for node in graph.nodes)
@@ -25,6 +26,8 @@ def failure(made: Run, names: dict[Any, str], title: str) -> Graph:
     where, shapes = _add_failed(graph, failed, made) if failed else (_last_step(graph), "")
     op = f", op '{failed[0].name}'{shapes}" if failed else ""
     step = f" at step {where}" if where is not None else ""
+    line = line_of(error)
+    step += f", {line}" if line else ""
     marked = f" the failing node is marked {MARK}." if failed else ""
     graph.notes = [
         f"your function raised {type(error).__name__}{step}{op}. "

@@ -12,6 +12,7 @@ from ..errors import DrawError
 from ..graph import Graph
 from .capture import FREED, Run, check_result, graph_of
 from .failed_run import failure
+from .lines import add_lines
 
 
 def graph_of_run(
@@ -29,8 +30,8 @@ def graph_of_run(
         except DrawError as error:  # the function ran backward itself: drawn without gradients
             graph = graph_of(found, names, title)
             graph.notes = [str(error)]
-            return graph, None
-        return graph_of(found, names, title, flow), None
+            return add_lines(graph, made.lines), None
+        return add_lines(graph_of(found, names, title, flow), made.lines), None
 
 
 @contextmanager

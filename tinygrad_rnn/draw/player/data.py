@@ -17,9 +17,10 @@ from ..capture.statistics import digits
 from ..capture.truncation import Cut
 from ..escapes import json_in_html
 from ..graph import Graph, GraphNode
-from ..labels import clean, glyph
+from ..labels import clean, clean_code, glyph
 from ..transform import formulas
 from ..transform.fold import to_cells
+from .cost import cost
 from .excerpt import Excerpt, excerpt
 from .levels import levels
 from .slopes import slopes
@@ -111,7 +112,17 @@ def model_data(model: Model) -> dict[str, Any]:
     data["rows"] = state_rows(graph)
     data["levels"] = levels(short_form)
     data["cuts"] = [_cut(cut, graph) for cut in model.cuts]
-    return data
+    return data | _code(graph)
+
+
+def _code(graph: Graph) -> dict[str, Any]:
+    """Return the functions that made the graph, and per node its lines and its cost."""
+    functions = [one | {"text": clean_code(one["text"])} for one in graph.code]
+    if not functions:
+        return {"code": []}
+    chains, chain_of = _numbered([node.lines for node in graph.nodes])
+    costs = [cost(graph, node) for node in graph.nodes]
+    return {"code": functions, "chains": chains, "chain_of": chain_of, "cost": costs}
 
 
 def _numbered(values: Sequence[Hashable]) -> tuple[list[Any], list[int]]:

@@ -69,7 +69,9 @@ def excerpt(graph: Graph) -> Excerpt:
     like = [latest[sign] for sign in signs]
     if len(kept) == len(signs):
         return Excerpt(graph, drawn, graph, list(range(len(graph))), like)
-    return _cut(Excerpt(graph, drawn, Graph(title=graph.title), [], like), kept, dropped)
+    return _cut(
+        Excerpt(graph, drawn, Graph(title=graph.title, code=graph.code), [], like), kept, dropped
+    )
 
 
 def _cut(made: Excerpt, kept: Sequence[int], dropped: Sequence[int]) -> Excerpt:
@@ -100,11 +102,35 @@ def _renumbered(node: GraphNode, number: int, parents: Sequence[int | None]) -> 
 def _signatures(drawn: Plan) -> list[tuple[Any, ...]]:
     """Return for each column what must be equal for two of them to share a picture."""
     places = {node: i for column in drawn.columns for i, node in enumerate(column.ids)}
+    shapes = _shapes(drawn, places)
     signs = []
     for index, column in enumerate(drawn.columns):
         made = [_sign(drawn, index, drawn.graph.nodes[i], places) for i in column.ids]
-        signs.append((column.step is None, column.phase, tuple(made)))
+        sources = {h - index for *_, joins in made for h in _homes(joins, index) if h != index}
+        seen = tuple((by, shapes[index + by]) for by in sorted(sources))
+        signs.append((column.step is None, column.phase, tuple(made), seen))
     return signs
+
+
+def _homes(joins: Sequence[tuple[int | None, int | None]], index: int) -> list[int]:
+    return [index + by for by, _ in joins if by is not None]
+
+
+def _shapes(drawn: Plan, places: dict[int, int]) -> list[int]:
+    """Return a number per column, the same where boxes stand alike: wires begin at a box there."""
+    known: dict[Any, int] = {}
+    shapes = []
+    for index, column in enumerate(drawn.columns):
+        inner = []
+        for node in map(drawn.graph.nodes.__getitem__, column.ids):
+            kind, ways = _sign(drawn, index, node, places)[:-1], []
+            for slot, parent in enumerate(node.parents):
+                inside = parent is not None and drawn.where.get(parent) == index
+                chip = (node.id, slot) in drawn.chips
+                ways.append("chip" if chip else places[parent] if inside else None)  # type: ignore
+            inner.append((kind, tuple(ways)))
+        shapes.append(known.setdefault((column.step is None, tuple(inner)), len(known)))
+    return shapes
 
 
 def _sign(drawn: Plan, index: int, node: GraphNode, places: dict[int, int]) -> tuple[Any, ...]:

@@ -46,7 +46,7 @@ def _without_parameters(graph: Graph) -> Graph:
         for node in kept
     ]
     members = graph.members or [[node.id] for node in graph.nodes]
-    return Graph(nodes, graph.title, members=[members[node.id] for node in kept])
+    return Graph(nodes, graph.title, code=graph.code, members=[members[node.id] for node in kept])
 
 
 def _by_states(folded: Graph, graph: Graph) -> Graph:

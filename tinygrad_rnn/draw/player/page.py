@@ -52,7 +52,7 @@ def _refolded(cut: Cut, graph: Graph, folded: Graph) -> Cut:
     if not folded.members:
         return cut
     nodes = [replace(n, grad=_norm(cut.nodes.get(n.id))) for n in graph.nodes]
-    twin = fold_sums(Graph(nodes, edge_grads=cut.edges))
+    twin = fold_sums(Graph(nodes, edge_grads=cut.edges, code=graph.code))
     place = {i: node for node, ids in enumerate(twin.members) for i in ids}
     detached = [(place[int(child)], slot) for child, slot in (e.split(":") for e in cut.detached)]
     norms = {n.id: n.grad["norm"] for n in twin.nodes if n.grad is not None}

@@ -6,7 +6,7 @@ const log = (g) => (g > 0 ? Math.log10(g) : NaN);
 const say = (text) => ($("live").textContent = text);
 
 const app = {
-	p: 0, level: "op", sel: null, overview: true, model: models[0], folds: new Set(), found: new Map(), playing: false, question: null, score: [0, 0],
+	p: 0, level: "op", sel: null, overview: true, model: models[0], folds: new Set(), lit: new Set(), found: new Map(), playing: false, question: null, score: [0, 0],
 
 	/** Values computed (f), backward steps done (q), and the node at work, for one model. */
 	moment(m) {
@@ -62,6 +62,29 @@ const app = {
 	show(m, id) {
 		this.pick(m, id);
 		stages[models.indexOf(m)].reveal(id);
+	},
+	/** Lights up the nodes that a line of code made; no line, none. */
+	light(line) {
+		const m = this.model, ids = line ? m.madeBy(line) : [];
+		this.lit = new Set(ids);
+		if (line) $("sum").innerHTML = sums(m, ids);
+		for (const s of stages) s.update();
+	},
+	/** Marks the lines that made a node: the one pointed at, else the chosen one, else that at work. */
+	point(m, id) {
+		if (!m.code.length || m !== this.model) return;
+		const lines = new Set(m.chain(id ?? this.sel ?? this.moment(m).active ?? 0)), now = this.marked ?? [];
+		this.marked = [...$("code").querySelectorAll("[data-line]")].filter((each) => lines.has(each.dataset.line));
+		for (const each of now) each.classList.remove("on");
+		for (const each of this.marked) each.classList.add("on");
+	},
+	/** Shows the code of the model at work, and where in it we are. */
+	where(m) {
+		if (this.shown !== m) $("code").innerHTML = source((this.shown = m));
+		$("code").hidden = !m.code.length;
+		this.point(m, null);
+		const box = $("code"), line = this.marked?.find((each) => each.offsetParent);
+		if (line && (line.offsetTop < box.scrollTop + 60 || line.offsetTop > box.scrollTop + box.clientHeight - 20)) box.scrollTop = line.offsetTop - box.clientHeight / 2;
 	},
 	fold(key) {
 		if (!this.folds.delete(key)) this.folds.add(key);
@@ -133,6 +156,7 @@ const app = {
 			s.update();
 		}
 		$("panel").innerHTML = this.question ? quiz(this.question) : this.overview || id === null ? overview(m) : explain(m, id);
+		this.where(m);
 		if (this.question) $("panel").querySelector("button").focus();
 		if (!this.playing) say(this.question?.text ?? `${phase}${id === null ? "" : `: ${m.title(id)}, gradient ${fmt(m.grad(id, q))}`}`);
 		if ($("table").open) $("rows").innerHTML = stepTable(m, id ?? 0);
@@ -268,6 +292,9 @@ document.addEventListener("click", (e) => {
 	if (key) keys[key]();
 	if (go) app.show(models[go.split(",")[0]], +go.split(",")[1]);
 });
+for (const [event, on] of [["pointerover", 1], ["focusin", 1], ["pointerout", 0], ["focusout", 0]]) {
+	$("code").addEventListener(event, (e) => app.light(on && e.target.closest("[data-line]")?.dataset.line));
+}
 $("slider").oninput = () => app.go(+$("slider").value);
 $("search").oninput = () => search();
 $("cut").onchange = () => app.cut(+$("cut").value);

@@ -5,6 +5,7 @@ class Model {
 	constructor(data) {
 		Object.assign(this, data);
 		this.ids = this.op.map((_, id) => id);
+		this.lines = (this.chains ?? []).map((chain) => new Set(chain.map((line) => line.join(":"))));
 		this.texts = []; // what the search looks through
 		this.params = this.ids.filter((id) => this.roles[id] === "param");
 		this.children = this.ids.map(() => []);
@@ -50,6 +51,11 @@ class Model {
 		return n < 1 || n > 5 || this.shape(id).reduce((a, b) => a * b, 1) > n ? "" : hot ? `1 at ${at}` : (guess ? "ŷ = " : "") + all.map((x) => fmt(isNaN(x) ? x : +x.toPrecision(2))).join("  ");
 	}
 	sample(which, id) { return this[which].sample[id] || null; }
+
+	/** The lines of code that made a node, the innermost first, each "function:line". */
+	chain(id) { return this.code.length ? this.chains[this.chain_of[id]].map((line) => line.join(":")) : []; }
+	/** The nodes that a line made, in all steps. */
+	madeBy(line) { return this.ids.filter((id) => this.code.length && this.lines[this.chain_of[id]].has(line)); }
 
 	/** A node's own name; else its formula where that is short; else its sign and number. */
 	title(id) {

@@ -64,6 +64,25 @@ function overview(m) {
 		table: `<table><tr><th>name<th>∂L/∂·<th>‖·‖<th>uses${cos ? "<th>cos" : ""}${rows.join("")}</table>` });
 }
 
+/** The functions that made a model's nodes; a line that made some is a button. */
+function source(m) {
+	const making = new Set(m.lines.flatMap((chain) => [...chain])), own = m.code.some((one) => !one.library);
+	const functions = m.code.map(({ file, name, first, text, library }, i) => {
+		const lines = text.split("\n").map((line, n) => {
+			const tag = making.has(`${i}:${first + n}`) ? "button" : "div";
+			return `<${tag} ${tag === "button" ? `data-line="${i}:${first + n}"` : ""}><i>${first + n}</i>${esc(line)}</${tag}>`;
+		});
+		return fill("t-function", { name: esc(name), file: esc(file), open: own && library ? "" : "open", lines: lines.join("") });
+	});
+	return m.code.length ? fill("t-code", { functions: functions.join("") }) : "";
+}
+/** What the nodes of one line are together: how many, their cost, and the norm of their gradients. */
+function sums(m, ids) {
+	const { q } = app.moment(m), steps = new Set(ids.map((id) => m.step[id]).filter((t) => t !== null)).size;
+	const n = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`, when = steps ? `in ${n(steps, "step")}` : "outside the steps";
+	return fill("t-line", { nodes: n(ids.length, "node"), when, cost: fmt(ids.reduce((sum, id) => sum + m.cost[id], 0)), norm: fmt(total(ids.map((id) => m.grad(id, q)))) });
+}
+
 /** The nodes of one time step as a table: what a screen reader reads instead of the picture. */
 function stepTable(m, id) {
 	const { f, q } = app.moment(m), same = m.ids.filter((i) => m.step[i] === m.step[id]);

@@ -128,7 +128,8 @@ class Stage {
 			const ids = members.map((l) => c.ids[l]), states = Array.isArray(text[0]) && text[0].map((l) => c.ids[l]); // of a whole step
 			const main = states ? states.at(-1) : Math.max(...ids), words = text.map((line) => (line === text[0] && states ? states.map((id) => names[id]).join(", ") : line || names[main]));
 			if (value) set(value, { x: (roles[main] === "target" ? -1 : 1) * (w / 2 + 4), "data-side": roles[main] }, this.model.shown(main));
-			for (const line of lines) line.style.fontSize = uses && 6.2 * words[0].length > w - 2 ? "8px" : "";
+			if (uses && 6.2 * words[0].length > w - 2) set(lines[0], { textLength: w - 4, lengthAdjust: "spacingAndGlyphs" }); // the layout made it narrow
+			else lines[0]?.removeAttribute("textLength");
 			const width = uses ? w : Math.max(w, ...words.map((line) => 6 * line.length)); // t = 1000 is longer than t = 1
 			if (kind !== "circle") set(shape, { x: -width / 2, width });
 			words.forEach((line, n) => set(lines[n], {}, line));
@@ -174,7 +175,7 @@ class Stage {
 		};
 		for (const part of boxes) {
 			const { ids, main, uses } = part, grad = uses ? total(uses.map(([n, k]) => model.flowed(n, k, q))) : model.grad(main, q);
-			put(part, part.base, ids.every((id) => id >= f) && "later", ids.includes(active) && "active", ids.includes(picked) && "picked",
+			put(part, part.base, ids.every((id) => id >= f) && "later", ids.includes(active) && "active", ids.includes(picked) && "picked", !uses && app.model === model && ids.some((id) => app.lit.has(id)) && "lit",
 				app.found.get(model)?.has(main) && "hit", grad !== null && `done s${app.shade(grad)}`,
 				grad === null && q && !uses && model.arrived(main, q) && "partial", q && this.lost(main) && "dead");
 		}
@@ -238,6 +239,8 @@ class Stage {
 			if (e.target.matches(".cross")) app.cutAt(this.model, e.target.edges[0][0]);
 			else app.pick(this.model, e.target.parentNode.node ?? null);
 		};
+		svg.onpointerover = (e) => app.point(this.model, e.target.parentNode.node ?? null);
+		svg.onpointerleave = () => app.point(this.model, null);
 		svg.ondblclick = (e) => {
 			const key = `${e.target.step ?? e.target.parentNode.step ?? ""}`;
 			if (key) app.fold(e.shiftKey ? key.replace(/.*\./, "*.") : key);

@@ -50,7 +50,7 @@ def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
         members[home[node.id]].append(node.id)
     order = _order(graph, home, members)
     number = {group: i for i, group in enumerate(order)}
-    made = Graph(title=graph.title, notes=list(graph.notes))
+    made = Graph(title=graph.title, notes=list(graph.notes), code=graph.code)
     place = {i: number[group] for i, group in home.items()}
     for group in order:
         made.nodes.append(_merged(graph, members[group], place, made))
@@ -96,7 +96,7 @@ def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) ->
     return GraphNode(
         number, f"{len(ids)} ops", tuple(sources), last.shape, last.dtype, last.name, role,
         _common([graph.nodes[i].labels for i in ids]), last.path, last.value, last.grad,
-        place_of_all,
+        place_of_all, lines=tuple(dict.fromkeys(x for i in ids for x in graph.nodes[i].lines)),
     )  # fmt: skip
 
 

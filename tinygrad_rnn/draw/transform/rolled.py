@@ -17,7 +17,7 @@ def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
     """
     moment = _typical(graph)
     inside = [node for node in graph.nodes if node.place.moment == moment]
-    made = Graph(title=graph.title, notes=list(graph.notes))
+    made = Graph(title=graph.title, notes=list(graph.notes), code=graph.code)
     number: dict[int, int] = {}
     outer, twins = _outside(graph, inside), _twins(graph, inside)
     times = len({node.step for node in graph.nodes if node.place.moment[0] == moment[0]} - {None})

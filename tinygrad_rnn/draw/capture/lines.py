@@ -1,0 +1,125 @@
+"""Which line of which function made each operation: the tie between a picture and its code.
+
+While a function is traced, the lines that run are noted with every node: those of the reader's
+code, and of the library's cells the innermost. The engine and what only calls it are left out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from ...engine.context import Trace
+from ...engine.node import Node
+from ..graph import Graph
+
+PACKAGE = __name__.partition(".")[0]
+BELOW = tuple(f"{PACKAGE}.{floor}" for floor in ("engine", "functions", "draw", "linalg"))
+HERE = f"{PACKAGE}.draw.capture.capture"  # where a traced function is called from
+LIBRARY = str(Path(__file__).parents[2])
+LONGEST = 400  # lines of a function that are kept
+
+Line = tuple[CodeType, int]
+Chain = tuple[Line, ...]  # the innermost first
+
+
+class LinedTrace(Trace):
+    """A trace that knows for each operation which lines were running."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[Node, Chain] = {}
+        self._known: dict[Chain, Chain] = {}
+
+    def add(self, node: Any) -> None:
+        super().add(node)
+        if node.op is not None:
+            chain = running_lines()
+            self.lines[node] = self._known.setdefault(chain, chain)
+
+
+def running_lines() -> Chain:
+    """Return the lines that are running, up to the call of the traced function."""
+    lines: list[Line] = []
+    frame, inside = sys._getframe(1), False  # inside: a line of the library is among them
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module == HERE:
+            break
+        own = module == PACKAGE or module.startswith(f"{PACKAGE}.")
+        if not own or not (inside or lines or module.startswith(BELOW)):
+            lines.append((frame.f_code, frame.f_lineno))
+            inside = own
+        frame = frame.f_back  # type: ignore[assignment]
+    return tuple(lines)
+
+
+def add_lines(graph: Graph, chains: dict[Node, Chain]) -> Graph:
+    """Return the graph, changed in place, with the code that made it and each node's lines."""
+    nodes = graph.live[0] if graph.live else ()
+    met = [chains.get(node, ()) for node in nodes]
+    places = _functions(graph, met)
+    for made, chain in zip(graph.nodes, met, strict=False):
+        lines = ((places[code], line) for code, line in chain if code in places)
+        made.lines = tuple(dict.fromkeys(lines))  # a comprehension runs on a line of its function
+    return graph
+
+
+def _functions(graph: Graph, chains: Sequence[Chain]) -> dict[CodeType, int]:
+    """Put the functions' text into the graph, outer ones first; return the place of each."""
+    outer = (code for chain in chains for code, _ in reversed(chain))
+    texts = {code: _text(code) for code in dict.fromkeys(outer)}
+    known = {code: text for code, text in texts.items() if text is not None}
+    places: dict[CodeType, int] = {}
+    for code in known:
+        home = _enclosing(code, known)
+        if home not in places:
+            places[home] = len(graph.code)
+            first, lines = known[home]
+            name = getattr(home, "co_qualname", home.co_name).replace("<locals>.", "")
+            file = home.co_filename.replace("\\", "/").rpartition("/")[2]
+            text = "\n".join(lines)
+            made: dict[str, Any] = {"file": file, "name": name, "first": first, "text": text}
+            if home.co_filename.startswith(LIBRARY):
+                made["library"] = True
+            graph.code.append(made)
+        places[code] = places[home]
+    return places
+
+
+def _text(code: CodeType) -> tuple[int, list[str]] | None:
+    """Return first line and lines of a function, None where its source is not to be had."""
+    try:
+        lines, first = inspect.getsourcelines(code)
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return None
+    return max(first, 1), [line.rstrip() for line in lines[:LONGEST]]
+
+
+def _enclosing(code: CodeType, known: dict[CodeType, tuple[int, list[str]]]) -> CodeType:
+    """Return the largest of the functions that a function is written in; often itself."""
+    first, lines = known[code]
+    around = [
+        other
+        for other, (start, text) in known.items()
+        if other.co_filename == code.co_filename
+        and start <= first
+        and first + len(lines) <= start + len(text)
+    ]
+    return max(around, key=lambda other: len(known[other][1]))
+
+
+def line_of(error: BaseException) -> str:
+    """Return `line 12 of file.py` where the reader's code raised, or ""."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module != PACKAGE and not module.startswith(f"{PACKAGE}."):
+            file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+            found = f"line {trace.tb_lineno} of {file}"
+        trace = trace.tb_next
+    return found
