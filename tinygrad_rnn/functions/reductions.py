@@ -13,6 +13,7 @@ import numpy as np
 
 from ..engine import ops
 from ..engine.arguments import check_arguments
+from ..engine.context import MODE
 from ..engine.ops import absolute, equal, exp, log, maximum, power, sqrt, total, where
 from ..engine.tensor import Tensor, wrap
 from .elementwise import as_real
@@ -189,11 +190,14 @@ def min(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 
 def _extreme(where_is: Any, x: Tensor, axis: int, keep: bool) -> ValuesIndices:
-    places = where_is(x, axis, keepdims=True)
-    values = take_along_dim(x, places, axis) if x.ndim else x
-    if keep or not x.ndim:
-        return ValuesIndices(values, places)
-    return ValuesIndices(values.squeeze(axis), places.squeeze(axis))
+    places = where_is(x, axis)
+    if not x.ndim:
+        return ValuesIndices(x, places)
+    axis, rest, xp = axis_of(x, axis), x.ndim - 2, x.xp  # the grid of `gather`, nothing to check
+    index = [xp.arange(n).reshape((-1,) + (1,) * (rest - k)) for k, n in enumerate(places.shape)]
+    index.insert(axis, places._array)
+    found = ValuesIndices(ops.getitem(x, index=tuple(index)), places)
+    return ValuesIndices(*(f.unsqueeze(axis) for f in found)) if keep else found
 
 
 def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None,
@@ -251,6 +255,9 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any =
     if not _count(x, axes):
         return total(x, axis=axes, keepdims=keep) - math.inf
     top = ops.amax(wrap(x._array, None), axis=axes, keepdims=True)
+    if type(x._array) is np.ndarray and MODE.get().plain and np.isfinite(top._array).all():
+        y = log(total(exp(x - top), axis=axes, keepdims=True)) + top
+        return y if keep else squeeze(y, axes)
     wild = ops.isinf(top)
     near = where(wild, 0.0, x - where(wild, 0.0, top))
     y = where(wild, top, log(total(exp(near), axis=axes, keepdims=True)) + top)
