@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from .engine.arrays import get_default_dtype, set_default_dtype
 from .engine.backward import BackwardRecord, grad
-from .engine.context import enable_grad, is_grad_enabled, no_grad, scope, trace
+from .engine.context import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    scope,
+    set_grad_enabled,
+    trace,
+)
 from .engine.conversion import get_array_module
 from .engine.node import Node, toposort
 from .engine.ops import *
@@ -20,6 +28,7 @@ from .engine.tensor import Tensor, tensor
 from .engine.upper import UPPER as _UPPER
 from .functions import methods
 from .functions.aliases import *
+from .functions.arithmetic import *
 from .functions.comparison import (
     allclose,
     copysign,
@@ -76,6 +85,7 @@ from .functions.elementwise import (
 from .functions.indexing import (
     argsort,
     gather,
+    index_add,
     index_put,
     index_select,
     masked_fill,
@@ -189,13 +199,20 @@ if TYPE_CHECKING:  # they load when they are first touched
     from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
     from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
     from .functions.checkpoint import checkpoint
-    from .functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
+    from .functions.windows import (
+        avg_pool1d,
+        avg_pool2d,
+        conv1d,
+        conv2d,
+        max_pool1d,
+        max_pool2d,
+    )
 
 _UPPER.load = lambda path: import_module(f".{path}", __name__)
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS |= {name: f".{name}" for name in ("analysis", "files", "text", "training", "exercises")}
 FLOORS["microscope"] = ".analysis.microscope"
-WINDOWS = ("avg_pool2d", "conv1d", "conv2d", "max_pool2d")
+WINDOWS = ("avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "max_pool1d", "max_pool2d")
 DERIVATIVES = ("detect_anomaly", "hessian", "hvp", "jacobian", "jvp", "vjp")
 CHECKS = ("GradcheckError", "gradcheck", "gradgradcheck")
 FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")

@@ -21,6 +21,51 @@ Function = TypeVar("Function", bound=Callable)
 VARIADIC = 0x04  # the flag of code that takes *inputs
 
 
+RENAMED: dict[str, tuple] = {  # PyTorch's name of an argument → ours; None is the first one
+    "input": (None,), "self": (None,), "other": ("exponent", "y", "b"), "size": ("shape",),
+    "fill_value": ("value",), "split_size_or_sections": ("sizes",), "split_size": ("sizes",),
+    "hx": ("state",), "train": ("training",), "low": ("start",), "axis": ("dim",),
+    "keepdims": ("keepdim",), "repeats": ("dims",), "seq": ("tensors",),
+}  # fmt: skip
+SPREAD = ("size", "shape", "dims", "repeats", "sizes", "dim0", "dim1")  # of `*sizes` and the like
+
+
+def renamed(signature: inspect.Signature, args: tuple, options: Mapping[str, Any]) -> Any:
+    """Return (args, options) under the names of `signature`, or None if it knows no others.
+
+    >>> renamed(inspect.signature(lambda x, dim: 0), (), {"input": 3, "dim": 1})
+    ((), {'x': 3, 'dim': 1})
+    """
+    known: Any = signature.parameters
+    first: Any = next(iter(known), None)
+    many = any(p.kind is p.VAR_POSITIONAL for p in known.values())
+    named = _named(known.values())
+    new: dict[str, Any] = {}
+    spread = []
+    for name, value in options.items():
+        own = [first if k is None else k for k in RENAMED.get(name, ())]
+        fits = [k for k in own if k in known and k not in options]
+        if name in known or not (fits or (many and name in SPREAD)):
+            new[name] = value
+        elif fits and fits[0] in named:
+            new[fits[0]] = value
+        else:
+            spread.append(value)
+    if spread and first in new and first in named:
+        args = (new.pop(first), *args)
+    changed = spread or list(new) != list(options)
+    return ((*args, *spread), new) if changed and fitting(signature, args, new) else None
+
+
+def fitting(signature: inspect.Signature, args: tuple, options: Mapping[str, Any]) -> bool:
+    """Return whether a call with these arguments is possible."""
+    try:
+        signature.bind(*args, **options)
+    except TypeError:
+        return False
+    return True
+
+
 def misuse(name: str, signature: inspect.Signature, args: tuple, options: Mapping[str, Any],
            noun: str = "argument") -> TypeError:  # fmt: skip
     """Return the error for arguments that `signature` refuses: `exp() takes 1 tensor, got 2`.
@@ -87,7 +132,10 @@ def checked(function: Function) -> Function:
                 raise  # it came from inside
             from inspect import signature
 
-            raise misuse(function.__name__, signature(function), args, options) from None
+            accepted = signature(function)
+            if (again := renamed(accepted, args, options)) is None:
+                raise misuse(function.__name__, accepted, args, options) from None
+        return function(*again[0], **again[1])
 
     return call  # type: ignore[return-value]
 

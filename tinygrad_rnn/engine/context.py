@@ -190,6 +190,43 @@ def enable_grad() -> Any:
     return mode(grad=True)
 
 
+class set_grad_enabled(Block):
+    """Record from here on, or not: at once, and until the end of a `with` block if it begins one.
+
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    """
+
+    __slots__ = ("before", "grad")
+
+    def __init__(self, mode: bool):
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled: expected True or False, got {mode!r}")
+        self.grad, self.before = mode, MODE.get()
+        self.__enter__()
+
+    def __enter__(self) -> None:
+        now = MODE.get()
+        new = Mode(self.grad, now.nodes, now.anomaly, now.draw, now.on_use)
+        new.plain, new.outer = now.plain, now.outer
+        MODE.set(new)
+
+    def __exit__(self, *error: object) -> None:
+        MODE.set(self.before)
+
+    def __call__(self, function: Callable) -> Callable:
+        MODE.set(self.before)  # a decorated function has it while it runs, nothing else
+        return mode(grad=self.grad)(function)
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """Record nothing within the block or decorated function, as with `no_grad`."""
+    if callable(mode):
+        return no_grad()(mode)
+    return no_grad() if mode else enable_grad()
+
+
 def is_grad_enabled() -> bool:
     """Tell whether operations are recorded here and now."""
     return MODE.get().grad

@@ -126,8 +126,23 @@ class Conversion(Attached):
         return f"tensor({numbers}{tail})"
 
     # To other devices and dtypes
-    def to(self, target: Any) -> Tensor:
-        """On another device (`"cuda"`, `"cpu"`) or with another dtype; gradients flow back."""
+    def to(self, target: Any = None, other: Any = None, *, device: Any = None, dtype: Any = None,
+           non_blocking: bool = False, copy: bool = False) -> Tensor:  # fmt: skip
+        """On another device (`"cuda"`, `"cpu"`), with another dtype, or both; gradients flow back.
+
+        `non_blocking` changes nothing: there is one stream.
+        """
+        told = [t for t in (target, other, device, dtype) if t is not None]
+        if not told or len(told) > 2:
+            raise TypeError(f"to: give a device, a dtype or both, got {told or 'nothing'}")
+        moved = self
+        for one in told:
+            like = isinstance(one, Conversion)
+            for target in (one.device, one.dtype) if like else (one,):
+                moved = moved._moved(target)
+        return moved.clone() if copy and moved is self else moved  # type: ignore[attr-defined, return-value]
+
+    def _moved(self, target: Any) -> Any:
         if is_device(target):
             there = library(target).device == self.device
             return self if there else self.transfer(device=target)  # type: ignore[return-value]

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine import ops
 from . import methods
+from .arithmetic import div, sub
 from .shapes import cat
 
 float16, float32, float64 = half, float, double = np.float16, np.float32, np.float64
@@ -18,7 +19,7 @@ uint8, int8, int16, int32, int64 = np.uint8, np.int8, np.int16, np.int32, np.int
 short, int, long, bool = int16, int32, int64, np.bool_
 eq, ne, lt, le = ops.equal, ops.not_equal, ops.less, ops.less_equal
 gt, ge = ops.greater, ops.greater_equal
-true_divide, divide, multiply, subtract, concat = ops.div, ops.div, ops.mul, ops.sub, cat
+true_divide, divide, multiply, subtract, concat = div, div, ops.mul, sub, cat
 floor_divide = methods.floor_divide
 
 DTYPES = """float16 float32 float64 half float double uint8 int8 int16 int32 int64 short int long

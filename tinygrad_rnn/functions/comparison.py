@@ -72,7 +72,8 @@ def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
     return tensor(places, device=x.device)
 
 
-def unique(x: Tensor, return_inverse: bool = False, return_counts: bool = False) -> Any:
+def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False,
+           return_counts: bool = False) -> Any:  # fmt: skip
     """Return the values that occur, sorted; on request where each entry's value is, and counts.
 
     >>> import tinygrad_rnn as t

@@ -72,19 +72,22 @@ def ones(
     return full(sizes_of("ones", shape), 1.0, dtype, device, requires_grad)
 
 
-def full_like(x: Tensor, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(x: Tensor, value: float, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return a Tensor of the shape, dtype and device of `x` with `value` everywhere."""
-    return full(x.shape, value, dtype or x.dtype, x.device, requires_grad)
+    return full(x.shape, value, dtype or x.dtype, device or x.device, requires_grad)
 
 
-def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(x: Tensor, dtype: Any = None, device: Any = None,
+               requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return zeros of the shape, dtype and device of `x`."""
-    return full_like(x, 0, dtype, requires_grad)
+    return full_like(x, 0, dtype, device, requires_grad)
 
 
-def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(x: Tensor, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return ones of the shape, dtype and device of `x`."""
-    return full_like(x, 1, dtype, requires_grad)
+    return full_like(x, 1, dtype, device, requires_grad)
 
 
 def arange(start: float, end: float | None = None, step: float = 1, dtype: Any = None,
@@ -119,14 +122,16 @@ def linspace(start: float, end: float, steps: int, dtype: Any = None, device: st
     return new.requires_grad_() if requires_grad else new
 
 
-def eye(n: int, m: int | None = None, dtype: Any = None, device: str = "cpu") -> Tensor:
+def eye(n: int, m: int | None = None, dtype: Any = None, device: str = "cpu",
+        requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return ones on the diagonal of an (n, m) matrix of zeros.
 
     >>> t.eye(2, 3)
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
-    return wrap(library(device).xp.eye(n, m, dtype=dtype or get_default_dtype()), None)
+    new = wrap(library(device).xp.eye(n, m, dtype=dtype or get_default_dtype()), None)
+    return new.requires_grad_() if requires_grad else new
 
 
 def from_dlpack(source: Any) -> Tensor:
@@ -143,9 +148,10 @@ def empty(
     return full(sizes_of("empty", shape), 0.0, dtype, device, requires_grad)
 
 
-def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(x: Tensor, dtype: Any = None, device: Any = None,
+               requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return a Tensor of zeros to be filled, of the shape, dtype and device of x."""
-    return full_like(x, 0, dtype, requires_grad)
+    return full_like(x, 0, dtype, device, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:

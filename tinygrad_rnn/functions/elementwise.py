@@ -154,9 +154,13 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     return 0.5 * x * (1 + ops.erf(x * SQRT_HALF))
 
 
-def softplus(x: Tensor, beta: float = 1.0) -> Tensor:
-    """log(1 + eˣ), the smooth relu"""
-    return logaddexp(x, 0.0) if beta == 1.0 else logaddexp(x * beta, 0.0) / beta
+def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + e^(βx)) / β, the smooth relu.
+
+    Where βx exceeds `threshold` it is x itself, which at 20 differs by less than 1e-8.
+    """
+    y = logaddexp(x, 0.0) if beta == 1.0 else logaddexp(x * beta, 0.0) / beta
+    return y if threshold >= 20 else where(x * beta > threshold, x, y)
 
 
 def logsigmoid(x: Tensor) -> Tensor:

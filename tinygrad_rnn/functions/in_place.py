@@ -25,8 +25,8 @@ KINDS = "buif"  # of dtypes, each can hold those before it
 NAMES = (  # of the functions that have an in-place form, which has an underscore at its end
     "mul div neg abs sqrt rsqrt reciprocal square pow exp exp2 expm1 log log2 log10 log1p sin cos "
     "tan asin acos atan sinh cosh tanh sigmoid erf relu sign floor ceil trunc round clamp clip "
-    "lerp fmod remainder atan2 hypot xlogy masked_fill index_put scatter scatter_add cumsum "
-    "cumprod tril triu logical_and logical_or logical_xor logical_not"
+    "lerp index_add fmod remainder atan2 hypot xlogy masked_fill index_put scatter scatter_add "
+    "cumsum cumprod tril triu logical_and logical_or logical_xor logical_not"
 )
 
 

@@ -223,6 +223,16 @@ def _grid(x: Tensor, index: Any, dim: int) -> tuple:
     )
 
 
+def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """x with alpha · source added at the places of one axis that `index` (K,) names.
+
+    >>> t.zeros(3).index_add(0, t.tensor([0, 2, 2]), t.ones(3))
+    tensor([1., 0., 2.])
+    """
+    key = (*(slice(None),) * axis_of(x, dim), index)
+    return index_put(x, key, source if alpha == 1 else source * alpha, accumulate=True)
+
+
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries `index` (a vector) along `dim`, repeats allowed.
 
@@ -267,7 +277,12 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
 
 
 def argsort(
-    x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
+    x: Tensor,
+    axis: int = -1,
+    descending: bool = False,
+    *,
+    dim: int | None = None,
+    stable: bool = True,  # PyTorch's option: it is always so here
 ) -> Tensor:
     """The order that sorts, equal values as they came.
 
@@ -282,7 +297,12 @@ def argsort(
 
 
 def sort(
-    x: Tensor, axis: int = -1, descending: bool = False, *, dim: int | None = None
+    x: Tensor,
+    axis: int = -1,
+    descending: bool = False,
+    *,
+    dim: int | None = None,
+    stable: bool = True,  # PyTorch's option: it is always so here
 ) -> ValuesIndices:
     """Sort along an axis: (values, indices), equal values as they came.
 
@@ -296,8 +316,9 @@ def sort(
     return ValuesIndices(take_along_dim(x, order, axis), order)
 
 
-def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
-    """The k largest (or smallest) values along an axis and where they are.
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True,
+         sorted: bool = True) -> ValuesIndices:  # fmt: skip
+    """The k largest (or smallest) values along an axis and where they are, always sorted.
 
     >>> t.tensor([3.0, 1.0, 2.0]).topk(2)
     ValuesIndices(values=tensor([3., 2.]), indices=tensor([0, 2]))

@@ -16,6 +16,7 @@ from .elementwise import as_real, clamp, softplus
 from .indexing import gather, take
 from .random import Generator
 from .reductions import log_softmax, safe_sqrt, var_mean
+from .sampling import default_generator
 from .shapes import same_shape
 
 __all__ = [
@@ -270,16 +271,19 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True,
             generator: Generator | None = None) -> Tensor:  # fmt: skip
-    """Each entry 0 with probability p, the others divided by 1 - p; p = 1 gives zeros."""
+    """Each entry 0 with probability p, the others divided by 1 - p; p = 1 gives zeros.
+
+    It draws from `generator`, or else from the default one, which `manual_seed` sets.
+    """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
         return input
     if p == 1:
         return where(wrap(input.xp.zeros((), np.bool_), None), input, 0.0)
-    if generator is None:
-        raise ValueError("dropout: pass generator=Generator(seed), so that the run can be repeated")
-    keep = generator.bernoulli(input.shape, 1 - p, dtype=input.dtype, device=input.device)
+    keep = (generator or default_generator()).bernoulli(
+        input.shape, 1 - p, dtype=input.dtype, device=input.device
+    )
     return input * (keep * (1 / (1 - p)))
 
 

@@ -43,7 +43,7 @@ METHODS = {
     ),
     indexing: (
         "index_put take_along_dim gather scatter_add scatter index_select select masked_select "
-        "masked_fill argsort sort topk"
+        "masked_fill argsort sort topk index_add"
     ),
     comparison: ("isclose allclose nan_to_num copysign nonzero unique"),
     sampling: ("bernoulli multinomial"),

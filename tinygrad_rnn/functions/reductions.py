@@ -51,23 +51,26 @@ def _nonempty(name: str, x: Tensor, axis: Any) -> None:
 
 
 def sum(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
-        keepdim: bool = False) -> Tensor:  # fmt: skip
+        keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
     """The sum over all axes or those named; integers and booleans are counted in int64.
 
     >>> t.ones(2, 3).sum(0).shape, t.ones(2, 3).sum(dim=1, keepdim=True).shape
     ((3,), (2, 1))
     """
-    return total(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
+    x = x if dtype is None else x.astype(dtype)
+    y = total(x, axis=_axes(x, axis, dim), keepdims=keepdims or keepdim)
+    return y if dtype is None else y.astype(dtype)
 
 
 def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
-         keepdim: bool = False) -> Tensor:  # fmt: skip
+         keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
     """The mean; NaN of nothing.
 
     >>> t.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=1)
     tensor([2., 6.])
     """
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
+    x = x if dtype is None else x.astype(dtype)
     if x.dtype == np.float16:  # the sum may exceed what half precision holds
         return mean(x.astype(np.float32), axes, keep).astype(np.float16)
     x = as_real(x)
@@ -76,19 +79,24 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 
 
 def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
-        keepdim: bool = False, correction: int | None = None) -> Tensor:  # fmt: skip
+        keepdim: bool = False, correction: int | None = None,
+        unbiased: bool | None = None) -> Tensor:  # fmt: skip
     """The variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0).
 
     >>> t.tensor([1.0, 2.0, 3.0]).var(), t.tensor([1.0, 2.0, 3.0]).var(correction=0)
     (tensor(1.), tensor(0.6667))
     """
-    return var_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
+    return var_mean(
+        x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction, unbiased=unbiased
+    )[0]
 
 
 def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
-             dim: Any = None, keepdim: bool = False,
-             correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+             dim: Any = None, keepdim: bool = False, correction: int | None = None,
+             unbiased: bool | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
     """(variance, mean)."""
+    if unbiased is not None:
+        correction = int(unbiased)
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
     if x.dtype == np.float16:
         both = var_mean(x.astype(np.float32), axes, ddof, keep, correction=correction)
@@ -102,20 +110,25 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
 
 
 def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
-        keepdim: bool = False, correction: int | None = None) -> Tensor:  # fmt: skip
+        keepdim: bool = False, correction: int | None = None,
+        unbiased: bool | None = None) -> Tensor:  # fmt: skip
     """The square root of `var`; its gradient at constant input is 0, not NaN.
 
     >>> t.tensor([1.0, 2.0, 3.0]).std()
     tensor(1.)
     """
-    return std_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)[0]
+    return std_mean(
+        x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction, unbiased=unbiased
+    )[0]
 
 
 def std_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
-             dim: Any = None, keepdim: bool = False,
-             correction: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+             dim: Any = None, keepdim: bool = False, correction: int | None = None,
+             unbiased: bool | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
     """(standard deviation, mean)."""
-    both = var_mean(x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction)
+    both = var_mean(
+        x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction, unbiased=unbiased
+    )
     return safe_sqrt(both[0]), both[1]
 
 
@@ -126,13 +139,15 @@ def safe_sqrt(x: Tensor) -> Tensor:
 
 
 def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None = None,
-         keepdim: bool = False) -> Tensor:  # fmt: skip
+         keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
     """The product. Halves multiply each other, so zeros leave every gradient exact. Integers
     multiply in int64, as they are summed.
 
     >>> t.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(dim=0)
     tensor([3., 8.])
     """
+    if dtype is not None:
+        return prod(x.astype(dtype), axis, keepdims, dim=dim, keepdim=keepdim).astype(dtype)
     axis, x = _axes(x, axis, dim), x if x.dtype.kind == "f" else x.astype(np.int64)
     keep = keepdims or keepdim
     if axis is None:
@@ -264,21 +279,27 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any =
     return y if keep else squeeze(y, axes)
 
 
-def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None,
+           dtype: Any = None) -> Tensor:  # fmt: skip
     """Running sums along an axis (of the flattened tensor if none is named).
 
     >>> t.tensor([[1, 2], [3, 4]]).cumsum(dim=1)
     tensor([[1, 3],
             [3, 7]])
     """
+    if dtype is not None:
+        return cumsum(x.astype(dtype), axis, dim=dim).astype(dtype)
     axis = _axes(x, axis, dim)
     if not x.ndim:
         return total(x, axis=None, keepdims=False)
     return ops.cumsum(flatten(x) if axis is None else x, axis=axis or 0)
 
 
-def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None,
+            dtype: Any = None) -> Tensor:  # fmt: skip
     """Running products, in log₂ n steps of pairwise products, so zeros leave gradients exact."""
+    if dtype is not None:
+        return cumprod(x.astype(dtype), axis, dim=dim).astype(dtype)
     axis = axis_of(x, (0 if dim is None else dim) if axis is None else axis)
     x, shift = x if x.dtype.kind == "f" else x.astype(np.int64), 1
     while x.ndim and shift < x.shape[axis]:
@@ -343,28 +364,33 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim
     return vector_norm(x, 2 if p == "fro" else p, axis, keepdims, dim=dim, keepdim=keepdim)
 
 
-def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None,
+            dtype: Any = None) -> Tensor:  # fmt: skip
     """exp(x) / Σ exp(x) along an axis (the last), without overflow.
 
     >>> t.tensor([[0.0, 0.0], [0.0, 1000.0]]).softmax(dim=1)
     tensor([[0.5, 0.5],
             [0. , 1. ]])
     """
+    x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
     return ops.softmax(x, axis=axis) if x.ndim else softmax(x.reshape(1)).reshape()
 
 
-def softmin(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def softmin(x: Tensor, axis: int | None = None, *, dim: int | None = None,
+            dtype: Any = None) -> Tensor:  # fmt: skip
     """Return the softmax of -x: the smallest entry gets the largest share.
 
     >>> t.softmin(t.tensor([0.0, 1000.0]), dim=0)
     tensor([1., 0.])
     """
-    return softmax(-as_real(x), axis, dim=dim)
+    return softmax(-as_real(x), axis, dim=dim, dtype=dtype)
 
 
-def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None,
+                dtype: Any = None) -> Tensor:  # fmt: skip
     """log softmax, exact where softmax itself would round to 0."""
+    x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
     return ops.log_softmax(x, axis=axis) if x.ndim else log_softmax(x.reshape(1)).reshape()
 

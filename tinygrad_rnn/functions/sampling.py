@@ -92,16 +92,16 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
 
 
 def randn_like(x: Tensor, *, generator: Generator | None = None, dtype: Any = None,
-               requires_grad: bool = False) -> Tensor:  # fmt: skip
+               device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
     """`randn` of the shape, dtype and device of x."""
-    return randn(*x.shape, generator=generator, dtype=dtype or x.dtype, device=x.device,
+    return randn(*x.shape, generator=generator, dtype=dtype or x.dtype, device=device or x.device,
                  requires_grad=requires_grad)  # fmt: skip
 
 
 def rand_like(x: Tensor, *, generator: Generator | None = None, dtype: Any = None,
-              requires_grad: bool = False) -> Tensor:  # fmt: skip
+              device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
     """`rand` of the shape, dtype and device of x."""
-    return rand(*x.shape, generator=generator, dtype=dtype or x.dtype, device=x.device,
+    return rand(*x.shape, generator=generator, dtype=dtype or x.dtype, device=device or x.device,
                 requires_grad=requires_grad)  # fmt: skip
 
 

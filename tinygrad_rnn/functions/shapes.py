@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from builtins import all as all_true
+from builtins import any as any_true
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -324,6 +325,8 @@ def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> 
     """
     if not len(tensors):
         raise ValueError("cat: expected a non-empty list of Tensors")
+    if any_true(x.ndim == 1 and not len(x) for x in tensors):  # PyTorch leaves out tensor([])
+        tensors = [x for x in tensors if x.ndim != 1 or len(x)] or tensors[:1]
     return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
 
 
@@ -462,12 +465,15 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
     >>> t.pad(t.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
     """
-    if mode != "constant":
-        raise ValueError(f"pad: only mode='constant' is supported, not {mode!r}")
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        wanted = "'constant', 'reflect', 'replicate' or 'circular'"
+        raise ValueError(f"pad: mode must be {wanted}, not {mode!r}")
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad: {list(pad)} is not a pair per axis of shape {x.shape}")
     both = [(0, 0)] * (x.ndim - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in
                                                       range(len(pad) - 2, -1, -2)]  # fmt: skip
+    if mode != "constant":
+        return _pad_from_within(x, both, mode)
     cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(both, x.shape, strict=True))
     both, x = [(max(a, 0), max(b, 0)) for a, b in both], getitem(x, index=cut)
     shape = tuple(a + n + b for (a, b), n in zip(both, x.shape, strict=True))
@@ -478,6 +484,25 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
     rim = x.xp.full(shape, value, x.dtype)
     rim[inside] = 0
     return placed + wrap(rim, None)
+
+
+def _pad_from_within(x: Tensor, both: Sequence[tuple[int, int]], mode: str) -> Tensor:
+    """Entries of x itself around it: mirrored, the last ones repeated, or from the other end."""
+    for axis, (a, b) in enumerate(both):
+        n = x.shape[axis]
+        if mode != "replicate" and max(a, b) > n - (mode == "reflect"):
+            most = n - (mode == "reflect")
+            raise ValueError(f"pad: {mode} takes at most {most} entries of axis {axis}, got {a, b}")
+        if a or b:
+            places = np.arange(-a, n + b)
+            if mode == "replicate":
+                places = np.clip(places, 0, n - 1)
+            elif mode == "circular":
+                places = places % n
+            else:
+                places = n - 1 - np.abs(n - 1 - np.abs(places))
+            x = getitem(x, index=(*(slice(None),) * axis, x.xp.asarray(places)))
+    return x
 
 
 def contiguous(x: Tensor) -> Tensor:

@@ -102,6 +102,28 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return stack(_windows(input, size, stride, padding, fill=-math.inf), 0).max(axis=0).values
 
 
+def max_pool1d(input: Tensor, kernel_size: int, stride: int | None = None,
+               padding: int = 0) -> Tensor:  # fmt: skip
+    """The largest value of each window of the last axis.
+
+    >>> t.max_pool1d(t.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
+    tensor([[[3., 4.]]])
+    """
+    step = kernel_size if stride is None else stride
+    return max_pool2d(input.unsqueeze(-2), (1, kernel_size), (1, step), (0, padding)).squeeze(-2)
+
+
+def avg_pool1d(input: Tensor, kernel_size: int, stride: int | None = None,
+               padding: int = 0) -> Tensor:  # fmt: skip
+    """The mean of each window of the last axis, padding counted as zeros.
+
+    >>> t.avg_pool1d(t.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
+    tensor([[[2., 3.]]])
+    """
+    step = kernel_size if stride is None else stride
+    return avg_pool2d(input.unsqueeze(-2), (1, kernel_size), (1, step), (0, padding)).squeeze(-2)
+
+
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
     """The mean of each window, padding counted as zeros.
 

@@ -31,6 +31,7 @@ from .activations import (
     Unflatten,
 )
 from .attention import AdditiveAttention, Attention, AttentionCell, DotAttention, GeneralAttention
+from .batch_norm import BatchNorm1d
 from .cell import Cell
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
 from .containers import ModuleDict, ModuleList
@@ -55,6 +56,7 @@ from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Seque
 from .masks import pad_sequence, unpad_sequence
 from .module import Module, Parameter
 from .packed import PackedSequence
+from .pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .readout import Readout
 from .recurrent import Recurrent
 from .remedies import (
@@ -85,8 +87,11 @@ __all__ = [
     "AdditiveAttention",
     "Attention",
     "AttentionCell",
+    "AvgPool1d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
     "CTCLoss",
     "Cell",
     "Conv1d",
@@ -117,6 +122,8 @@ __all__ = [
     "Loss",
     "MGUCell",
     "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
     "Mish",
     "Module",
     "ModuleDict",

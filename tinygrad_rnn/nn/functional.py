@@ -7,6 +7,7 @@
 """
 
 from ..engine.ops import relu, sigmoid, tanh
+from ..functions.creation import one_hot
 from ..functions.elementwise import (
     elu,
     gelu,
@@ -41,11 +42,14 @@ from ..functions.losses import (
 )
 from ..functions.reductions import log_softmax, masked_softmax, softmax, softmin
 from ..functions.shapes import pad
-from ..functions.windows import avg_pool2d, conv1d, conv2d, max_pool2d
+from ..functions.windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
+from .batch_norm import batch_norm
 from .ctc import ctc_loss
 
 __all__ = [
+    "avg_pool1d",
     "avg_pool2d",
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "conv1d",
@@ -69,11 +73,13 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "masked_softmax",
+    "max_pool1d",
     "max_pool2d",
     "mish",
     "mse_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pad",
     "relu",
     "relu6",

@@ -97,6 +97,16 @@ class Embedding(Module):
             return rows
         return where(equal(x, self.padding_idx).unsqueeze(-1), wrap(rows._array, None), rows)
 
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True,
+                        padding_idx: int | None = None) -> Embedding:  # fmt: skip
+        """Return a layer whose table is a given one (N, D), frozen unless `freeze` is False."""
+        count, size = embeddings.shape
+        layer = cls(count, size, padding_idx, seed=0, dtype=embeddings.dtype)
+        layer.weight.data = embeddings.detach()
+        layer.weight.requires_grad_(not freeze)
+        return layer
+
 
 class Dropout(Module):
     """x with entries set to 0 at rate p and the rest scaled by 1/(1 − p), while training."""
@@ -206,6 +216,11 @@ class Sequential(Module):
         for step in self.steps:
             x = step(x)
         return x
+
+    def append(self, step: Callable) -> Sequential:
+        """Add a last step and return the whole."""
+        self.steps = (*self.steps, step)
+        return self
 
     def __getitem__(self, k: int) -> Callable:
         return self.steps[k]

@@ -10,18 +10,23 @@ way, so a PyTorch dictionary fits as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.aliases import leave
+from ..engine.arguments import renamed
 from ..engine.arrays import host, is_device
 from ..engine.class_signature import CheckedCall
+from ..engine.conversion import Hook
 from ..engine.options import floating
 from ..engine.tensor import Tensor, assign, leaf_of, wrap
 from ..engine.upper import UPPER
+
+PACKAGE = __name__.partition(".")[0]
 
 
 class LoadResult(NamedTuple):
@@ -60,13 +65,48 @@ class Module(CheckedCall, metaclass=ModuleClass):
     training: bool = True
     _parameters: Mapping[str, None] | None = None  # names, until construction ends all that learns
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name → whether it is saved
+    _hooks: dict | None = None  # what runs after a forward
 
     def forward(self, *args: Any, **options: Any) -> Any:
         """Return what the module computes; calling the module calls this."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return self.forward(*args, **options)
+        try:
+            result = self.forward(*args, **options)
+        except TypeError as error:
+            again = self._renamed(error, args, options)
+            if again is None:
+                raise
+        else:
+            return result if self._hooks is None else self._hooked(args, result)
+        return self(*again[0], **again[1])
+
+    def _renamed(self, error: TypeError, args: tuple, options: dict) -> Any:
+        """Arguments under our names if the call, not what it runs, failed: `lstm(x, hx=state)`."""
+        inside = error.__traceback__ and error.__traceback__.tb_next
+        if not options or inside or not self.forward.__module__.startswith(PACKAGE):
+            return None
+        return renamed(signature(self.forward), args, options)
+
+    def _hooked(self, args: tuple, result: Any) -> Any:
+        for hook in tuple((self._hooks or {}).values()):
+            changed = hook(self, args, result)
+            result = result if changed is None else changed
+        return result
+
+    def register_forward_hook(self, hook: Callable) -> Hook:
+        """Have hook(module, inputs, output) called after each forward; it may give another output.
+
+        >>> layer, seen = Module(), []
+        >>> layer.forward = lambda x: x + 1
+        >>> handle = layer.register_forward_hook(lambda module, inputs, output: seen.append(output))
+        >>> layer(1), seen
+        (2, [2])
+        >>> handle.remove()
+        """
+        self._hooks = {} if self._hooks is None else self._hooks
+        return Hook(self._hooks, hook)
 
     def named_members(self) -> Iterator[tuple[str, Any]]:
         """Each Tensor or Module held directly, with its name ("cells.0" for one in a list)."""
@@ -125,6 +165,36 @@ class Module(CheckedCall, metaclass=ModuleClass):
         if hasattr(type(self), name):
             raise KeyError(f"{way}: {type(self).__name__} has an attribute {name!r} already")
 
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Hold a module under a name, as `self.name = module` does."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"add_module: {name} must be a Module, not {type(module).__name__}")
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules held directly, each with its name."""
+        return ((name, m) for name, m in self.named_members() if isinstance(m, Module))
+
+    def children(self) -> Iterator[Module]:
+        """Yield the modules held directly."""
+        return (module for _, module in self.named_children())
+
+    def apply(self, function: Callable[[Module], Any]) -> Module:
+        """Call a function with every module inside, the innermost first, then with this one."""
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def compile(self, backend: str = "auto", **options: Any) -> Module:
+        """Compile every recurrent layer inside, each in its place, and return the module."""
+        for module in list(self.modules()):
+            for name, value in list(vars(module).items()):
+                if name[0] != "_":
+                    setattr(module, name, _compiled(value, backend, options))
+        return self
+
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) of this module and of all below it."""
         yield prefix, self
@@ -155,18 +225,18 @@ class Module(CheckedCall, metaclass=ModuleClass):
         """
         return {name: read_only(tensor._array) for name, tensor in self.named_tensors()}
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadResult:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over arrays, NumPy's, PyTorch's or ours; all problems are reported at once.
 
         Nothing is loaded when anything is wrong: a half-loaded model would run and be silently bad.
         """
         own = dict(self.named_tensors())
-        missing = [name for name in own if name not in state]
-        unexpected = [name for name in state if name not in own]
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
         errors = _key_errors(missing, unexpected) if strict else []
         arrays = {}
-        for name in (name for name in own if name in state):  # the model's order, not a hash's
-            array = host(state[name])
+        for name in (name for name in own if name in state_dict):  # the model's order, not a hash's
+            array = host(state_dict[name])
             arrays[name] = array
             errors += _array_errors(name, array, own[name])
         if errors:
@@ -188,10 +258,13 @@ class Module(CheckedCall, metaclass=ModuleClass):
         """Leave training mode, as `train(False)` does."""
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; with set_to_none=False they become zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad.zero_()
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """This module, frozen or set free (a frozen Tensor leaves `parameters()`)."""
@@ -226,6 +299,14 @@ class Module(CheckedCall, metaclass=ModuleClass):
         """Turn all parameters and buffers into float32."""
         return self.to(dtype=np.float32)
 
+    def cpu(self) -> Module:
+        """Move all parameters and buffers to the CPU."""
+        return self.to("cpu")
+
+    def cuda(self) -> Module:
+        """Move all parameters and buffers to the GPU."""
+        return self.to("cuda")
+
     def half(self) -> Module:
         """Turn all parameters and buffers into float16."""
         return self.to(dtype=np.float16)
@@ -244,6 +325,10 @@ class Module(CheckedCall, metaclass=ModuleClass):
         from .shown import tree
 
         return tree(self)
+
+    def extra_repr(self) -> str:
+        """Return what stands in the brackets of the module's repr; override it to say more."""
+        return ""
 
     def summary(self) -> str:
         """A table: shape, count and norm of each parameter, spectral radius of each square gate."""
@@ -308,6 +393,17 @@ def read_only(array: Any) -> Any:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _compiled(value: Any, backend: str, options: dict) -> Any:
+    """The value with each recurrent layer in it compiled, also within lists and dictionaries."""
+    if hasattr(value, "with_loop"):
+        return value.compile(backend, **options)
+    if type(value) in (list, tuple):
+        return type(value)(_compiled(v, backend, options) for v in value)
+    if type(value) is dict:
+        return {k: _compiled(v, backend, options) for k, v in value.items()}
+    return value
 
 
 def _learning(module: Module) -> Iterator[str]:

@@ -161,6 +161,9 @@ class Recurrent(Module):
         else:
             super().__setattr__(name, value)
 
+    def flatten_parameters(self) -> None:
+        """Do nothing: cuDNN wants weights in one block, no loop here does."""
+
     def compile(self, backend: str = "auto", **options: Any) -> Any:
         """This layer with its time loop compiled; see `tinygrad_rnn.compile.compile`."""
         return UPPER("compile").compile(self, backend, **options)

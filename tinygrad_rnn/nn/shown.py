@@ -18,6 +18,8 @@ def call_of(module: Any) -> str:
     >>> call_of(nn.LSTM(3, 4, num_layers=2, bidirectional=True))
     'LSTM(3, 4, num_layers=2, bidirectional=True)'
     """
+    if told := module.extra_repr():
+        return f"{type(module).__name__}({told})"
     parts = []
     made_as: Any = type(module)
     for p in signature_of(made_as).parameters.values():

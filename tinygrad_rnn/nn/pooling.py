@@ -1,0 +1,47 @@
+"""Pooling as modules: the largest value or the mean of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..engine.tensor import Tensor
+from ..functions import windows
+from .module import Module
+
+
+class Pool(Module):
+    """Base: windows of `kernel_size`, `stride` apart (their own size if None)."""
+
+    function: ClassVar[Callable]
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0):
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is found in each window of x."""
+        return type(self).function(x, self.kernel_size, self.stride, self.padding)
+
+
+class MaxPool1d(Pool):
+    """The largest value of each window of (B, C, L)."""
+
+    function = staticmethod(windows.max_pool1d)
+
+
+class MaxPool2d(Pool):
+    """The largest value of each window of (B, C, Y, X)."""
+
+    function = staticmethod(windows.max_pool2d)
+
+
+class AvgPool1d(Pool):
+    """The mean of each window of (B, C, L), padding counted as zeros."""
+
+    function = staticmethod(windows.avg_pool1d)
+
+
+class AvgPool2d(Pool):
+    """The mean of each window of (B, C, Y, X), padding counted as zeros."""
+
+    function = staticmethod(windows.avg_pool2d)
