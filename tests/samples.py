@@ -311,6 +311,8 @@ ROWS += [
     row("index_put", (d(4), PLACES, d(3)), put_reference),
     row("index_put", (d(4), PLACES, d(3)), add_reference, method("index_put", True)),
     row("index_select", (d(2, 3), PLACES), lambda x, i: x[:, i], lambda x, i: tg.index_select(x, 1, i)),
+    row("index_add", (d(2, 3), PLACES, d(2, 3)), lambda x, i, s: add_reference(x, (slice(None), i), s),
+        lambda x, i, s: tg.index_add(x, 1, i, s)),
     row("take_along_dim", (d(3, 3), REPEATED), lambda x, i: np.take_along_axis(x[:2], i, 1),
         lambda x, i: tg.take_along_dim(x[:2], i, 1)),
     row("masked_fill", (d(2, 3), d.mask(3)), lambda x, m: np.where(m, 7, x), method("masked_fill", 7)),
@@ -321,6 +323,8 @@ ROWS += [
         lambda x, w, b: tg.layer_norm(x, 3, w, b)),
     row("normalize", d(2, 3), lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)),
     row("max_pool2d", d.apart(1, 1, 4, 4), lambda x: windows(x, (2, 2), 2).max((-1, -2)), method("max_pool2d", 2)),
+    row("max_pool1d", d.apart(1, 1, 4), lambda x: x.reshape(1, 1, 2, 2).max(-1), method("max_pool1d", 2)),
+    row("avg_pool1d", d(1, 1, 4), lambda x: x.reshape(1, 1, 2, 2).mean(-1), method("avg_pool1d", 2)),
     row("avg_pool2d", d(1, 2, 3, 4), lambda x: windows(x, (2, 2), 1).mean((-1, -2)), method("avg_pool2d", 2, 1)),
     # Primitives behind indexing, concatenation and conversion, called as what they are
     row("getitem", d(3, 4), lambda x: x[::-2, 1], lambda x: x[::-2, 1]),

@@ -10,7 +10,6 @@ from typing import NoReturn
 
 USE = {
     "tinygrad_rnn": {
-        "autograd": "grad, checkpoint, hvp … are here at the top",
         "backends": "there is nothing to switch",
         "compile_model": "layer.compile()",
         "complex64": "real numbers only",
@@ -23,8 +22,8 @@ USE = {
         "quantize_per_tensor": "floats only",
         "Size": "shapes are plain tuples",
         "sparse": "whole numbers as the input of a layer: they look up rows",
-        "FloatTensor": "tensor(data)",
-        "LongTensor": "tensor(data, dtype=int64)",
+        "ByteTensor": "tensor(data, dtype=uint8)",
+        "slice": "x[a:b], or x.narrow(dim, start, length)",
         "utils": "text.Batches for batches, nn.utils for clipping and packing",
         "vmap": "functions take leading axes",
     },
@@ -32,6 +31,9 @@ USE = {
         "BatchNorm2d": "LayerNorm",
         "Conv3d": "Conv2d",
         "DataParallel": "one device computes",
+        "AdaptiveAvgPool1d": "x.mean(-1)",
+        "GroupNorm": "LayerNorm",
+        "MultiheadAttention": "AttentionCell with a DotAttention for each head",
         "EmbeddingBag": "Embedding, then a mean over the axis",
         "InstanceNorm1d": "LayerNorm",
         "PReLU": "LeakyReLU",

@@ -97,7 +97,7 @@ def test_the_words():
         "sigmoid() got an unexpected keyword argument 'dim'": lambda: x.sigmoid(dim=1),
         "sum() has no argument 'dmi'; did you mean 'dim'?": lambda: x.sum(dmi=1),
         "mm() takes 2 arguments (a, b), got 3": lambda: tg.mm(x, x, x),
-        "add() got multiple values for argument 'a'": lambda: tg.add(x, x, a=x),
+        "mul() got multiple values for argument 'a'": lambda: tg.mul(x, x, a=x),
         "tensor() has no argument 'requires_grads'; did you mean 'requires_grad'?": (
             lambda: tg.tensor(1.0, requires_grads=True)
         ),
@@ -114,7 +114,7 @@ def test_nothing_is_written_to_a_surplus_array(make):
     for function in (tg.exp, tg.tanh, tg.isnan, tg.logical_not, tg.floor, tg.sign):
         with pytest.raises(TypeError, match=r"takes 1 tensor, got 2"):
             function(make([1.0, 2.0]), spare)
-    for function in (tg.add, tg.maximum, tg.less, tg.logical_and, tg.hypot):
+    for function in (tg.mul, tg.maximum, tg.less, tg.logical_and, tg.hypot):
         with pytest.raises(TypeError, match=r"takes 2 tensors"):
             function(make([1.0, 2.0]), make([1.0, 2.0]), spare)
         with pytest.raises(TypeError, match=r"unexpected keyword argument 'out'"):
@@ -126,7 +126,7 @@ def test_signatures_are_those_of_the_rules():
     assert list(inspect.signature(tg.where).parameters) == ["c", "a", "b"]
     assert list(inspect.signature(tg.tanh).parameters) == ["a"]
     x = leaf()
-    assert np.array_equal(tg.sub(b=x, a=2 * x).detach().numpy(), x.detach().numpy())
+    assert np.array_equal(tg.hypot(b=x, a=0 * x).detach().numpy(), x.detach().numpy())
 
 
 def test_a_primitive_of_ones_own_has_its_rules_signature(primitives):

@@ -20,23 +20,28 @@ SAME = {  # name: (with the keyword, what it must equal)
     "sub alpha": (lambda: X.sub(1.0, alpha=2), lambda: X - 2.0),
     "div floor": (lambda: X.div(2, rounding_mode="floor"), lambda: (X / 2).floor()),
     "div trunc": (lambda: t.div(X, 2, rounding_mode="trunc"), lambda: (X / 2).trunc()),
-    "integers trunc": (lambda: N.div(2, rounding_mode="trunc"), lambda: t.tensor([[-3, 1, 2], [2, 0, 1]])),
+    "integers trunc": (lambda: N.div(2, rounding_mode="trunc"),
+        lambda: t.tensor([[-3, 1, 2], [2, 0, 1]])),
     "sum dtype": (lambda: X.sum(dim=1, dtype=t.float64), lambda: X.double().sum(1)),
     "mean dtype": (lambda: N.mean(dtype=t.float64), lambda: N.double().mean()),
     "prod dtype": (lambda: X.prod(0, dtype=t.float64), lambda: X.double().prod(0)),
     "cumsum dtype": (lambda: N.cumsum(1, dtype=t.float32), lambda: N.float().cumsum(1)),
     "cumprod dtype": (lambda: N.cumprod(1, dtype=t.float32), lambda: N.float().cumprod(1)),
     "softmax dtype": (lambda: F.softmax(X, dim=1, dtype=t.float64), lambda: X.double().softmax(1)),
-    "log_softmax dtype": (lambda: F.log_softmax(N, 1, dtype=t.float32), lambda: N.float().log_softmax(1)),
+    "log_softmax dtype": (lambda: F.log_softmax(N, 1, dtype=t.float32),
+        lambda: N.float().log_softmax(1)),
     "var unbiased": (lambda: X.var(1, unbiased=False), lambda: X.var(1, correction=0)),
     "std unbiased": (lambda: t.std(X, dim=0, unbiased=True), lambda: X.std(0)),
     "sort stable": (lambda: X.sort(dim=1, stable=True).values, lambda: X.sort(1).values),
     "topk sorted": (lambda: X.topk(2, sorted=True).values, lambda: X.topk(2).values),
     "softplus threshold": (lambda: F.softplus(X, 1, 1.0), lambda: t.where(X > 1, X, F.softplus(X))),
     "like device": (lambda: t.zeros_like(X, device="cpu"), lambda: X * 0),
-    "pad reflect": (lambda: F.pad(RAMP, (2, 1), mode="reflect"), lambda: t.tensor([[3.0, 2, 1, 2, 3, 4, 3]])),
-    "pad replicate": (lambda: F.pad(RAMP, (2, 1), mode="replicate"), lambda: t.tensor([[1.0, 1, 1, 2, 3, 4, 4]])),
-    "pad circular": (lambda: F.pad(RAMP, (2, 1), mode="circular"), lambda: t.tensor([[3.0, 4, 1, 2, 3, 4, 1]])),
+    "pad reflect": (lambda: F.pad(RAMP, (2, 1), mode="reflect"),
+        lambda: t.tensor([[3.0, 2, 1, 2, 3, 4, 3]])),
+    "pad replicate": (lambda: F.pad(RAMP, (2, 1), mode="replicate"),
+        lambda: t.tensor([[1.0, 1, 1, 2, 3, 4, 4]])),
+    "pad circular": (lambda: F.pad(RAMP, (2, 1), mode="circular"),
+        lambda: t.tensor([[3.0, 4, 1, 2, 3, 4, 1]])),
     "cat of tensor([])": (lambda: t.cat([t.tensor([]), X]), lambda: X),
     "input=": (lambda: t.softmax(input=X, dim=1), lambda: X.softmax(1)),
     "zeros size=": (lambda: t.zeros(size=(2, 3)), lambda: t.zeros(2, 3)),
@@ -50,8 +55,10 @@ SAME = {  # name: (with the keyword, what it must equal)
     "to dtype": (lambda: X.to(dtype=t.float64), lambda: X.double()),
     "to both": (lambda: X.to("cpu", t.float64, non_blocking=True), lambda: X.double()),
     "to like": (lambda: X.to(N), lambda: X.long()),
-    "index_add": (lambda: X.index_add(1, t.tensor([0, 0]), t.ones(2, 2), alpha=2), lambda: X + t.tensor([4.0, 0, 0])),
-    "baddbmm": (lambda: t.baddbmm(X, X.unsqueeze(0), t.eye(3).unsqueeze(0), beta=2), lambda: (3 * X).unsqueeze(0)),
+    "index_add": (lambda: X.index_add(1, t.tensor([0, 0]), t.ones(2, 2), alpha=2),
+        lambda: X + t.tensor([4.0, 0, 0])),
+    "baddbmm": (lambda: t.baddbmm(X, X.unsqueeze(0), t.eye(3).unsqueeze(0), beta=2),
+        lambda: (3 * X).unsqueeze(0)),
     "addcmul": (lambda: t.addcmul(X, X, X, value=2), lambda: X + 2 * X * X),
     "clamp_min": (lambda: X.clamp_min(0), lambda: X.clamp(min=0)),
     "max_pool1d": (lambda: F.max_pool1d(RAMP.unsqueeze(0), 2), lambda: t.tensor([[[2.0, 4.0]]])),
@@ -90,7 +97,8 @@ def test_a_forward_of_ones_own_keeps_its_names():
 
 @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
 def test_gradients_of_padding_are_sums_over_the_copies(mode):
-    t.gradcheck(lambda x: F.pad(x, (2, 1, 1, 0), mode=mode), (t.tensor(np.arange(12.0).reshape(3, 4), requires_grad=True),))  # fmt: skip
+    x = t.tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    t.gradcheck(lambda x: F.pad(x, (2, 1, 1, 0), mode=mode), (x,))
 
 
 def test_padding_refuses_more_than_there_is():
@@ -128,7 +136,7 @@ class Tree(nn.Module):
 def test_walking_hooks_and_compiling_a_module():
     net, seen = Tree(), []
     assert [n for n, _ in net.named_children()] == ["rnn", "more"]
-    assert list(net.children())[0] is net.rnn
+    assert next(net.children()) is net.rnn
     assert net.apply(lambda m: seen.append(type(m).__name__)) is net and seen[-1] == "Tree"
     handle = net.register_forward_hook(lambda module, args, out: out * 2)
     twice = net(ROW).detach().numpy()

@@ -25,7 +25,7 @@ TOLERANCE = {"float16": 2e-3, "float32": 2e-5, "float64": 1e-12}
 DIFFERENT = [
     ("all|any", "uint8", "truth is a boolean; torch gives bytes of bytes"),
     ("softmax|softmin|log_softmax", "bool|.*int.*", "of no integers is no float, not no integer"),
-    ("avg_pool2d", "int.*", "a mean is a float; torch divides whole numbers"),
+    ("avg_pool[12]d", "int.*", "a mean is a float; torch divides whole numbers"),
     ("clamp|clip", "uint8", "a bound below all bytes bounds nothing; torch takes -1 for 255"),
     ("mul|multiply", "float16 int(32|64)", "a 0-d integer beyond half precision is infinite"),
 ]  # fmt: skip
@@ -137,10 +137,10 @@ def test_what_torch_refuses_has_the_value_of_float64(name: str) -> None:
 
 
 # What is given no tensor of a dtype, is ours alone, or is tested where its name says
-ELSEWHERE = """allclose arange as_tensor bernoulli checkpoint dropout empty empty_like eye
-from_dlpack from_numpy full index_put initial_seed is_tensor linspace manual_seed masked_softmax
-multinomial normal numel one_hot ones rand rand_like randint randn randn_like randperm safe_sqrt
-zeros""".split()
+ELSEWHERE = """BoolTensor DoubleTensor FloatTensor IntTensor LongTensor allclose arange as_tensor
+bernoulli checkpoint dropout empty empty_like eye from_dlpack from_numpy full index_put
+initial_seed is_tensor linspace manual_seed masked_softmax is_floating_point multinomial normal
+numel one_hot ones rand rand_like randint randn randn_like randperm safe_sqrt zeros""".split()
 HOMES = ("tinygrad_rnn.functions.", "tinygrad_rnn.engine.ops")
 
 

@@ -22,6 +22,7 @@ BELOW = {  # floor: the floors it may import
     "nn": "engine functions init absent",
     "compile": "engine functions nn",
     "analysis": "engine functions nn",
+    "autograd": "engine analysis",
     "draw": "engine functions init nn optim analysis",
     "files": "engine functions",
     "text": "engine functions",

@@ -48,7 +48,8 @@ METHODS = {
     comparison: ("isclose allclose nan_to_num copysign nonzero unique"),
     sampling: ("bernoulli multinomial"),
     sizes: (
-        "size dim numel t type type_as view_as element_size new_tensor new_zeros new_ones new_full "
+        "size dim numel nelement ndimension is_contiguous stride t type type_as view_as "
+        "element_size new_tensor new_zeros new_ones new_full "
         "new_empty repeat_interleave"
     ),
 }

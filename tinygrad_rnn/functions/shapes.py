@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import operator
 from builtins import all as all_true
-from builtins import any as any_true
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -325,8 +324,9 @@ def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> 
     """
     if not len(tensors):
         raise ValueError("cat: expected a non-empty list of Tensors")
-    if any_true(x.ndim == 1 and not len(x) for x in tensors):  # PyTorch leaves out tensor([])
-        tensors = [x for x in tensors if x.ndim != 1 or len(x)] or tensors[:1]
+    most = max(getattr(x, "ndim", 0) for x in tensors)
+    if most > 1:  # PyTorch leaves out tensor([]), which programs begin to collect with
+        tensors = [x for x in tensors if getattr(x, "shape", None) != (0,)]
     return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
 
 

@@ -51,6 +51,20 @@ def view_as(x: Tensor, other: Tensor) -> Tensor:
     return x.reshape(other.shape)
 
 
+def is_contiguous(x: Tensor) -> bool:
+    """Return True if the entries lie in memory in their order."""
+    return bool(x._array.flags.c_contiguous)
+
+
+def stride(x: Tensor, dim: int | None = None) -> Any:
+    """Return by how many entries one goes on in memory along each axis, or along one."""
+    steps = tuple(n // x.dtype.itemsize for n in x._array.strides)
+    return steps if dim is None else steps[axis_of(x, dim)]
+
+
+nelement, ndimension = numel, dim
+
+
 def element_size(x: Tensor) -> int:
     """Return how many bytes an entry has."""
     return x.dtype.itemsize

@@ -6,7 +6,7 @@ four functions keep PyTorch's names; nothing is sorted or copied.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,14 @@ class PackedSequence:
         real = np.arange(len(self.padded))[:, None] < self.lengths[order]
         rows = self.padded[:, tensor(order)]
         return rows[tensor(real)]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield data, batch_sizes, sorted_indices and unsorted_indices, PyTorch's four parts."""
+        order = np.argsort(-self.lengths, kind="stable")
+        yield from (self.data, self.batch_sizes, tensor(order), tensor(np.argsort(order)))
+
+    def __getitem__(self, k: int) -> Tensor:
+        return tuple(self)[k]
 
     def __repr__(self) -> str:
         return f"PackedSequence({tuple(self.padded.shape)}, lengths={self.lengths.tolist()})"

@@ -163,6 +163,11 @@ def fitted() -> list[tuple]:
     calls += [("einsum", ["ij,jk->ik", "square", "matrix"], {}), ("lerp", [*same, 0.3], {})]
     calls += [("conv2d", ["image", "image"], {}), ("lerp", [*same, "matrix"], {})]
     calls += [(n, ["image", 2], {}) for n in ("avg_pool2d", "max_pool2d")]
+    calls += [(n, ["cube", 2], {}) for n in ("avg_pool1d", "max_pool1d")]
+    calls += [(n, ["matrix", "matrix", "row"], {}) for n in ("addcmul", "addcdiv")]
+    calls += [(n, ["matrix", 1], {}) for n in ("clamp_min", "clamp_max")]
+    calls += [("baddbmm", ["cube", "block", "cube"], {})]
+    calls += [("index_add", ["matrix", 1, {"index": [2, 2]}, "square"], {})]
     return calls
 
 

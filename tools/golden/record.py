@@ -30,6 +30,7 @@ RECORDERS = {
     "onnx_recurrent": ["onnx", "onnxruntime"],
     "keras_recurrent": ["keras", "torch"],
     "programs": ["torch"],
+    "curves": ["torch"],
     "ctc": ["torch"],
     "optimizers": ["torch"],
     "mistakes": ["torch"],

@@ -1,0 +1,33 @@
+"""The losses of the programs in tests/programs/, their import lines turned to PyTorch's, on four
+seeds: the same text, nothing else swapped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from record import case
+
+FOLDER = Path(__file__).resolve().parents[2] / "tests" / "programs"
+SEEDS = range(4)
+
+
+def as_torch(text: str) -> str:
+    """The program with another library in its import lines."""
+    swapped = re.sub(r"(?m)^((?:import|from) )tinygrad_rnn", r"\1torch", text)
+    return swapped.replace("import torch as torch", "import torch")
+
+
+def record() -> list[dict[str, Any]]:
+    import torch
+
+    torch.set_num_threads(1)
+    cases = []
+    for path in sorted(FOLDER.glob("*.py")):
+        if path.stem.startswith(("test_", "__")):
+            continue
+        space: dict[str, Any] = {}
+        exec(compile(as_torch(path.read_text(encoding="utf-8")), path.name, "exec"), space)
+        cases.append(case(path.stem, {}, {f"seed {s}": space["run"](s) for s in SEEDS}))
+    return cases
