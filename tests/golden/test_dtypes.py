@@ -29,7 +29,7 @@ DIFFERENT = [
     ("clamp|clip", "uint8", "a bound below all bytes bounds nothing; torch takes -1 for 255"),
     ("mul|multiply", "float16 int(32|64)", "a 0-d integer beyond half precision is infinite"),
 ]  # fmt: skip
-WRAPS = "sub subtract dot mv mm matmul".split()  # as narrow integers do
+WRAPS = "addcmul sub subtract dot mv mm matmul".split()  # as narrow integers do
 REFUSED = [
     ("sign", "bool", "did not contain a loop"),
     ("power", "bool", "none of booleans"),

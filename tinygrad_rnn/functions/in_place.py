@@ -175,19 +175,26 @@ OWN = {f.__name__: f for f in (add, sub, fill, zero, copy, normal, uniform)}
 def reshaping(function: Callable, name: str) -> Callable:
     """`x.function_(…)` that gives x itself another shape of the same numbers, and returns it."""
 
+    accepted = signature(function)
+
     def apply(x: Tensor, *args: Any, **options: Any) -> Tensor:
+        try:  # as in `in_place`: first of all, do the arguments fit
+            y = function(x, *args, **options)
+        except TypeError:
+            fitting(name, accepted, (x, *args), options)
+            raise
+        leave(y)
         refuse_leaf(x)
         if is_watched(x):
             cure = f"use {name.strip('_')}() without the underscore, or clone() first"
             raise RuntimeError(f"{name}: other tensors look at the memory of this one; {cure}")
         report_use("changes a Tensor", name)
-        y = function(x, *args, **options)
         leave(x)
         x._array, x.node = y._array, y.node
         return x
 
     apply.__name__ = apply.__qualname__ = name
-    apply.__signature__ = signature(function)  # type: ignore[attr-defined]
+    apply.__signature__ = accepted  # type: ignore[attr-defined]
     apply.__doc__ = f"Changes x itself: {(function.__doc__ or '').partition(chr(10))[0]}"
     return apply
 
@@ -204,6 +211,6 @@ def attach() -> None:
         setattr(Tensor, f"{name}_", in_place(getattr(Tensor, name), f"{name}_"))
     for name in "squeeze unsqueeze t transpose".split():
         setattr(Tensor, f"{name}_", reshaping(getattr(Tensor, name), f"{name}_"))
-    Tensor.detach_ = detach_  # type: ignore[attr-defined]
+    setattr(Tensor, "detach_", detach_)  # noqa: B010 - the stub declares it
     for name, function in OWN.items():
         setattr(Tensor, f"{name}_", in_place(function, f"{name}_"))

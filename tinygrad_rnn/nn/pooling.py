@@ -10,7 +10,7 @@ from ..functions import windows
 from .module import Module
 
 
-class Pool(Module):
+class Pooling(Module):
     """Base: windows of `kernel_size`, `stride` apart (their own size if None)."""
 
     function: ClassVar[Callable]
@@ -23,25 +23,25 @@ class Pool(Module):
         return type(self).function(x, self.kernel_size, self.stride, self.padding)
 
 
-class MaxPool1d(Pool):
+class MaxPool1d(Pooling):
     """The largest value of each window of (B, C, L)."""
 
     function = staticmethod(windows.max_pool1d)
 
 
-class MaxPool2d(Pool):
+class MaxPool2d(Pooling):
     """The largest value of each window of (B, C, Y, X)."""
 
     function = staticmethod(windows.max_pool2d)
 
 
-class AvgPool1d(Pool):
+class AvgPool1d(Pooling):
     """The mean of each window of (B, C, L), padding counted as zeros."""
 
     function = staticmethod(windows.avg_pool1d)
 
 
-class AvgPool2d(Pool):
+class AvgPool2d(Pooling):
     """The mean of each window of (B, C, Y, X), padding counted as zeros."""
 
     function = staticmethod(windows.avg_pool2d)

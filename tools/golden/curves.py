@@ -4,7 +4,9 @@ seeds: the same text, nothing else swapped."""
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from record import case
@@ -27,7 +29,9 @@ def record() -> list[dict[str, Any]]:
     for path in sorted(FOLDER.glob("*.py")):
         if path.stem.startswith(("test_", "__")):
             continue
-        space: dict[str, Any] = {}
-        exec(compile(as_torch(path.read_text(encoding="utf-8")), path.name, "exec"), space)
-        cases.append(case(path.stem, {}, {f"seed {s}": space["run"](s) for s in SEEDS}))
+        with TemporaryDirectory() as folder:
+            swapped = Path(folder, path.name)
+            swapped.write_text(as_torch(path.read_text(encoding="utf-8")), encoding="utf-8")
+            run = runpy.run_path(str(swapped))["run"]
+        cases.append(case(path.stem, {}, {f"seed {s}": run(s) for s in SEEDS}))
     return cases
