@@ -144,7 +144,7 @@ def test_walking_hooks_and_compiling_a_module():
     once = net(ROW).detach().numpy()
     np.testing.assert_array_equal(twice, 2 * once)
     fast = net.compile("numpy")
-    assert fast is net and net.rnn.plain is not None
+    assert fast is net and net.rnn.loop is not nn.scan
     np.testing.assert_allclose(net(ROW).detach().numpy(), once, rtol=1e-6)
     net.rnn.flatten_parameters()
     net.add_module("head", nn.Linear(4, 1, seed=0))

@@ -33,7 +33,8 @@ SPREAD = ("size", "shape", "dims", "repeats", "sizes", "dim0", "dim1")  # of `*s
 def renamed(signature: inspect.Signature, args: tuple, options: Mapping[str, Any]) -> Any:
     """Return (args, options) under the names of `signature`, or None if it knows no others.
 
-    >>> renamed(inspect.signature(lambda x, dim: 0), (), {"input": 3, "dim": 1})
+    >>> from inspect import signature
+    >>> renamed(signature(lambda x, dim: 0), (), {"input": 3, "dim": 1})
     ((), {'x': 3, 'dim': 1})
     """
     known: Any = signature.parameters

@@ -132,6 +132,8 @@ class Conversion(Attached):
 
         `non_blocking` changes nothing: there is one stream.
         """
+        if other is device is dtype is None and type(target) is str and not copy:
+            return self._moved(target)
         told = [t for t in (target, other, device, dtype) if t is not None]
         if not told or len(told) > 2:
             raise TypeError(f"to: give a device, a dtype or both, got {told or 'nothing'}")

@@ -175,13 +175,11 @@ OWN = {f.__name__: f for f in (add, sub, fill, zero, copy, normal, uniform)}
 def reshaping(function: Callable, name: str) -> Callable:
     """`x.function_(…)` that gives x itself another shape of the same numbers, and returns it."""
 
-    accepted = signature(function)
-
     def apply(x: Tensor, *args: Any, **options: Any) -> Tensor:
         try:  # as in `in_place`: first of all, do the arguments fit
             y = function(x, *args, **options)
         except TypeError:
-            fitting(name, accepted, (x, *args), options)
+            fitting(name, function, (x, *args), options)
             raise
         leave(y)
         refuse_leaf(x)
@@ -194,7 +192,7 @@ def reshaping(function: Callable, name: str) -> Callable:
         return x
 
     apply.__name__ = apply.__qualname__ = name
-    apply.__signature__ = accepted  # type: ignore[attr-defined]
+    apply.__wrapped__ = function  # type: ignore[attr-defined]
     apply.__doc__ = f"Changes x itself: {(function.__doc__ or '').partition(chr(10))[0]}"
     return apply
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from builtins import all as all_true
+from builtins import any as any_true
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -324,9 +325,10 @@ def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> 
     """
     if not len(tensors):
         raise ValueError("cat: expected a non-empty list of Tensors")
-    most = max(getattr(x, "ndim", 0) for x in tensors)
-    if most > 1:  # PyTorch leaves out tensor([]), which programs begin to collect with
-        tensors = [x for x in tensors if getattr(x, "shape", None) != (0,)]
+    shapes = [x.shape for x in tensors]
+    if (0,) in shapes and any_true(len(n) > 1 for n in shapes):
+        # PyTorch leaves out tensor([]), with which programs begin to collect
+        tensors = [x for x, n in zip(tensors, shapes, strict=True) if n != (0,)]
     return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
 
 

@@ -11,7 +11,6 @@ way, so a PyTorch dictionary fits as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from inspect import signature
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -87,6 +86,8 @@ class Module(CheckedCall, metaclass=ModuleClass):
         inside = error.__traceback__ and error.__traceback__.tb_next
         if not options or inside or not self.forward.__module__.startswith(PACKAGE):
             return None
+        from inspect import signature
+
         return renamed(signature(self.forward), args, options)
 
     def _hooked(self, args: tuple, result: Any) -> Any:
@@ -185,14 +186,6 @@ class Module(CheckedCall, metaclass=ModuleClass):
         """Call a function with every module inside, the innermost first, then with this one."""
         for module in reversed(list(self.modules())):
             function(module)
-        return self
-
-    def compile(self, backend: str = "auto", **options: Any) -> Module:
-        """Compile every recurrent layer inside, each in its place, and return the module."""
-        for module in list(self.modules()):
-            for name, value in list(vars(module).items()):
-                if name[0] != "_":
-                    setattr(module, name, _compiled(value, backend, options))
         return self
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
@@ -393,17 +386,6 @@ def read_only(array: Any) -> Any:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _compiled(value: Any, backend: str, options: dict) -> Any:
-    """The value with each recurrent layer in it compiled, also within lists and dictionaries."""
-    if hasattr(value, "with_loop"):
-        return value.compile(backend, **options)
-    if type(value) in (list, tuple):
-        return type(value)(_compiled(v, backend, options) for v in value)
-    if type(value) is dict:
-        return {k: _compiled(v, backend, options) for k, v in value.items()}
-    return value
 
 
 def _learning(module: Module) -> Iterator[str]:
