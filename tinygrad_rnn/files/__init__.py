@@ -103,7 +103,10 @@ def _read(file: BoundedFile, make: Make) -> Any:
     if start[:6] == MAGIC:
         return read_npy(file)
     if start[:1] == b"\x80" and start[8:] != b"{":
-        raise CheckpointError("a pickle, which could run code; save it anew with torch >= 1.6")
+        raise CheckpointError(
+            "a pickle, which could run code; save it anew with torch >= 1.6, or where it was made, "
+            "by np.savez(path, **layer.state_dict())"
+        )
     return _read_safetensors(file, make)
 
 
