@@ -138,7 +138,7 @@ def test_sums_over_rows(sizes: tuple[int, int, int], real: str, parts: int) -> N
     product, total = np.full((M, N), np.nan, dtype), np.full(M, np.nan, dtype)
     given = [x.ctypes.data for x in (a, b, product, total)]
     args = native.numbers([parts, K, M, N, wide.shape[1], *given])
-    native.shared(library, "both", native.numbers(range(parts + 1)), args)()
+    native.bind_parallel(library, "both", native.numbers(range(parts + 1)), args)()
     tolerance = {"float": 1e-6, "double": 1e-15}[real] * (K + 1)
     assert np.allclose(product, a.T @ b, rtol=0, atol=tolerance)
     assert np.allclose(total, a.sum(0), rtol=0, atol=tolerance)

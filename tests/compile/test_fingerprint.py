@@ -17,7 +17,7 @@ from compile.test_layer import inputs
 
 from tinygrad_rnn import Tensor, enable_grad, grad, is_grad_enabled, no_grad, tensor
 from tinygrad_rnn.compile import NotCompiled, compile
-from tinygrad_rnn.compile.runtime.fingerprint import Held
+from tinygrad_rnn.compile.runtime.fingerprint import CellFingerprint
 from tinygrad_rnn.engine.primitive import primitive
 from tinygrad_rnn.nn import Cell, Recurrent
 
@@ -193,13 +193,13 @@ def test_what_a_cell_holds_may_change_between_calls(change: str) -> None:
 
 def test_a_change_is_seen_and_equal_things_are_equal() -> None:
     cell = Habit(lambda c, x, h: x)
-    held = Held(cell)
-    assert held.still() and Held(cell).key == held.key
+    held = CellFingerprint(cell)
+    assert held.still() and CellFingerprint(cell).key == held.key
     cell.array[0] = np.nan
-    assert not held.still() and Held(cell).key != held.key
-    assert Held(cell).still()
+    assert not held.still() and CellFingerprint(cell).key != held.key
+    assert CellFingerprint(cell).still()
     cell.array[0] = 1
-    assert held.still() and Held(cell).key == held.key
+    assert held.still() and CellFingerprint(cell).key == held.key
 
 
 @pytest.mark.parametrize("knot", ["itself", "its layer", "a list"])

@@ -11,7 +11,7 @@ import pytest
 
 from tinygrad_rnn import grad, tensor
 from tinygrad_rnn.compile import compile
-from tinygrad_rnn.engine.arrays import host
+from tinygrad_rnn.engine.arrays import to_numpy
 from tinygrad_rnn.nn import GRU, LSTM, MGU, RNN
 from tinygrad_rnn.nn.cell import parts_of
 
@@ -61,7 +61,7 @@ def results(layer: Any, like: Any, x: np.ndarray, seed: int, **options: Any) -> 
     wanted = [x_in, *first, *like.parameters()]
     found = grad(loss, wanted, allow_unused=True)
     gradients = [np.zeros(w.shape, x.dtype) if g is None else g for g, w in zip(found, wanted)]
-    return [host(t) for t in (*results, *gradients)]
+    return [to_numpy(t) for t in (*results, *gradients)]
 
 
 def assert_same(layer: Any, fast: Any, x: np.ndarray, seed: int = 0, **options: Any) -> None:

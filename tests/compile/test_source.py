@@ -26,7 +26,7 @@ RESULTS = ("y", "last", "dxs", "dstates", "dparams")
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What every run was given and what it gave."""
     seen: list[dict[str, Any]] = []
-    forward, backward = run.Run.forward, run.Run.backward
+    forward, backward = run.CompiledCall.forward, run.CompiledCall.backward
 
     def watched(self: Any) -> Any:
         flat, step = forward(self), self.kernel.program.step
@@ -48,8 +48,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
                            "dparams": found[n + len(ends) :]}  # fmt: skip
         return found
 
-    monkeypatch.setattr(run.Run, "forward", watched)
-    monkeypatch.setattr(run.Run, "backward", watched_back)
+    monkeypatch.setattr(run.CompiledCall, "forward", watched)
+    monkeypatch.setattr(run.CompiledCall, "backward", watched_back)
     return seen
 
 

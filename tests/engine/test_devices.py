@@ -13,7 +13,7 @@ from conftest import ArrayLibrary
 from tinygrad_rnn import Tensor, cross_entropy, grad, linear, microscope, nn, optim, tensor
 from tinygrad_rnn.compile import sequence_loss
 from tinygrad_rnn.draw import draw
-from tinygrad_rnn.engine.arrays import host
+from tinygrad_rnn.engine.arrays import to_numpy
 from tinygrad_rnn.nn import remedies, reservoir
 
 
@@ -94,7 +94,7 @@ WAYS = (exchanged, padded, losses, trained, truncated, looked_at, remembered)
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_the_numbers_are_the_processors(way: Callable, library: ArrayLibrary) -> None:
-    numbers = lambda device: [host(v) for v in way(Place(device))]
+    numbers = lambda device: [to_numpy(v) for v in way(Place(device))]
     for there, here in zip(numbers(library.device), numbers("cpu"), strict=True):
         np.testing.assert_allclose(there, here, rtol=1e-9, atol=1e-12)
 

@@ -16,7 +16,7 @@ from player_graphs import Recorded, recorded
 from tinygrad_rnn import scope, tanh, tensor
 from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.graph import Graph, GraphNode
-from tinygrad_rnn.draw.notebook import Frame
+from tinygrad_rnn.draw.notebook import NotebookFrame
 from tinygrad_rnn.draw.player.cost import cost
 from tinygrad_rnn.draw.player.data import model_data
 from tinygrad_rnn.draw.player.page import model, player
@@ -763,7 +763,7 @@ def test_nothing_was_requested_and_nothing_complained(page: Page, files: Any) ->
 
 def test_it_plays_inside_a_notebook_cell(page: Page, files: Any) -> None:
     cell = files("4").with_name("cell.html")
-    cell.write_text(Frame(player(model(lstm().graph)), 500)._repr_html_(), encoding="utf-8")
+    cell.write_text(NotebookFrame(player(model(lstm().graph)), 500)._repr_html_(), encoding="utf-8")
     page.open(cell)
     inner = "document.querySelector('iframe').contentDocument"
     page.wait(f"{inner}?.getElementById('phase')?.textContent.startsWith('forward')")

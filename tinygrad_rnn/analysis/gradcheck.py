@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.context import enable_grad, trace
 from ..engine.node import Node
 from ..engine.primitive import apply_primitive
 from ..engine.tensor import Tensor, wrap
-from .numeric_slopes import Plan, array_like, as_tuple, compare, real_outputs, slope_of
+from .numeric_slopes import CheckOptions, array_like, as_tuple, compare, real_outputs, slope_of
 
 SINGLE = (5e-3, 1e-2, 2e-2)  # the least eps, atol and rtol at which float32 tells right from wrong
 
@@ -79,7 +79,7 @@ def _random(y: Tensor) -> Tensor:
     return wrap(array_like(np.random.default_rng(0).normal(size=y.shape), y, y.device), None)
 
 
-def _plan(xs: Sequence[Any], eps: float, atol: float, rtol: float, fast: bool) -> Plan:
+def _plan(xs: Sequence[Any], eps: float, atol: float, rtol: float, fast: bool) -> CheckOptions:
     checked = [k for k, x in enumerate(xs) if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
         raise ValueError("gradcheck expects at least one input tensor to require gradient, "
@@ -92,10 +92,10 @@ def _plan(xs: Sequence[Any], eps: float, atol: float, rtol: float, fast: bool) -
         eps, atol, rtol = (
             max(v, least) for v, least in zip((eps, atol, rtol), SINGLE, strict=True)
         )
-    return Plan(eps, atol, rtol, fast)
+    return CheckOptions(eps, atol, rtol, fast)
 
 
-def _verdict(name: str, func: Callable, xs: tuple, plan: Plan, raises: bool,
+def _verdict(name: str, func: Callable, xs: tuple, plan: CheckOptions, raises: bool,
              search: Callable) -> bool:  # fmt: skip
     """True, or what is wrong, and what `search` finds behind it."""
     try:
@@ -125,7 +125,7 @@ def unsteady(func: Callable, xs: tuple) -> str:
     with enable_grad():
         first, second = (real_outputs(func(*xs)) for _ in range(2))
     for k, (a, b) in enumerate(zip(first, second, strict=True)):
-        if not np.array_equal(host(a._array), host(b._array), equal_nan=True):
+        if not np.array_equal(to_numpy(a._array), to_numpy(b._array), equal_nan=True):
             return (
                 f"output {k} differs between two calls with the same inputs; draw at random outside"
             )
@@ -133,7 +133,7 @@ def unsteady(func: Callable, xs: tuple) -> str:
 
 
 # Which operation
-def first_order(func: Callable, xs: tuple, plan: Plan) -> Iterator[str]:
+def first_order(func: Callable, xs: tuple, plan: CheckOptions) -> Iterator[str]:
     """A sentence for each node of the graph of `func` whose own rule is not its slope."""
     nodes = nodes_of(func, xs)
     for node in filter(checkable, nodes):
@@ -141,7 +141,7 @@ def first_order(func: Callable, xs: tuple, plan: Plan) -> Iterator[str]:
     yield from cuts(nodes)
 
 
-def second_order(func: Callable, xs: tuple, plan: Plan) -> Iterator[str]:
+def second_order(func: Callable, xs: tuple, plan: CheckOptions) -> Iterator[str]:
     """The same, and each node whose rule, run on Tensors, is not differentiated rightly."""
     nodes = nodes_of(func, xs)
     for node in filter(checkable, nodes):
@@ -184,7 +184,7 @@ def movable(node: Node) -> list[int]:
     return [k for k, p in enumerate(node.parents) if p is not None and p.dtype.kind == "f"]
 
 
-def blamed(node: Node, own: Callable, given: tuple, plan: Plan, what: str) -> Iterator[str]:
+def blamed(node: Node, own: Callable, given: tuple, plan: CheckOptions, what: str) -> Iterator[str]:
     """Says of one node what is wrong with it, if anything is."""
     try:
         fault = compare(own, given, plan._replace(fast=False))

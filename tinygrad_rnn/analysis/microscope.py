@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.backward import grad
 from ..engine.errors import line_of_user
 from ..engine.node import Node
@@ -124,10 +124,10 @@ def bptt(loss: Tensor, model: Module) -> Report:
     for node in flow.order:
         where = labels[node]
         if node.op is None and id(node) in names:
-            totals[names[id(node)]] = host(flow.nodes[node])
+            totals[names[id(node)]] = to_numpy(flow.nodes[node])
         elif node.op is not None and node.name and "step" in where:
             key = (node.name, where.get("layer"), where.get("dir"))
-            states.setdefault(key, {})[where["step"]] = host(flow.nodes[node])
+            states.setdefault(key, {})[where["step"]] = to_numpy(flow.nodes[node])
         for parent, share in zip(node.parents, flow.edges[node]):
             if (
                 share is not None
@@ -137,14 +137,14 @@ def bptt(loss: Tensor, model: Module) -> Report:
             ):
                 found = steps.setdefault(names[id(parent)], {})
                 step = where.get("step")
-                found[step] = found.get(step, 0) + host(share)
+                found[step] = found.get(step, 0) + to_numpy(share)
     return Report(states, steps, totals)
 
 
 def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:
     """The matrix G[s, t] = ‖∂L_s/∂h_t‖; states as the loop made them (traced.run().…)."""
     rows = [grad(loss, list(states), retain_graph=True, allow_unused=True) for loss in losses]
-    size = lambda g: 0.0 if g is None else float(np.linalg.norm(host(g._array)))
+    size = lambda g: 0.0 if g is None else float(np.linalg.norm(to_numpy(g._array)))
     return np.array([[size(g) for g in row] for row in rows])
 
 
@@ -242,7 +242,7 @@ def step_jacobian(cell: Cell, x: Tensor, state: State) -> tuple[np.ndarray, Stat
     eye, edges = np.eye(width), np.cumsum([0, *(p.shape[-1] for p in parts)])
     seeds = [tensor(eye[:, a:b], p.dtype, p.device) for a, b, p in zip(edges, edges[1:], parts)]
     rows = grad(list(parts_of(after)), copies, seeds, allow_unused=True)
-    blocks = [np.zeros(c.shape) if g is None else host(g._array) for g, c in zip(rows, copies)]
+    blocks = [np.zeros(c.shape) if g is None else to_numpy(g._array) for g, c in zip(rows, copies)]
     first = [p[:1].detach() for p in parts_of(after)]
     return np.concatenate(blocks, 1), tuple(first) if isinstance(state, tuple) else first[0]
 

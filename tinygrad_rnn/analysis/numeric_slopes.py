@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.arrays import host, move
+from ..engine.arrays import move, to_numpy
 from ..engine.backward import grad
 from ..engine.context import enable_grad
 from ..engine.tensor import Tensor, wrap
 
 
-class Plan(NamedTuple):
+class CheckOptions(NamedTuple):
     """How far inputs are moved, and how far slope and gradient may differ."""
 
     eps: float
@@ -64,7 +64,7 @@ def array_like(numbers: Any, x: Any, device: str) -> Any:
     return move(np.asarray(numbers, x.dtype), device)
 
 
-def compare(func: Callable, xs: tuple, plan: Plan) -> Fault | None:
+def compare(func: Callable, xs: tuple, plan: CheckOptions) -> Fault | None:
     """The worst entry at which the gradient of `func` at `xs` is not its slope, or None."""
     with enable_grad():
         outs = real_outputs(func(*xs))
@@ -77,7 +77,7 @@ def compare(func: Callable, xs: tuple, plan: Plan) -> Fault | None:
 
 
 def everywhere(
-    func: Callable, xs: tuple, i: int, outs: list[Tensor], plan: Plan
+    func: Callable, xs: tuple, i: int, outs: list[Tensor], plan: CheckOptions
 ) -> Iterator[Fault]:
     """The entries of the Jacobian with respect to input i that are wrong."""
     size = xs[i]._array.size
@@ -91,7 +91,9 @@ def everywhere(
             yield Fault(j, i, entry, float(analytic[place]), float(numeric[place]), corner)
 
 
-def along_one(func: Callable, xs: tuple, i: int, outs: list[Tensor], plan: Plan) -> Iterator[Fault]:
+def along_one(
+    func: Callable, xs: tuple, i: int, outs: list[Tensor], plan: CheckOptions
+) -> Iterator[Fault]:
     """Compares uᵀJv for a random u and v: two evaluations instead of two per entry."""
     rng = np.random.default_rng(0)
     v = rng.normal(size=xs[i].shape)
@@ -110,13 +112,13 @@ def unit(shape: tuple[int, ...], k: int) -> np.ndarray:
 
 
 def sides(
-    func: Callable, xs: tuple, i: int, v: np.ndarray, outs: list[Tensor], plan: Plan
+    func: Callable, xs: tuple, i: int, v: np.ndarray, outs: list[Tensor], plan: CheckOptions
 ) -> list[tuple]:
     """For each output its slope along v, flat: from below and from above.
 
     The Tensor itself is moved, so a function that uses it without being given it sees it too.
     """
-    here = [host(y._array).ravel() for y in outs]
+    here = [to_numpy(y._array).ravel() for y in outs]
     low, high = (evaluated(func, xs[i], step * plan.eps * v, xs) for step in (-1, 1))
     return [
         ((h - a) / plan.eps, (b - h) / plan.eps) for a, h, b in zip(low, here, high, strict=True)
@@ -127,9 +129,9 @@ def evaluated(func: Callable, x: Tensor, step: np.ndarray, xs: tuple) -> list[np
     """The outputs, flat, with x moved by `step`; it is put back in any case."""
     kept = x._array
     try:
-        x._array = array_like(host(x._array) + step, x, x.device)
+        x._array = array_like(to_numpy(x._array) + step, x, x.device)
         with enable_grad():
-            return [host(y._array).ravel() for y in real_outputs(func(*xs))]
+            return [to_numpy(y._array).ravel() for y in real_outputs(func(*xs))]
     finally:
         x._array = kept
 
@@ -145,10 +147,10 @@ def pulled(y: Tensor, x: Tensor, u: np.ndarray) -> np.ndarray:
     if not y.requires_grad:
         return np.zeros(x.shape)
     (g,) = grad(y, x, wrap(array_like(u, y, y.device), None), retain_graph=True, allow_unused=True)
-    return np.zeros(x.shape) if g is None else host(g._array)
+    return np.zeros(x.shape) if g is None else to_numpy(g._array)
 
 
-def kink(left: float, right: float, plan: Plan) -> str:
+def kink(left: float, right: float, plan: CheckOptions) -> str:
     """What to say when the slopes on the two sides differ: there is no gradient to be right."""
     if plan.agrees(left, right) or not np.isfinite([left, right]).all():
         return ""

@@ -27,8 +27,8 @@ from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .runtime.c_build import CannotBuild
 from .runtime.call import Call, is_plain
-from .runtime.fingerprint import Held
-from .runtime.run import Kernel, Run
+from .runtime.fingerprint import CellFingerprint
+from .runtime.run import CompiledCall, Kernel
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, CUDALoops)}
@@ -74,7 +74,7 @@ class CompiledScan:
     def __init__(self, backend: str, without: Sequence[str], threads: int | None):
         self.backend, self.without, self.threads = backend, tuple(without), threads
         self.kernels: dict[Any, Kernel | Uncompilable] = {}
-        self.known: dict[int, Held] = {}
+        self.known: dict[int, CellFingerprint] = {}
         self.notes: list[str] = []
 
     def __reduce__(self) -> Any:
@@ -100,18 +100,18 @@ class CompiledScan:
                 call = Call(self.held_by(cell), turned(xs), state, turned(mask), context)
                 kernel = self.kernel(call)
                 if not isinstance(kernel, Uncompilable):
-                    y, *last = Run(kernel, call, set_back).results()
+                    y, *last = CompiledCall(kernel, call, set_back).results()
                     return turned(y), tuple(last) if call.nested else last[0]
             finally:
                 cell.end()
             set_back()
         return scan(cell, xs, state, mask, reverse, None, context)
 
-    def held_by(self, cell: Cell) -> Held:
+    def held_by(self, cell: Cell) -> CellFingerprint:
         """What the cell holds; walked anew only if that has changed since the last call."""
         held = self.known.get(id(cell))
-        if held is None or not held.still():
-            held = self.known[id(cell)] = Held(cell)
+        if held is None or not held.unchanged():
+            held = self.known[id(cell)] = CellFingerprint(cell)
         return held
 
     def kernel(self, call: Call) -> Kernel | Uncompilable:

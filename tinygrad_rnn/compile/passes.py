@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.accumulate import is_basic
-from .phases import PHASES, place
+from .phases import PHASES, assign_phases
 from .program import Instr, Step, const, consumers, depends, make
 from .runtime.c_build import address
 
@@ -115,7 +115,7 @@ def is_product(i: Instr) -> bool:
 
 def merge(step: Step) -> Step:
     """a @ U, a @ V → slices of a @ [U V], for products that run at the same time."""
-    phase = place(step)
+    phase = assign_phases(step)
     groups: dict[Any, list[Instr]] = {}
     for i in step.order():
         if is_product(i) and phase[i.args[1]] == "static":
@@ -133,7 +133,7 @@ def merge(step: Step) -> Step:
 def join(step: Step) -> Step:
     """a @ U + b @ V → [a b] @ [U; V], for products that run at the same time, unless a and b stand
     beside others already: they cannot be in two places."""
-    phase, readers = place(step), consumers(step.order())
+    phase, readers = assign_phases(step), consumers(step.order())
     new: dict[Instr, Instr] = {}
     for i in readers:
         groups: dict[Any, list[Instr]] = {}
@@ -157,7 +157,7 @@ def hoist(step: Step) -> Step:
 
     (W x + b) + (U h + d) = ((b + d) + W x) + U h: all but the last addition leaves the time loop.
     """
-    phase = place(step)
+    phase = assign_phases(step)
     readers = consumers(step.order())
     inner = {a for i in readers if i.op == "add" for a in i.args if len(readers[a]) == 1}
     new: dict[Instr, Instr] = {}

@@ -23,7 +23,7 @@ LEAF_PHASE = {"x": BEFORE, "state": FORWARD, "dy": READY, "dstate": BACKWARD}
 NEXT = {"forward": "between", "backward": "after"}
 
 
-def place(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: bool = True,
+def assign_phases(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: bool = True,
           defer: bool = True) -> dict[Instr, str]:  # fmt: skip
     """The phase of every instruction. Without `hoist` what changes with time stays in the loops,
     without `defer` the sums over rows do."""
@@ -64,7 +64,7 @@ class Program:
         self.ends = {"forward": step.news, "backward": [i for i in step.dolds if i is not None]}
         mixes, kinds = step.mixes_rows(), depends(self.order)
         hoist, defer = (not mixes and name not in without for name in ("hoist", "defer"))
-        self.phase = place(step, emitter.light, hoist, defer)
+        self.phase = assign_phases(step, emitter.light, hoist, defer)
         self.varies = {i for i in self.order if kinds[i]}
         # what is read where its operand lies; sums of a step's rows are arrays of their own
         self.views = {i for i in self.varies if i.batch and emitter.view(i)}

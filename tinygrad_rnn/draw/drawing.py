@@ -139,9 +139,9 @@ class Drawing:
 
     def explore(self, height: int = 640) -> Any:
         """Return the player for a notebook cell, in a frame of its own."""
-        from .notebook import Frame
+        from .notebook import NotebookFrame
 
-        return Frame(self.html, height)
+        return NotebookFrame(self.html, height)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: inline SVG keeps tool tips, the table is for reading."""

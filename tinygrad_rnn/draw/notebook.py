@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 
-class Frame:
+class NotebookFrame:
     """A page shown in an <iframe>; notebooks show it by its HTML."""
 
     def __init__(self, page: str, height: int) -> None:

@@ -30,7 +30,7 @@ OVERLAPS = (
 )
 
 
-class Memory(list):
+class SharedMemory(list):
     """The whole array that some Tensors look at, and a list of who they are.
 
     They are referred to weakly: a view keeps the numbers alive, but not the Tensor they came from,
@@ -82,11 +82,11 @@ def alias(view: Tensor, base: Tensor, show: Any = None, params: Any = None) -> T
     return view
 
 
-def memory_of(base: Tensor) -> Memory:
+def memory_of(base: Tensor) -> SharedMemory:
     """The memory of a Tensor, made now if nothing else looked at its array so far."""
     with LOCK:
         if not hasattr(base, "_memory"):
-            memory = Memory(base)
+            memory = SharedMemory(base)
             base._way = None
             base._memory = memory
         return base._memory

@@ -89,7 +89,7 @@ def move(array: Array, device: str) -> Array:
     return array if here is there else there.xp.asarray(here.to_numpy(array))
 
 
-def host(value: Any) -> np.ndarray:
+def to_numpy(value: Any) -> np.ndarray:
     """A NumPy array, not always a copy, of a Tensor (PyTorch's too), an array of any library, a
     number or a nested list."""
     for step in ("detach", "cpu"):

@@ -14,7 +14,7 @@ from types import coroutine
 from typing import Any
 
 
-class Block:
+class ContextBlock:
     """A `with` block that also decorates: it is on while the function's own lines run, which for
     generators and coroutines are interrupted by those of others."""
 
@@ -51,7 +51,7 @@ class Block:
         return wraps(function)(call)
 
 
-def in_turns(block: Block, steps: Any) -> Generator:
+def in_turns(block: ContextBlock, steps: Any) -> Generator:
     """Runs each step of a generator within the block, and what is between them outside it."""
     act: Any = steps.send
     given: Any = None
@@ -74,7 +74,7 @@ def in_turns(block: Block, steps: Any) -> Generator:
 awaited = coroutine(in_turns)  # a coroutine is sent to and thrown at as a generator is
 
 
-async def in_async_turns(block: Block, steps: AsyncGenerator) -> AsyncGenerator:
+async def in_async_turns(block: ContextBlock, steps: AsyncGenerator) -> AsyncGenerator:
     """Runs each step of an asynchronous generator within the block."""
     act: Any = steps.asend
     given: Any = None
@@ -94,7 +94,7 @@ async def in_async_turns(block: Block, steps: AsyncGenerator) -> AsyncGenerator:
         await awaited(block, steps.aclose())
 
 
-class scope(Block):
+class scope(ContextBlock):
     """`with scope("lstm", layer=0, step=t, gate="forget"):` labels the nodes made inside."""
 
     __slots__ = ("labels", "name", "outer", "unused")
@@ -152,7 +152,7 @@ class Mode:
 MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - never written to
 
 
-class mode(Block):
+class mode(ContextBlock):
     """Changes some of the current mode for a block, in this thread or asyncio task only."""
 
     __slots__ = ("changes",)
@@ -190,7 +190,7 @@ def enable_grad() -> Any:
     return mode(grad=True)
 
 
-class set_grad_enabled(Block):
+class set_grad_enabled(ContextBlock):
     """Record from here on, or not: at once, and until the end of a `with` block if it begins one.
 
     >>> with set_grad_enabled(False):

@@ -16,7 +16,7 @@ from .arrays import get_default_dtype
 
 WEAK_SCALARS = not np.__version__.startswith("1.")  # NumPy 2: a Python number has no dtype
 WEAK = (float, int)
-NUMBERS = (float, int, bool)
+PYTHON_NUMBERS = (float, int, bool)
 BOOLEAN = np.dtype(np.bool_)
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
@@ -125,7 +125,7 @@ def branches(arrays: list) -> list:
     kind = getattr(condition, "dtype", np.dtype(type(condition)))
     if kind.kind != "b":
         raise TypeError(f"expected a condition of booleans, got {kind}; compare first")
-    numbers = type(a) in NUMBERS and type(b) in NUMBERS
+    numbers = type(a) in PYTHON_NUMBERS and type(b) in PYTHON_NUMBERS
     return [condition, *(together if numbers else promoted)([a, b])]
 
 

@@ -48,7 +48,7 @@ from .dtypes import (
 from .primitive import primitive
 from .tensor import Tensor, wrap
 
-NUMBERS: Any = (int, float, np.generic)
+SCALARS: Any = (int, float, np.generic)
 SQRT_PI = float(np.sqrt(np.pi))
 
 
@@ -165,10 +165,10 @@ power = primitive("power", np.power,
     lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=counted, writes="a^b",
     doc="Raise `a` to the power `b`, entry by entry.")
 maximum = primitive("maximum", np.maximum,
-    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted, writes="max(a, b)",
+    lambda g, y, a, b: split_at_ties(g, a, b, y),         lambda g, y, a, b: split_at_ties(g, b, a, y), keeps="yab", casts=promoted, writes="max(a, b)",
     doc="Take the larger of each two entries; NaN wins, and ties share the gradient.")
 minimum = primitive("minimum", np.minimum,
-    lambda g, y, a, b: split(g, a, b, y),         lambda g, y, a, b: split(g, b, a, y), keeps="yab", casts=promoted, writes="min(a, b)",
+    lambda g, y, a, b: split_at_ties(g, a, b, y),         lambda g, y, a, b: split_at_ties(g, b, a, y), keeps="yab", casts=promoted, writes="min(a, b)",
     doc="Take the smaller of each two entries; NaN wins, and ties share the gradient.")
 fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=divided, writes="fmod(a, b)",
     doc="Return the remainder of a / b with the sign of `a`.")
@@ -292,7 +292,7 @@ __all__ = sorted(
 
 def power_slope(a: Any, b: Any) -> Any:
     """b aᵇ⁻¹, and 0 where b is 0, even if a is too."""
-    if isinstance(b, NUMBERS):
+    if isinstance(b, SCALARS):
         return b * power(a, b - 1) if b else zero(a)
     none = equal(b, 0)
     return where(none, 0.0, b * power(a, where(none, 1.0, b - 1)))
@@ -300,12 +300,12 @@ def power_slope(a: Any, b: Any) -> Any:
 
 def power_log(a: Any, b: Any) -> Any:
     """log a, and 0 where a is 0 and b is not negative: there aᵇ does not change with b."""
-    if isinstance(a, NUMBERS) and a > 0:
+    if isinstance(a, SCALARS) and a > 0:
         return math.log(a)
     return log(where(logical_and(equal(a, 0), greater_equal(b, 0)), 1.0, a))
 
 
-def split(g: Any, a: Any, b: Any, y: Any) -> Any:
+def split_at_ties(g: Any, a: Any, b: Any, y: Any) -> Any:
     """g where `a` is the extreme `y`, half of it where `b` is too, 0 elsewhere."""
     return where(equal(a, b), g * 0.5, where(logical_or(equal(a, y), isnan(a)), g, 0.0))
 

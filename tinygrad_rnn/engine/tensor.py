@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .aliases import Memory, Way, alias, leave, rebind, same_view
+from .aliases import SharedMemory, Way, alias, leave, rebind, same_view
 from .arguments import checked
 from .arrays import Array, as_array, library_of
 from .context import report_use
@@ -30,7 +30,9 @@ class Tensor(Conversion):
     __array_ufunc__ = None  # so that ndarray * Tensor is a Tensor, never an array of objects
     __hash__ = object.__hash__
     _array: Array
-    _memory: Memory  # there only if another Tensor looked at the same numbers, or was looked at
+    _memory: (
+        SharedMemory  # there only if another Tensor looked at the same numbers, or was looked at
+    )
     _way: Way
     node: Node | None
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.tensor import Tensor
 from .registry import Exercise, Mistake, find
 
@@ -122,7 +122,7 @@ def _right(exercise: Exercise, trial: Trial) -> bool:
 
 def plain(value: Any) -> Any:
     """Return a Tensor as an array, anything else as it is."""
-    return host(value) if isinstance(value, Tensor) else value
+    return to_numpy(value) if isinstance(value, Tensor) else value
 
 
 def _same(a: Any, b: Any, tolerance: float) -> bool:

@@ -31,10 +31,10 @@ from .zip_entries import ZipEntries
 __all__ = ["CheckpointError", "load", "save"]
 
 Make = Callable[[Any], Tensor]
-Place = str | os.PathLike[str] | BinaryIO
+PathOrFile = str | os.PathLike[str] | BinaryIO
 
 
-def save(value: Any, path: Place) -> None:
+def save(value: Any, path: PathOrFile) -> None:
     """Write a state_dict, or any nesting of tensors, arrays, numbers and strings, to a file.
 
     The file is a safetensors file whatever its name ends with. Dicts, lists, tuples, Tensors with
@@ -57,7 +57,7 @@ def save(value: Any, path: Place) -> None:
         path.writelines(pieces)
 
 
-def load(path: Place, map_location: str | None = None, weights_only: bool = True) -> Any:
+def load(path: PathOrFile, map_location: str | None = None, weights_only: bool = True) -> Any:
     """Return what was saved at `path`: by `save`, by safetensors, `torch.save` or `numpy.savez`.
 
     The content decides, not the name. A file of `save` gives what was saved; one of safetensors a

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host, is_array
+from ..engine.arrays import is_array, to_numpy
 from ..engine.tensor import Tensor
 from ..functions.random import Generator
 from .bounded_file import CheckpointError
@@ -55,7 +55,7 @@ class Flattening:
         raise TypeError(f"save: {_told(path)} is a {type(value).__name__}; {_advice(value)}")
 
     def array(self, value: Any, path: Path, kind: str = "array") -> dict[str, str]:
-        array = host(value)
+        array = to_numpy(value)
         if array.dtype.newbyteorder("<") not in CODES:
             known = ", ".join(str(dtype) for dtype in CODES)
             raise TypeError(f"save: {_told(path)} has dtype {array.dtype}; a file holds {known}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arguments import check_arguments
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.dtypes import common_dtype
 from ..engine.ops import absolute, equal, isnan, logical_and, logical_or, where
 from ..engine.tensor import Tensor, tensor
@@ -36,7 +36,7 @@ def allclose(a: Tensor, b: Any, rtol: float = 1e-5, atol: float = 1e-8,
     >>> t.allclose(t.ones(3), t.ones(3) + 1e-7)
     True
     """
-    return bool(host(isclose(a, b, rtol, atol, equal_nan)).all())
+    return bool(to_numpy(isclose(a, b, rtol, atol, equal_nan)).all())
 
 
 def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None,
@@ -53,7 +53,7 @@ def nan_to_num(x: Tensor, nan: float = 0.0, posinf: float | None = None,
 
 def copysign(a: Tensor, b: Any) -> Tensor:
     """Return |a| with the sign of b, that of −0.0 too."""
-    sign = tensor(np.signbit(host(b)), device=a.device)
+    sign = tensor(np.signbit(to_numpy(b)), device=a.device)
     wide = common_dtype([a._array, getattr(b, "_array", b)])
     size = absolute(as_real(a if a.dtype == wide else a.astype(wide)))
     return where(sign, -size, size)
@@ -66,7 +66,7 @@ def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
     >>> t.nonzero(t.tensor([[0, 3], [5, 0]])).tolist()
     [[0, 1], [1, 0]]
     """
-    places = np.argwhere(host(x)).astype(np.int64)
+    places = np.argwhere(to_numpy(x)).astype(np.int64)
     if as_tuple:
         return tuple(tensor(column, device=x.device) for column in places.T)
     return tensor(places, device=x.device)
@@ -81,7 +81,7 @@ def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False,
     >>> values.tolist(), counts.tolist()
     ([1, 3], [1, 2])
     """
-    flat = host(x).reshape(-1)
+    flat = to_numpy(x).reshape(-1)
     values, inverse, counts = np.unique(flat, return_inverse=True, return_counts=True)
     found = [tensor(values, device=x.device)]
     found += [tensor(inverse.reshape(x.shape), device=x.device)] if return_inverse else []

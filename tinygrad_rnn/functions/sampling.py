@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arguments import check_arguments
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.tensor import Tensor, tensor
 from .creation import sizes_of
 from .random import Generator
@@ -86,7 +86,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
     ((2, 3), (4,))
     """
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else size
-    if np.any(host(std) < 0):
+    if np.any(to_numpy(std) < 0):
         raise ValueError(f"normal: std must not be negative, got {std}")
     return (generator or default_generator()).normal(tuple(shape), dtype=dtype) * std + mean
 
@@ -107,7 +107,7 @@ def rand_like(x: Tensor, *, generator: Generator | None = None, dtype: Any = Non
 
 def bernoulli(p: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Draw 1 with the probability that stands in p, else 0, in the shape and dtype of p."""
-    chances = host(p)
+    chances = to_numpy(p)
     if not ((chances >= 0) & (chances <= 1)).all():
         raise ValueError("bernoulli: probabilities must be between 0 and 1")
     coins = (generator or default_generator()).uniform(p.shape, dtype=np.float64).numpy()
@@ -122,7 +122,7 @@ def multinomial(p: Tensor, num_samples: int, replacement: bool = False, *,
     >>> t.multinomial(t.tensor([0.0, 3.0, 1.0]), 2).shape
     (2,)
     """
-    weights = host(p).astype(np.float64)
+    weights = to_numpy(p).astype(np.float64)
     table = np.atleast_2d(weights)
     total = table.sum(-1, keepdims=True)
     if not (np.isfinite(table).all() and (table >= 0).all() and (total > 0).all()):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arguments import check_arguments
-from ..engine.arrays import host, library_of
+from ..engine.arrays import library_of, to_numpy
 from ..engine.backward import grad
 from ..engine.context import is_grad_enabled
 from ..engine.ops import clone
@@ -30,7 +30,7 @@ def sequence_loss(output: Tensor, weight: Tensor, targets: Any, bias: Tensor | N
     `output` is (…, H), `targets` has its leading shape and counts classes; rows whose target is
     `ignore_index` do not count. Equals cross_entropy(linear(output, weight, bias), targets).
     """
-    classes = host(targets)
+    classes = to_numpy(targets)
     if classes.shape != output.shape[:-1]:
         raise ValueError(
             f"targets have shape {classes.shape}, the rows of output {output.shape[:-1]}"
@@ -43,10 +43,10 @@ def sequence_loss(output: Tensor, weight: Tensor, targets: Any, bias: Tensor | N
         )
     inputs = [output, weight] + ([] if bias is None else [bias])
     wants = is_grad_enabled() and any(t.requires_grad for t in inputs)
-    return _fused(*inputs, rows=_Rows(classes.reshape(-1), ignore_index, wants))
+    return _fused(*inputs, rows=_CountedRows(classes.reshape(-1), ignore_index, wants))
 
 
-class _Rows:
+class _CountedRows:
     """The targets of all rows, and the gradients once the loss has been computed."""
 
     def __init__(self, targets: np.ndarray, ignore: int, wants: bool):
@@ -85,7 +85,7 @@ class _Rows:
         return np.where(counted, np.log(norm) - right, 0).sum(dtype=np.float64)
 
 
-def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _Rows) -> Any:
+def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _CountedRows) -> Any:
     """On arrays the gradients are there already; on Tensors the plain composite gives them a
     graph."""
     if not isinstance(g, Tensor):

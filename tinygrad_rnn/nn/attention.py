@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.ops import tanh
 from ..engine.tensor import Tensor, tensor
 from ..functions.random import Generator
@@ -190,4 +190,4 @@ class AttentionCell(Wrapper):
 
 def attention_map(trace: Any) -> Any:
     """The weights (T, B, S) of a traced decoder, as a NumPy array to be shown as a picture."""
-    return host(trace.gate("attention"))
+    return to_numpy(trace.gate("attention"))

@@ -101,13 +101,13 @@ class Cell(Module):
             state = self.start(x.shape[0], self.like(x))
         else:
             check_parts(self, self.state_names, parts_of(state), len(self.state_names))
-            state = each(lambda s: s.unsqueeze(0), state) if alone else state
+            state = map_state(lambda s: s.unsqueeze(0), state) if alone else state
             check_state(self, x, state, alone)
         new = self.step(x, state, *(() if context is None else (context,)))[1]
-        return each(lambda s: s.squeeze(0), new) if alone else new
+        return map_state(lambda s: s.squeeze(0), new) if alone else new
 
 
-def each(function: Callable, *states: State) -> State:
+def map_state(function: Callable, *states: State) -> State:
     """The function of every part of a state (a Tensor or a tuple), in the state's own structure."""
     if isinstance(states[0], tuple):
         return tuple(function(*parts) for parts in zip(*states, strict=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.backward import grad
 from ..engine.context import enable_grad
 from ..engine.ops import exp, log
@@ -94,7 +94,7 @@ class CRF(Module):
     def decode(self, emissions: Tensor, lengths: Any = None, mask: Any = None) -> list[list[int]]:
         """The most probable rows of tags, one list per sequence, each as long as it is."""
         real = self._real(emissions, lengths, mask)
-        path = host(self._pulled(emissions, real, best=True)).argmax(-1)
+        path = to_numpy(self._pulled(emissions, real, best=True)).argmax(-1)
         return [path[real[:, k], k].tolist() for k in range(path.shape[1])]
 
     def _pulled(self, emissions: Tensor, real: np.ndarray, best: bool) -> Tensor:
@@ -114,7 +114,7 @@ class CRF(Module):
         return last.amax(-1) if best else last.logsumexp(-1)
 
     def _score(self, x: Tensor, tags: Any, real: np.ndarray) -> Tensor:
-        at = host(tags)
+        at = to_numpy(tags)
         if at.dtype.kind not in "iu" or at.shape != tuple(x.shape[:2]):
             wanted = f"whole numbers of shape (T, B) = {tuple(x.shape[:2])}"
             raise ValueError(f"CRF: tags must be {wanted}, got {at.dtype} of shape {at.shape}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.ops import exp, log, maximum, where
 from ..engine.tensor import Tensor, tensor
 from ..functions.indexing import gather
@@ -81,8 +81,10 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
     steps, batch, classes = log_probs.shape
     if not 0 <= blank < classes:
         raise ValueError(f"ctc_loss: blank={blank} is none of the {classes} classes")
-    times = checked_lengths(np.atleast_1d(host(input_lengths)), steps, batch)
-    texts = _texts(host(targets), np.atleast_1d(host(target_lengths)), classes, blank, batch)
+    times = checked_lengths(np.atleast_1d(to_numpy(input_lengths)), steps, batch)
+    texts = _texts(
+        to_numpy(targets), np.atleast_1d(to_numpy(target_lengths)), classes, blank, batch
+    )
     symbols = _with_blanks(texts, blank)
     layer = layer or Recurrent(CTCForward(symbols.shape[1]))
     last, top = _run(layer, log_probs, symbols, times, blank)
@@ -165,7 +167,7 @@ class CTCLoss(Module):
     def forward(self, log_probs: Tensor, targets: Any, input_lengths: Any,
                 target_lengths: Any) -> Tensor:  # fmt: skip
         """The loss of (T, B, C) log-probabilities; see `ctc_loss`."""
-        symbols = 2 * int(np.max(host(target_lengths), initial=0)) + 1
+        symbols = 2 * int(np.max(to_numpy(target_lengths), initial=0)) + 1
         if self.backend is not None and symbols not in self._layers:
             self._layers[symbols] = Recurrent(CTCForward(symbols)).compile(self.backend)
         options = (self.blank, self.reduction, self.zero_infinity, self._layers.get(symbols))
@@ -187,7 +189,7 @@ def ctc_greedy(log_probs: Tensor, lengths: Any = None, blank: int = 0) -> list[l
     steps, batch, _ = log_probs.shape
     times = checked_lengths(steps if lengths is None else lengths, steps, batch) \
         if lengths is not None else [steps] * batch  # fmt: skip
-    best = host(log_probs).argmax(-1)
+    best = to_numpy(log_probs).argmax(-1)
     return [collapse(best[:n, k].tolist(), blank) for k, n in enumerate(times)]
 
 
@@ -202,7 +204,7 @@ def ctc_beam(log_probs: Tensor, width: int = 16, blank: int = 0, best: int = 1,
     if log_probs.ndim != 2:
         raise ValueError(f"ctc_beam: log_probs must be (T, C), got {log_probs.shape}")
     beams: dict[tuple, tuple[float, float]] = {(): (0.0, -math.inf)}  # ends in blank, in a symbol
-    for y in host(log_probs).astype(np.float64):
+    for y in to_numpy(log_probs).astype(np.float64):
         beams = _grown(beams, y, blank, bonus)
         ranked = sorted(beams.items(), key=lambda one: -np.logaddexp(*one[1]))
         beams = dict(ranked[:width])

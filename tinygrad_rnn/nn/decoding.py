@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.context import no_grad
 from ..engine.tensor import Tensor, tensor
 from ..functions.random import Generator
@@ -81,12 +81,12 @@ def kept(logits: np.ndarray, top_k: int | None = None, top_p: float | None = Non
 def _rolled(step: Step, state: State, start: Any, end: int | None, max_steps: int,
             choose: Callable) -> list[list[int]]:  # fmt: skip
     """One symbol after the other, each chosen from the log-probabilities (N, V), fed back."""
-    symbols = np.atleast_1d(host(start)).astype(np.int64)
+    symbols = np.atleast_1d(to_numpy(start)).astype(np.int64)
     found: list[list[int]] = [[] for _ in symbols]
     going = np.ones(len(symbols), bool)
     for _ in range(max_steps):
         log_probs, state = step(tensor(symbols), state)
-        symbols = choose(host(log_probs).astype(np.float64))
+        symbols = choose(to_numpy(log_probs).astype(np.float64))
         going &= symbols != end if end is not None else True
         for row in np.flatnonzero(going):
             found[row].append(int(symbols[row]))
@@ -110,7 +110,7 @@ def beam_search(step: Step, state: State, start: int, end: int, width: int = 5,
     for _ in range(max_steps):
         last = [h.symbols[-1] if h.symbols else start for h in alive]
         log_probs, state = step(tensor(np.array(last)), state)
-        scores = host(log_probs).astype(np.float64) + [[h.log_prob] for h in alive]
+        scores = to_numpy(log_probs).astype(np.float64) + [[h.log_prob] for h in alive]
         parents, symbols = np.unravel_index(_largest(scores.ravel(), 2 * width), scores.shape)
         grown: list[Hypothesis] = []
         rows: list[int] = []

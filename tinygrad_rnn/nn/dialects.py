@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.ops import relu, sigmoid, tanh
 from ..engine.options import choice
 from ..engine.tensor import assign
@@ -52,7 +52,7 @@ LIMITS: dict[str, dict[str, tuple]] = {
 }
 
 
-class Block(NamedTuple):
+class GateArrays(NamedTuple):
     """One gate's weights: rows (H, I) and (H, H), and its two biases, 0 where there is none."""
 
     ih: Array
@@ -61,18 +61,18 @@ class Block(NamedTuple):
     b_hh: Array
 
 
-def blocks_of(cell: Gated) -> dict[str, Block]:
+def blocks_of(cell: Gated) -> dict[str, GateArrays]:
     """A cell's weights gate by gate."""
     found = {}
     for name in cell.gate_names:
         gate, none = cell.gate(name), np.zeros(cell.hidden_size, cell.dtype)
-        b_ih = none if cell.biases == "none" else host(gate.bias_ih)
-        b_hh = host(gate.bias_hh) if cell.biases == "double" else none
-        found[name] = Block(host(gate.weight_ih), host(gate.weight_hh), b_ih, b_hh)
+        b_ih = none if cell.biases == "none" else to_numpy(gate.bias_ih)
+        b_hh = to_numpy(gate.bias_hh) if cell.biases == "double" else none
+        found[name] = GateArrays(to_numpy(gate.weight_ih), to_numpy(gate.weight_hh), b_ih, b_hh)
     return found
 
 
-def fill(cell: Gated, blocks: Mapping[str, Block]) -> Gated:
+def fill(cell: Gated, blocks: Mapping[str, GateArrays]) -> Gated:
     """The cell with these weights."""
     for name, block in blocks.items():
         gate = cell.gate(name)
@@ -84,7 +84,7 @@ def fill(cell: Gated, blocks: Mapping[str, Block]) -> Gated:
     return cell
 
 
-def spoken(cell: Gated, dialect: str) -> dict[str, Block]:
+def spoken(cell: Gated, dialect: str) -> dict[str, GateArrays]:
     """The weights of a cell that the dialect can express, a GRU's z keeping; else ValueError."""
     for option, allowed in (ALWAYS | LIMITS[dialect]).items():
         told = getattr(cell, option, allowed[0])
@@ -94,25 +94,25 @@ def spoken(cell: Gated, dialect: str) -> dict[str, Block]:
             raise ValueError(f"{dialect} has no {type(cell).__name__} with {option}={told!r}")
     blocks = blocks_of(cell)
     if getattr(cell, "update", "keeps") == "writes":
-        blocks["z"] = Block(*(-part for part in blocks["z"]))
+        blocks["z"] = GateArrays(*(-part for part in blocks["z"]))
     return blocks
 
 
-def stacked(blocks: Mapping[str, Block], order: Sequence[str], part: str) -> Array:
+def stacked(blocks: Mapping[str, GateArrays], order: Sequence[str], part: str) -> Array:
     """One part of all gates below each other, in the dialect's order."""
     return np.concatenate([getattr(blocks[gate], part) for gate in order])
 
 
 def cut(
     order: Sequence[str], ih: Any, hh: Any, b_ih: Any = None, b_hh: Any = None
-) -> dict[str, Block]:
+) -> dict[str, GateArrays]:
     """The reverse of `stacked`, for all parts."""
     rows = len(hh)
     parts = [np.zeros(rows) if part is None else np.asarray(part) for part in (ih, hh, b_ih, b_hh)]
     if rows % len(order) or any(len(part) != rows for part in parts):
         raise ValueError(f"rows {[len(p) for p in parts]} are not those of {len(order)} gates")
     pieces = [np.split(part, len(order)) for part in parts]
-    return {gate: Block(*(p[k] for p in pieces)) for k, gate in enumerate(order)}
+    return {gate: GateArrays(*(p[k] for p in pieces)) for k, gate in enumerate(order)}
 
 
 def kind_of(cell: Any) -> str:
@@ -135,7 +135,7 @@ def from_torch(module: Any) -> Recurrent:
         options["nonlinearity"] = module.nonlinearity
     if kind == "LSTM":
         options["proj_size"] = module.proj_size
-    state = {name: host(value) for name, value in module.state_dict().items()}
+    state = {name: to_numpy(value) for name, value in module.state_dict().items()}
     dtype = next(iter(state.values())).dtype
     layer = LAYERS[kind](module.input_size, module.hidden_size, dtype=dtype, **options)
     layer.load_state_dict(state)
@@ -154,7 +154,7 @@ def to_torch(layer: Recurrent) -> dict[str, Array]:
             if not (name.startswith("bias") and cell.biases == "none"):
                 state[name + ending] = stacked(blocks, ORDER["torch"][kind], part)
         if getattr(cell, "proj_size", 0):
-            state["weight_hr" + ending] = host(vars(cell)["weight_hr"])
+            state["weight_hr" + ending] = to_numpy(vars(cell)["weight_hr"])
     return state
 
 
@@ -235,7 +235,9 @@ def to_onnx(layer: Recurrent) -> dict[str, Any]:
         both = [[stacked(b, order, part) for part in ("b_ih", "b_hh")] for b in blocks]
         made["B"] = np.stack([np.concatenate(pair) for pair in both])
     if getattr(cells[0], "peephole", None):
-        rows = [[host(getattr(c, c.peephole_name(gate))) for gate in ONNX_PEEPHOLES] for c in cells]
+        rows = [
+            [to_numpy(getattr(c, c.peephole_name(gate))) for gate in ONNX_PEEPHOLES] for c in cells
+        ]
         made["P"] = np.stack([np.concatenate(row) for row in rows])
     if hasattr(cells[0], "reset"):
         made["linear_before_reset"] = int(cells[0].reset == "after")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.ops import where
 from ..engine.tensor import Tensor, tensor
 from ..functions.shapes import cat, stack
@@ -21,7 +21,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
         raise ValueError("give lengths or mask, not both")
     if lengths is not None:
         return np.arange(shape[0])[:, None] < checked_lengths(lengths, *shape[:2])
-    real = host(mask)
+    real = to_numpy(mask)
     if real.dtype != np.bool_:
         raise TypeError(f"mask must hold booleans, True on real steps, got {real.dtype}")
     real = real[:, None] if real.ndim == 1 else real.T if batch_first else real
@@ -32,7 +32,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
 
 def checked_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
     """The lengths as whole numbers in 0…T, one per sequence, or ValueError."""
-    given = host(lengths)
+    given = to_numpy(lengths)
     if given.dtype.kind not in "iu" and given.size:
         raise ValueError(f"lengths must be whole numbers, got {given.dtype}")
     given = given.reshape(-1) if given.ndim == 0 else given

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..engine.aliases import leave
 from ..engine.arguments import renamed
-from ..engine.arrays import host, is_device
+from ..engine.arrays import is_device, to_numpy
 from ..engine.class_signature import CheckedCall
 from ..engine.conversion import Hook
 from ..engine.options import floating
@@ -229,7 +229,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         errors = _key_errors(missing, unexpected) if strict else []
         arrays = {}
         for name in (name for name in own if name in state_dict):  # the model's order, not a hash's
-            array = host(state_dict[name])
+            array = to_numpy(state_dict[name])
             arrays[name] = array
             errors += _array_errors(name, array, own[name])
         if errors:

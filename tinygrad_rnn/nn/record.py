@@ -9,7 +9,7 @@ from ..functions.shapes import stack
 from .cell import Cell, State, parts_of
 
 
-class Run:
+class CellTrace:
     """One cell's run over time: `outputs`, `states[name]`, `gates[name]`, each (T, B, H)."""
 
     def __init__(self, label: str, layer: int, direction: int, cell: Cell):
@@ -22,7 +22,7 @@ class Run:
         for name, value in named:
             self._steps.setdefault(name, []).append(value)
 
-    def close(self) -> Run:
+    def close(self) -> CellTrace:
         """This run, stacked in the order of time."""
         order = -1 if self.direction else 1
         joined = lambda steps: {name: stack(parts[::order], 0) for name, parts in steps.items()}
@@ -38,14 +38,14 @@ class Traced(tuple):
     another with layer= and reverse=.
     """
 
-    runs: list[Run]
+    runs: list[CellTrace]
 
-    def __new__(cls, output: Tensor, state: State, runs: list[Run]) -> Traced:
+    def __new__(cls, output: Tensor, state: State, runs: list[CellTrace]) -> Traced:
         pair = super().__new__(cls, (output, state))
         pair.runs = runs
         return pair
 
-    def run(self, layer: int = -1, reverse: bool = False) -> Run:
+    def run(self, layer: int = -1, reverse: bool = False) -> CellTrace:
         layer = layer % (self.runs[-1].layer + 1)
         for run in self.runs:
             if run.layer == layer and run.direction == int(reverse):

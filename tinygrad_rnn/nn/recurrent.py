@@ -16,11 +16,11 @@ from ..functions.losses import dropout
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import seeded
-from .cell import Cell, State, check_input, check_kind, check_parts, each, parts_of
+from .cell import Cell, State, check_input, check_kind, check_parts, map_state, parts_of
 from .masks import repeated, time_mask
 from .module import Module, check_dtype, weight_of
 from .packed import PackedSequence
-from .record import Run, Traced
+from .record import CellTrace, Traced
 from .scan import Steps, clean, per_step, scan
 from .stacking import built, finished, wrapped
 
@@ -202,9 +202,9 @@ class Recurrent(Module):
         for observer in self._observers:
             observer(self, state, final)
         if self.stateful:
-            self._state = each(lambda s: s.detach(), final)
+            self._state = map_state(lambda s: s.detach(), final)
         if alone:
-            output, final = output.squeeze(1), each(lambda s: s.squeeze(1), final)
+            output, final = output.squeeze(1), map_state(lambda s: s.squeeze(1), final)
         elif self.batch_first:
             output = output.transpose(0, 1)
         return Traced(output, final, runs) if trace else (output, final)
@@ -229,7 +229,7 @@ class Recurrent(Module):
                 xs = per_step(self._drop, xs)
             outputs = []
             for d, cell in enumerate(pair):
-                run = Run(self.label, k, d, cell) if trace else None
+                run = CellTrace(self.label, k, d, cell) if trace else None
                 labels = {"layer": k, "dir": "rev" if d else "fwd", "cell": type(cell).__name__}
                 with scope(self.label, **labels):
                     more = (run, context) if cell.takes_context else (run,)
@@ -288,23 +288,23 @@ class Recurrent(Module):
             check_dtypes(cells, state, blank)
             return state
         if alone and state is not self._state:
-            state = each(lambda s: s.unsqueeze(1), state)
+            state = map_state(lambda s: s.unsqueeze(1), state)
         check_state(self, state, blank, alone)
-        return [each(lambda s, k=k: s[k], state) for k in range(len(cells))]
+        return [map_state(lambda s, k=k: s[k], state) for k in range(len(cells))]
 
     def _join(self, last: list[State]) -> State:
         """The last states stacked part by part; as a list if the cells' states differ."""
         if len(last) == 1:
-            return each(lambda s: reshape(s, shape=(1, *s.shape)), last[0])
+            return map_state(lambda s: reshape(s, shape=(1, *s.shape)), last[0])
         parts = [parts_of(s) for s in last]
         if len({tuple(p.shape for p in state) for state in parts}) > 1:
             return last
-        return each(lambda *cells: stack(list(cells), 0), *last)
+        return map_state(lambda *cells: stack(list(cells), 0), *last)
 
     def split_state(self, state: State) -> list[list[State]]:
         """[layer][direction] → that cell's own state, from h_n or (h_n, c_n)."""
         sides = len(self.cells[0])
-        alone = [each(lambda s, k=k: s[k], state) for k in range(sides * self.num_layers)]
+        alone = [map_state(lambda s, k=k: s[k], state) for k in range(sides * self.num_layers)]
         return [alone[k : k + sides] for k in range(0, len(alone), sides)]
 
     def reset_state(self, rows: Any = None) -> None:
@@ -318,7 +318,7 @@ class Recurrent(Module):
             new[:, rows] = 0
             return tensor(new, device=s.device)
 
-        self._state = each(cleared, self._state)
+        self._state = map_state(cleared, self._state)
 
 
 def check_dtypes(cells: list[Cell], state: list[State], blank: list[State]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..engine.backward import grad
 from ..engine.tensor import Tensor, wrap
-from .cell import State, each, parts_of
+from .cell import State, map_state, parts_of
 
 
 def _gradients(parameters: Any) -> list[tuple[str, Tensor, Any]]:
@@ -143,8 +143,8 @@ def tbptt(
             _send_back(window, fresh=t % k1 + 1, keep=k2 - until_next if until_next else 0)
             if after is not None:
                 after()
-        state = each(_leaf, end)
-    return total, state if state is None else each(lambda s: s.detach(), state)
+        state = map_state(_leaf, end)
+    return total, state if state is None else map_state(lambda s: s.detach(), state)
 
 
 class _Step(NamedTuple):

@@ -21,11 +21,11 @@ from ..engine.tensor import Tensor, assign, tensor
 from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import generator_from, normal, uniform
-from .cell import Cell, State, each, parts_of
+from .cell import Cell, State, map_state, parts_of
 from .cells import RNNCell
 from .layers import Linear, placed
 from .module import Module
-from .record import Run
+from .record import CellTrace
 from .recurrent import Recurrent
 from .scan import scan
 from .summary import spectral_radius as radius_of
@@ -146,13 +146,13 @@ def echo_state_test(
     """
     draw, blank = generator_from(seed), cell.start(x.shape[1], cell.like(x))
     random = lambda s: draw.normal(s.shape, scale, dtype=s.dtype, device=s.device)
-    first, second = (_path(cell, x, each(random, blank)) for _ in range(2))
+    first, second = (_path(cell, x, map_state(random, blank)) for _ in range(2))
     return np.sqrt(((first - second) ** 2).sum((1, 2)))
 
 
 def _path(cell: Cell, x: Tensor, state: State) -> np.ndarray:
     """Every state (T + 1, B, S) of a run, its parts side by side."""
-    run = Run("echo", 0, 0, cell)
+    run = CellTrace("echo", 0, 0, cell)
     with no_grad():
         scan(cell, x, state, run=run)
         later = run.close().states.values() if x.shape[0] else ()

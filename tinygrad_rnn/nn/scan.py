@@ -15,9 +15,9 @@ from ..engine.ops import where
 from ..engine.tensor import Tensor
 from ..functions.checkpoint import checkpoint
 from ..functions.shapes import cat, stack, unbind
-from .cell import Cell, State, each, parts_of
+from .cell import Cell, State, map_state, parts_of
 from .module import check_dtype, weight_of
-from .record import Run
+from .record import CellTrace
 
 Steps = Sequence[Tensor] | Tensor  # T Tensors (B, …), or one (T, B, …)
 
@@ -28,7 +28,7 @@ def scan(
     state: State,
     mask: Any = None,
     reverse: bool = False,
-    run: Run | None = None,
+    run: CellTrace | None = None,
     context: Any = None,
 ) -> tuple[Steps, State]:
     """(outputs, last state) of the cell run over xs from a first state.
@@ -76,7 +76,7 @@ class InPieces:
 
     def __call__(
         self, cell: Cell, xs: Steps, state: State, mask: Any = None, reverse: bool = False,
-        run: Run | None = None, context: Any = None,
+        run: CellTrace | None = None, context: Any = None,
     ) -> tuple[Steps, State]:  # fmt: skip
         if run is not None or not isinstance(xs, Tensor) or len(xs) <= self.every:
             return self.loop(cell, xs, state, mask, reverse, run, context)
@@ -106,7 +106,7 @@ def masked_step(step: Callable, x: Tensor, state: State, real: Any) -> tuple[Ten
     """One step in which only rows where `real` (B,) is True move; the others output 0."""
     rows = lambda like: like.xp.asarray(real).reshape(-1, *(1,) * (like.ndim - 1))
     output, new = step(x, state)
-    new = each(lambda n, old: where(rows(n), n, old), new, state)
+    new = map_state(lambda n, old: where(rows(n), n, old), new, state)
     return where(rows(output), output, 0), new
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.context import no_grad
 from ..engine.tensor import Tensor, tensor
 from ..functions.losses import cross_entropy
@@ -21,7 +21,7 @@ from ..functions.shapes import cat, stack
 from ..init import generator_from
 from . import decoding
 from .attention import AdditiveAttention, Attention, AttentionCell, Memory
-from .cell import State, each
+from .cell import State, map_state
 from .cells import GRUCell
 from .layers import Embedding, Linear
 from .module import Module
@@ -69,7 +69,7 @@ class Seq2Seq(Module):
         encoded, last = self.encoder(self.read(source), lengths=lengths)
         bridged = lambda s: self.bridge(cat(list(s), -1)).tanh().unsqueeze(0)
         memory = self.attention.memory(encoded, lengths=lengths) if self.attention else None
-        return each(bridged, last), memory
+        return map_state(bridged, last), memory
 
     def decode(self, given: Tensor, state: State, memory: Memory | None) -> tuple[Tensor, State]:
         """(logits (T, B, V), last state) after each of the symbols `given` (T, B)."""
@@ -97,7 +97,7 @@ class Seq2Seq(Module):
     def loss(self, source: Tensor, target: Any, start: int, lengths: Any = None,
              padding: int = -100, teacher: float = 1.0) -> Tensor:  # fmt: skip
         """The mean −log P of the target symbols (T_y, B) that are not `padding`."""
-        goal = host(target)
+        goal = to_numpy(target)
         first = np.full((1, goal.shape[1]), start)
         given = np.concatenate([first, np.where(goal == padding, start, goal)[:-1]])
         logits = self(source, tensor(given), lengths, teacher)
@@ -132,7 +132,7 @@ class Seq2Seq(Module):
         """The weights (T_y, B, T_x) with which each step looked at each source symbol."""
         state, memory = self.encode(source, lengths)
         traced = self.decoder(self.write(given), state, context=memory, trace=True)
-        return host(traced.gate("attention"))
+        return to_numpy(traced.gate("attention"))
 
 
 def spread(memory: Memory, rows: int) -> Memory:

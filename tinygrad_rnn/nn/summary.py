@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from .gates import Gated
 from .module import Module
 
@@ -28,7 +28,7 @@ def summary(model: Module) -> Summary:
     rows: Rows = [("parameter", "shape", "count", "norm", "")]
     total = 0
     for name, tensor in model.named_tensors():
-        array = host(tensor)
+        array = to_numpy(tensor)
         frozen = "" if tensor.requires_grad else "frozen"
         total += array.size if tensor.requires_grad else 0
         shape = "×".join(map(str, array.shape)) or "1"
@@ -47,7 +47,7 @@ def summary(model: Module) -> Summary:
 def _gates(path: str, cell: Gated) -> Rows:
     rows: Rows = []
     for name in cell.gate_names:
-        block = host(cell.gate(name).weight_hh)
+        block = to_numpy(cell.gate(name).weight_hh)
         square = block.shape[0] == block.shape[1]
         radius = f"{spectral_radius(block):.4f}" if square else "–"
         label = f"{path or type(cell).__name__}.{name}"
@@ -75,7 +75,7 @@ def html_table(rows: Rows) -> str:
 
 def spectral_radius(matrix: Any) -> float:
     """The largest |eigenvalue|."""
-    return float(np.abs(np.linalg.eigvals(host(matrix).astype(np.float64))).max())
+    return float(np.abs(np.linalg.eigvals(to_numpy(matrix).astype(np.float64))).max())
 
 
 def norm(array: np.ndarray) -> float:

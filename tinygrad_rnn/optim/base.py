@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..engine.aliases import rebind
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.class_signature import CheckedCall
 from ..engine.options import real, shown, whole
 from ..engine.tensor import Tensor, wrap
@@ -183,7 +183,7 @@ class Optimizer(CheckedCall):
 
     @staticmethod
     def _loaded_array(where: str, value: Any, p: Tensor) -> Array:
-        array = value if type(value) is type(p._array) else p.xp.asarray(host(value))
+        array = value if type(value) is type(p._array) else p.xp.asarray(to_numpy(value))
         if tuple(array.shape) != tuple(p.shape) or array.dtype.kind not in "fiu":
             own = f"the parameter is {tuple(p.shape)} {p.dtype}"
             raise ValueError(f"{where}: {tuple(array.shape)} {array.dtype} saved, {own}")

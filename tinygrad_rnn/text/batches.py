@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.arrays import host
+from ..engine.arrays import to_numpy
 from ..engine.tensor import Tensor, tensor, wrap
 
 WINDOW = 50  # batches whose examples are sorted by length together
@@ -86,7 +86,7 @@ def pad(sequences: Sequence[Any], value: float = 0) -> Padded:
     >>> pad([[1, 2, 3], [4]]).values.tolist()
     [[1, 4], [2, 0], [3, 0]]
     """
-    arrays = [host(sequence) for sequence in sequences]
+    arrays = [to_numpy(sequence) for sequence in sequences]
     lengths = [len(array) for array in arrays]
     filled = [array for array in arrays if array.size] or [np.empty(0, np.int64)]
     inner = {array.shape[1:] for array in filled}
@@ -113,9 +113,9 @@ def collate(examples: Sequence[Any]) -> Any:
         return tuple(collate(part) for part in zip(*examples, strict=True))
     if isinstance(first, str):
         raise TypeError("collate: a batch is made of numbers; encode text by a vocabulary first")
-    if np.ndim(host(first)):
+    if np.ndim(to_numpy(first)):
         return pad(examples)
-    return tensor(np.array([np.asarray(host(x)).item() for x in examples]))
+    return tensor(np.array([np.asarray(to_numpy(x)).item() for x in examples]))
 
 
 class Batches(Resumable):

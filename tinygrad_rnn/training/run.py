@@ -14,7 +14,7 @@ from ..text.batches import Resumable
 from .generators import generators_of, set_states, states_of
 
 VERSION = 1
-NUMBERS = "state step seconds waited best best_state history ended".split()
+SAVED = "state step seconds waited best best_state history ended".split()
 SERIES = ("loss", "gradient_norm", "learning_rate", "validation", "validation_step")
 
 
@@ -50,7 +50,7 @@ class Run:
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         return {
             "fit": VERSION, **parts, "generators": states_of(self.generators),
-            **{name: getattr(self, name) for name in NUMBERS},
+            **{name: getattr(self, name) for name in SAVED},
         }  # fmt: skip
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
@@ -66,7 +66,7 @@ class Run:
         for name, part in self._parts().items():
             part.load_state_dict(saved[name])
         set_states(self.generators, saved["generators"])
-        for name in NUMBERS:
+        for name in SAVED:
             setattr(self, name, saved[name])
 
     def _parts(self) -> dict[str, Any]:

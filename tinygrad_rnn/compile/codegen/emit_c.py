@@ -14,7 +14,15 @@ import numpy as np
 from ..phases import LOOPS
 from ..program import Instr, Step
 from ..runtime import c_build
-from ..runtime.c_build import address, aligned, numbers, packaged, processors, shared, team
+from ..runtime.c_build import (
+    address,
+    aligned,
+    bind_parallel,
+    numbers,
+    packaged,
+    processors,
+    thread_pool,
+)
 from .memory import Workspace
 from .row_text import RowText
 from .rows import summed
@@ -48,7 +56,7 @@ class PointedWorkspace(Workspace):
         rows, parts = self.memory.rows, self.loops.threads
         size = rows if name in LOOPS else parts if name.endswith("_sums") else self.steps * rows
         ends = numbers([size * k // parts for k in range(parts + 1)])
-        return shared(self.loops.library, name, ends, self.args)
+        return bind_parallel(self.loops.library, name, ends, self.args)
 
     def load(self, i: Instr, array: Any) -> None:
         """Points the table to an input; weights of products are packed into panels."""
@@ -98,7 +106,7 @@ class CLoops(RowText):
         wanted = threads or min(processors(), self.memory.rows // 4, work // WORTH)
         self.threads = max(1, min(wanted, self.memory.rows))
         if self.threads > 1:
-            team()  # now, while the caller can do without C
+            thread_pool()  # now, while the caller can do without C
 
     def summing(self, name: str) -> str:
         """The function of a phase's sums, of which each thread makes some columns."""

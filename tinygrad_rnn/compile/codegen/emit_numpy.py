@@ -17,7 +17,7 @@ from ...engine.primitive import PRIMITIVES
 from ..passes import is_beside
 from ..phases import LOOPS, Program
 from ..program import Instr, Step, is_always_view
-from .memory import Memory, Place, Workspace
+from .memory import Location, MemoryPlan, Workspace
 
 UFUNCS = {name: p.compute for name, p in PRIMITIVES.items() if isinstance(p.compute, np.ufunc)}
 BOUND_STEPS = 2000  # longer loops are bound step by step while they run: less memory, more time
@@ -48,7 +48,7 @@ class BoundWorkspace(Workspace):
                 calls += self.calls_of(i, args, self.bound_at(i, t, at))
         return calls + [self.copied(to, new, t, at) for to, new in self.memory.copies[name]]
 
-    def copied(self, to: Place, i: Instr | None, t: int, at: dict[Instr, Any]) -> tuple:
+    def copied(self, to: Location, i: Instr | None, t: int, at: dict[Instr, Any]) -> tuple:
         """The call that copies a value, or zeros in its stead, to where it belongs."""
         if i is None:
             return np.copyto, (self.array(to.kind, to.of)[to.step(t)], 0)
@@ -108,4 +108,4 @@ class NumPyLoops:
         self.program = program = Program(step, self, without)
         units = {name: [[i] for i in made if i not in program.views]
                  for name, made in program.native.items()}  # fmt: skip
-        self.memory = Memory(program, units, lambda i: i not in program.views)
+        self.memory = MemoryPlan(program, units, lambda i: i not in program.views)

@@ -23,7 +23,7 @@ from ..runtime.c_build import aligned
 Units = dict[str, list[list[Instr]]]
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """`when` is "steps", "old" (state), "new", "came" (adjoint), "goes", "now", or "fixed"."""
 
     kind: str
@@ -40,7 +40,7 @@ class Place(NamedTuple):
         return (times[self.when], ...) if self.when in times else ...
 
 
-class Memory:
+class MemoryPlan:
     """The place of every value that is in memory, as `stored` says.
 
     `units[phase]` are the groups of instructions that read all they need, column by column, before
@@ -50,11 +50,11 @@ class Memory:
     def __init__(self, program: Program, units: Units, stored: Callable[[Instr], bool]):
         self.program, self.stored, step = program, stored, program.step
         self.rows, self.real = len(step.y.value), np.dtype(step.y.dtype)
-        self.place: dict[Instr, Place] = {}
+        self.place: dict[Instr, Location] = {}
         self.used = self._used(units)
         self.lives: dict[Instr, list[tuple[int, int, int]]] = {}  # of a buffer: columns, last use
         self.whole: dict[Instr, Instr] = {}  # the concatenation in a loop that a value is part of
-        self.copies: dict[str, list[tuple[Place, Instr | None]]] = {}
+        self.copies: dict[str, list[tuple[Location, Instr | None]]] = {}
         self.came, goes = ("new", "old") if program.keeps_adjoints else ("came", "goes")
         self._carry("forward", units, step.news, "state", "new")
         self._carry("backward", units, step.dolds, "carry", goes)
@@ -75,7 +75,7 @@ class Memory:
                        if part.dtype == whole.dtype}  # fmt: skip
         self.copies[name] = []
         for k, i in enumerate(ends):
-            place = Place(kind, k, when, 0, self.program.step.states[k].width)
+            place = Location(kind, k, when, 0, self.program.step.states[k].width)
             if i in made:
                 self._put(i, place)
             if i is None or self.place.get(i) != place:
@@ -107,7 +107,7 @@ class Memory:
                 found.setdefault(i, {})[start, stop] = time
         return found
 
-    def where(self, i: Instr) -> Place:
+    def where(self, i: Instr) -> Location:
         """The place of a value, of a leaf, or of columns of either."""
         if i in self.place:
             return self.place[i]
@@ -116,13 +116,13 @@ class Memory:
             found = self.where(i.args[0])
             return found._replace(at=found.at + cut[0])
         if i not in self.program.varies:  # if it has rows, they are all alike
-            return Place("fixed", i, "fixed", 0, i.width)
+            return Location("fixed", i, "fixed", 0, i.width)
         number = i.params.get("number")
         leaves = {"x": ("x", i, "steps"), "state": ("state", number, "old"),
                   "dy": ("dy", i, "steps"), "dstate": ("carry", number, self.came)}  # fmt: skip
-        return Place(*leaves.get(i.op, ("kept", i, "steps")), 0, i.width)
+        return Location(*leaves.get(i.op, ("kept", i, "steps")), 0, i.width)
 
-    def missing(self, whole: Instr) -> list[tuple[Place, Instr]]:
+    def missing(self, whole: Instr) -> list[tuple[Location, Instr]]:
         """The parts of a concatenation that were computed elsewhere, and where they belong."""
         found, place = [], self.where(whole)
         for part in whole.args:
@@ -136,11 +136,13 @@ class Memory:
         for v in (whole, i):
             if v not in self.place and self.stored(v):
                 lasts = v in p.kept or name not in LOOPS
-                own = Place("kept" if lasts else "once", v, "steps" if lasts else "now", 0, v.width)
+                own = Location(
+                    "kept" if lasts else "once", v, "steps" if lasts else "now", 0, v.width
+                )
                 free = None if "plan" in p.without else self._free(own, unit, time)
                 self._put(v, free or own)
 
-    def _put(self, i: Instr, place: Place) -> None:
+    def _put(self, i: Instr, place: Location) -> None:
         """Lets a value be computed somewhere, and the parts of a concatenation in theirs: those
         that are made in this loop and not wanted elsewhere."""
         passing = place.when in ("goes", "now") and i in self.program.kept
@@ -156,7 +158,7 @@ class Memory:
                 self._put(part, place._replace(at=at))
             at += part.width
 
-    def _free(self, own: Place, unit: list[Instr], time: int) -> Place | None:
+    def _free(self, own: Location, unit: list[Instr], time: int) -> Location | None:
         """Columns of another buffer of that kind for all parts of a value. Those that this unit
         is the last to read do if it computes the parts, each in columns that it reads as one."""
         parts = own.of.args if is_beside(own.of) else (own.of,)
@@ -175,7 +177,7 @@ class Memory:
         return None
 
 
-def layout(place: Place) -> tuple:
+def layout(place: Location) -> tuple:
     """What buffers have in common whose columns can hold each other's values. What lives within a
     step does not lie in columns of others: arrays without gaps are faster."""
     shape = place.of.shape
@@ -225,7 +227,7 @@ class Workspace:
                 self.arrays[of][...] = self.xp.asarray(of.value)
         return self.arrays[of]
 
-    def part(self, i: Instr, t: int | None = None, place: Place | None = None) -> Any:
+    def part(self, i: Instr, t: int | None = None, place: Location | None = None) -> Any:
         """A value at step t, or at all steps: a part of a buffer, never a copy."""
         place = place or self.memory.where(i)
         array = self.array(place.kind, place.of)[place.step(t)]

@@ -16,7 +16,7 @@ from ..passes import is_product
 from ..phases import LOOPS, Program
 from ..program import Instr, Step, names_of
 from . import escapes, rows
-from .memory import Memory, Place
+from .memory import Location, MemoryPlan
 from .rows import START, is_cut, literal, wide
 
 GATES = ("sigmoid", "tanh")
@@ -41,7 +41,7 @@ class RowText:
                        for name, all_ in self.stages.items()}  # fmt: skip
         units = {n: [g for stage in all_ for g in stage] for n, all_ in self.groups.items()}
         self.stored = self._in_memory()
-        self.memory = Memory(program, units, self.stored.__contains__)
+        self.memory = MemoryPlan(program, units, self.stored.__contains__)
         self.real = "float" if self.memory.real == np.float32 else "double"
         self.buffers: dict[tuple[str, Any], str] = {}  # what each pointer points to
 
@@ -61,7 +61,7 @@ class RowText:
         """The name of a pointer; asked for the first time, it is added to the table."""
         return self.buffers.setdefault((kind, of), f"{kind}{len(self.buffers)}")
 
-    def pointer(self, place: Place, row: str = "b") -> str:
+    def pointer(self, place: Location, row: str = "b") -> str:
         """The text of the address of a row."""
         name = self.buffer(place.kind, place.of)
         tail = f" + {place.at}" if place.at else ""
@@ -73,7 +73,7 @@ class RowText:
     def rows(self, name: str, k: int) -> list[str]:
         """The body of a row stage: what happens to row b."""
         lines: list[str] = []
-        pointers: dict[Place, str] = {}  # a row's addresses are taken once
+        pointers: dict[Location, str] = {}  # a row's addresses are taken once
         for group in self.groups[name][k]:
             lines += [*Group(self, group, self.stages[name][k], pointers).lines(), "SYNC"]
         return lines[:-1]
@@ -95,7 +95,7 @@ class RowText:
         """What carries row b's state to the next step where it was not computed in its place."""
         return [self.copy(to, i) for to, i in self.memory.copies.get(name, [])]
 
-    def copy(self, to: Place, i: Instr | None) -> str:
+    def copy(self, to: Location, i: Instr | None) -> str:
         """Copies row b of a value, or sets it to zero."""
         value = "0" if i is None else f"({self.pointer(self.memory.where(i))})[{column(i)}]"
         return f"EACH({i.width if i else to.wide}) ({self.pointer(to)})[j] = {value};"
@@ -125,7 +125,7 @@ class Group:
     """One loop over columns: instructions of one width, their values in registers."""
 
     def __init__(self, text: RowText, group: list[Instr], stage: list[Instr],
-                 pointers: dict[Place, str]):  # fmt: skip
+                 pointers: dict[Location, str]):  # fmt: skip
         self.text, self.names, self.group, self.stage = text, text.names, group, stage
         self.wide, self.pointers = wide(group[0]), pointers
         self.heads: list[str] = []

@@ -198,21 +198,23 @@ def packaged(package: str, name: str) -> str:
 
 
 @functools.cache
-def team() -> ctypes.CDLL:
+def thread_pool() -> ctypes.CDLL:
     """Threads for C functions, see threads.c."""
-    library = load(packaged(__package__, "threads.c"), ("_GNU_SOURCE",), ["together"])
-    library.together.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
+    library = load(packaged(__package__, "threads.c"), ("_GNU_SOURCE",), ["run_parallel"])
+    library.run_parallel.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
     return library
 
 
-def shared(library: ctypes.CDLL, name: str, ends: ctypes.Array, args: ctypes.Array) -> Callable:
+def bind_parallel(
+    library: ctypes.CDLL, name: str, ends: ctypes.Array, args: ctypes.Array
+) -> Callable:
     """The call of a C function `(long first, long last, long *args)` by as many threads as needed,
     each from one end to the next."""
     function = getattr(library, name)
     function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
     if len(ends) == 2:
         return functools.partial(function, *ends, args)
-    return functools.partial(team().together, len(ends) - 1, function, ends, args)
+    return functools.partial(thread_pool().run_parallel, len(ends) - 1, function, ends, args)
 
 
 def numbers(values: Sequence[int]) -> ctypes.Array:

@@ -13,18 +13,20 @@ from ...engine.context import is_grad_enabled
 from ...engine.ops import where
 from ...engine.tensor import Tensor, wrap
 from ...functions.random import replayable
-from ...nn.cell import each, parts_of
+from ...nn.cell import map_state, parts_of
 from ...nn.scan import scan
 from ..capture import capture
 from ..program import Step, Uncompilable
 from .cuda import queue_of
-from .fingerprint import Held, kind_of, on_processor
+from .fingerprint import CellFingerprint, kind_of, on_processor
 
 
 class Call:
     """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
 
-    def __init__(self, held: Held, xs: Tensor, state: Any, mask: Any, context: Any = None):
+    def __init__(
+        self, held: CellFingerprint, xs: Tensor, state: Any, mask: Any, context: Any = None
+    ):
         self.held, self.mask, self.state, self.grads = held, mask, state, is_grad_enabled()
         self.cell: Any = held.module
         self.nested = isinstance(state, tuple)
@@ -55,10 +57,10 @@ class Call:
         state = tuple(states) if self.nested else states[0]
         more = () if self.context is None else (nested(self.shape, iter(xs[self.moving :])),)
         y, new = self.cell.step(xs[0], state, *more)
-        if not self.held.still():
+        if not self.held.unchanged():
             raise Uncompilable("the step changes what the cell holds")
         if self.mask is not None:
-            new = each(lambda n, old: where(xs[1], n, old), new, state)
+            new = map_state(lambda n, old: where(xs[1], n, old), new, state)
             y = where(xs[1], y, 0)
         return y, list(parts_of(new))
 
@@ -72,7 +74,7 @@ class Call:
             xs += [random(on_processor(t)) for t in self.inputs[self.moving :]]
             states = [random(on_processor(t)) for t in self.states]
             twin.cell.begin(rows, twin.cell.like(xs[0]))
-            twin.held = Held(twin.cell)
+            twin.held = CellFingerprint(twin.cell)
             return xs, states, twin.held.tensors, twin.step
 
         with replayable() as set_back:

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.arrays import host, is_array, move
+from ...engine.arrays import is_array, move, to_numpy
 from ...engine.tensor import Tensor, wrap
 from ...nn.module import Module
 
 PLAIN = (int, float, str, bool, type(None), np.generic)
 CONTAINERS = (list, tuple, dict, deque)
 KINDS: dict[tuple, int] = {}  # numbers for what modules hold: they are compared at every call
-NUMBERS = count()  # each is given once, whichever threads ask
+SERIALS = count()  # each is given once, whichever threads ask
 
 
-class Held:
+class CellFingerprint:
     """What a module holds, found by walking its attributes: every Tensor once (drawn masks and
     frozen parameters too), its options by value, and other objects (functions, …) by identity. With
     equal `key`s it is the same but for the numbers in the Tensors, as long as one of them lives."""
@@ -47,9 +47,9 @@ class Held:
         self.views = [view for thing in (*self.inside, *others) for view in views_of(thing)]
         self.seen = list(chain.from_iterable(self.views))
         key = (id(module), *told, *map(kind_of, self.tensors))
-        self.key = KINDS.setdefault(key, next(NUMBERS))
+        self.key = KINDS.setdefault(key, next(SERIALS))
 
-    def still(self) -> bool:
+    def unchanged(self) -> bool:
         """True if the module holds the very same things now, and none changed in its place."""
         now = list(chain.from_iterable(self.views))
         same = len(now) == len(self.seen) and all(map(is_, now, self.seen))
@@ -60,7 +60,7 @@ class Held:
         are leaves of it like all others; functions and generators are the very same."""
         apart: dict[int, Any] = {id(t): on_processor(t) for t in self.tensors}
         apart |= {id(v): v for v, _ in self.options if not is_walked(getattr(v, "__self__", v))}
-        apart |= {id(v): host(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
+        apart |= {id(v): to_numpy(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
         return deepcopy(self.module, apart)
 
 
@@ -112,7 +112,7 @@ def option(value: Any) -> Any:
     """What tells an option from another: its value if it is plain, an array or a set, else which
     it is."""
     if is_array(value):
-        return value.dtype.str, value.shape, host(value).tobytes()
+        return value.dtype.str, value.shape, to_numpy(value).tobytes()
     if isinstance(value, (set, frozenset)):  # these have no order
         return type(value), tuple(sorted(map(repr, value)))
     return (type(value), repr(value)) if isinstance(value, PLAIN) else id(value)

@@ -25,14 +25,14 @@ from ..codegen.rows import summed
 from ..phases import LOOPS, Program
 from ..program import Instr
 from .call import Call
-from .fingerprint import Held
+from .fingerprint import CellFingerprint
 from .pool import Pool
 
 
 class Kernel:
     """One program with its loops, and the workspaces that no run uses at the moment."""
 
-    def __init__(self, loops: Any, history: list, seconds: float, held: Held):
+    def __init__(self, loops: Any, history: list, seconds: float, held: CellFingerprint):
         # `held`, since what a key names by where it lies has to stay there
         self.loops, self.history, self.seconds, self.held = loops, history, seconds, held
         self.program: Program = loops.program
@@ -46,7 +46,7 @@ class Kernel:
         return found or self.loops.workspace(self.loops, steps)
 
 
-class Run(Again):
+class CompiledCall(Again):
     """One call, and the rules of its node. It owns a workspace from the forward loop until nobody
     can ask for gradients."""
 
@@ -82,7 +82,7 @@ class Run(Again):
 
     def run(self, y: Any) -> Tensor:
         then = {id(t): a for t, a in zip(self.call.held.tensors, self.held)}
-        if any(then.get(id(t)) is not t._array for t in Held(self.call.cell).tensors):
+        if any(then.get(id(t)) is not t._array for t in CellFingerprint(self.call.cell).tensors):
             raise RuntimeError("create_graph: a parameter was changed since the forward pass")
         return super().run(y)
 

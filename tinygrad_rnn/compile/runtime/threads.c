@@ -48,7 +48,7 @@ static int hire(long wanted) {
   return 1;
 }
 /* run(ends[k], ends[k + 1], args) for every k < parts. Who finds the team at work does all alone. */
-void together(long parts, task *run, const long *ends, long *args) {
+void run_parallel(long parts, task *run, const long *ends, long *args) {
   if (parts < 2 || pthread_mutex_trylock(&team)) {
     run(ends[0], ends[parts], args);
     return;

@@ -34,7 +34,7 @@ NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
 
 
 @dataclass(slots=True)
-class Run:
+class TracedRun:
     """What happened when a function ran: its nodes, its result, what it raised."""
 
     nodes: list[Node] = field(default_factory=list)
@@ -44,9 +44,9 @@ class Run:
     lines: dict[Node, Chain] = field(default_factory=dict)
 
 
-def run(function: Callable[[], Any]) -> Run:
+def run(function: Callable[[], Any]) -> TracedRun:
     """Return what a function computed; an exception is kept, not raised."""
-    made = Run()
+    made = TracedRun()
     nodes = LinedTrace()
     with mode(nodes=nodes), _locals_of(function, made.names):
         try:

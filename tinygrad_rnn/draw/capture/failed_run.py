@@ -10,13 +10,13 @@ from ...engine.primitive import Primitive
 from ...engine.tensor import Tensor
 from ..graph import Graph, GraphNode, Place
 from ..labels import clean
-from .capture import Run, convert
+from .capture import TracedRun, convert
 from .lines import add_lines, line_of
 
 MARK = "✖"
 
 
-def failure(made: Run, names: dict[Any, str], title: str) -> Graph:
+def failure(made: TracedRun, names: dict[Any, str], title: str) -> Graph:
     """Return the partial graph; its last note says what raised where."""
     graph = add_lines(convert(made.nodes, [], names, title), made.lines)
     error = made.error
@@ -49,7 +49,9 @@ def _last_step(graph: Graph) -> int | None:
     return next((n.step for n in reversed(graph.nodes) if n.step is not None), None)
 
 
-def _add_failed(graph: Graph, failed: tuple[Primitive, tuple], made: Run) -> tuple[int | None, str]:
+def _add_failed(
+    graph: Graph, failed: tuple[Primitive, tuple], made: TracedRun
+) -> tuple[int | None, str]:
     """Add the failing node after its inputs; return its step and the shapes it was given."""
     op, inputs = failed
     ids = {node: i for i, node in enumerate(sorted(made.nodes, key=lambda n: n.index))}

@@ -10,13 +10,13 @@ from ...engine.node import Node
 from ...engine.tensor import Tensor
 from ..errors import DrawError
 from ..graph import Graph
-from .capture import FREED, Run, check_result, graph_of
+from .capture import FREED, TracedRun, check_result, graph_of
 from .failed_run import failure
 from .lines import add_lines
 
 
 def graph_of_run(
-    made: Run, title: str, names: dict[Any, str] | None = None, backward: bool = True
+    made: TracedRun, title: str, names: dict[Any, str] | None = None, backward: bool = True
 ) -> tuple[Graph, BaseException | None]:
     """Return the graph of a function that was run, and the error when it raised."""
     names = {**(names or {}), **made.names}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.arrays import host
+from ...engine.arrays import to_numpy
 
 SAMPLE = 64
 TOGETHER = 1 << 18  # numbers measured at once: more would only cost memory
@@ -33,7 +33,7 @@ def measured(arrays: Sequence[Any]) -> list[dict[str, Any] | None]:
         many = max(1, TOGETHER // max(1, math.prod(shape)))
         for start in range(0, len(places), many):
             part = places[start : start + many]
-            rows = flat(np.concatenate([host(arrays[place]) for place in part], axis=None))
+            rows = flat(np.concatenate([to_numpy(arrays[place]) for place in part], axis=None))
             for place, made in zip(part, _of_rows(rows.reshape(len(part), -1)), strict=True):
                 found[place] = made
     return found
@@ -90,4 +90,4 @@ def size(g: Any) -> float:
 
 
 def flat(array: Any) -> np.ndarray:
-    return host(array).reshape(-1).astype(np.float64, copy=False)
+    return to_numpy(array).reshape(-1).astype(np.float64, copy=False)

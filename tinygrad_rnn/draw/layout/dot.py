@@ -14,7 +14,7 @@ from ..escapes import dot as quoted
 from ..escapes import xml
 from ..graph import Graph, GraphNode, Place
 from ..palette import THEMES, Scale, Theme
-from ..transform.columns import Plan, plan
+from ..transform.columns import ColumnPlan, plan
 from . import legend
 
 HEAD = (
@@ -39,7 +39,7 @@ def dot_text(
 class _Recipe:
     def __init__(self, graph: Graph, scale: Scale, theme: Theme, chips: bool) -> None:
         self.graph, self.scale, self.theme, self.chips = graph, scale, theme, chips
-        self.plan: Plan = plan(graph)
+        self.plan: ColumnPlan = plan(graph)
         # one wire of a state is held straight: two of them push the steps out of the row
         self.last_use = {self._parent(edge): edge for edge in sorted(self.plan.states)}
         self.lines: list[str] = []

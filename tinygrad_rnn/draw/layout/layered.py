@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice, permutations
 
 from ..graph import topological_order
-from .x_positions import place
+from .x_positions import x_positions
 
 ROW_GAP = 22.0
 NODE_GAP = 10.0
@@ -66,7 +66,7 @@ class Arrangement:
     height: float
 
 
-class _Rows:
+class _RankedRows:
     """The working state: nodes and dummies in rows, edges only between neighbouring rows."""
 
     def __init__(self, problem: Problem) -> None:
@@ -122,9 +122,9 @@ class _Rows:
 
 def arrange(problem: Problem) -> Arrangement:
     """Return where everything goes: no two nodes overlap, and no lane crosses a node."""
-    rows = _Rows(problem)
+    rows = _RankedRows(problem)
     rows.rows = _best_order(rows)
-    x = place(rows)
+    x = x_positions(rows)
     tops, bottoms, entries, exits, height = _heights(rows, x)
     y = [(tops[r] + bottoms[r]) / 2 for r in rows.rank[: rows.real]]
     routes = [
@@ -181,7 +181,7 @@ def _inverse(rows: list[list[int]], count: int) -> list[int]:
     return rank
 
 
-def _best_order(rows: _Rows) -> list[list[int]]:
+def _best_order(rows: _RankedRows) -> list[list[int]]:
     """Return the order within rows with the fewest crossings found by barycentre sweeps."""
     best, fewest = rows.rows, None
     small = len(rows.rank) <= 200
@@ -198,7 +198,7 @@ def _best_order(rows: _Rows) -> list[list[int]]:
     return best
 
 
-def _start(rows: _Rows, chosen: Iterable[int]) -> list[list[int]]:
+def _start(rows: _RankedRows, chosen: Iterable[int]) -> list[list[int]]:
     """Return rows in creation order, the shuffled nodes of each in the order that is tried."""
     turn = {node: k for k, node in enumerate(chosen)}
     order = []
@@ -208,7 +208,7 @@ def _start(rows: _Rows, chosen: Iterable[int]) -> list[list[int]]:
     return order
 
 
-def _sweep(rows: _Rows, order: list[list[int]], upward: bool) -> None:
+def _sweep(rows: _RankedRows, order: list[list[int]], upward: bool) -> None:
     """Sort each row by the mean position of its neighbours in the row before it."""
     position = _positions(order)
     links = rows.below if upward else rows.above
@@ -227,7 +227,7 @@ def _positions(order: list[list[int]]) -> dict[int, int]:
     return {node: index for row in order for index, node in enumerate(row)}
 
 
-def _crossings(rows: _Rows, order: list[list[int]]) -> int:
+def _crossings(rows: _RankedRows, order: list[list[int]]) -> int:
     """Return how many pairs of wires cross."""
     position = _positions(order)
     total = 0
@@ -243,7 +243,7 @@ def _crossings(rows: _Rows, order: list[list[int]]) -> int:
 
 
 def _heights(
-    rows: _Rows, x: list[float]
+    rows: _RankedRows, x: list[float]
 ) -> tuple[list[float], list[float], dict[object, float], dict[int, float], float]:
     """Return tops and bottoms of the rows, heights of both kinds of lanes, total height."""
     entries = _lanes_of_entries(rows, x)
@@ -269,7 +269,7 @@ def _heights(
     return [up - v for v in tops], [up - v for v in bottoms], turn, out, up
 
 
-def _lanes_of_entries(rows: _Rows, x: list[float]) -> dict[int, list[object]]:
+def _lanes_of_entries(rows: _RankedRows, x: list[float]) -> dict[int, list[object]]:
     """Return per row the entries whose lane runs below it, the farthest reaching lowest."""
     reach: dict[object, float] = {}
     for link, chain in zip(rows.problem.links, rows.chains, strict=True):
@@ -282,7 +282,7 @@ def _lanes_of_entries(rows: _Rows, x: list[float]) -> dict[int, list[object]]:
     return lanes
 
 
-def _row_gap(rows: _Rows, rank: int, x: list[float]) -> float:
+def _row_gap(rows: _RankedRows, rank: int, x: list[float]) -> float:
     """Return the room above a row: more where wires run far to the side."""
     ends = [
         abs(x[node] + dx - x[high] - hx)
@@ -294,7 +294,7 @@ def _row_gap(rows: _Rows, rank: int, x: list[float]) -> float:
 
 
 def _route(
-    rows: _Rows,
+    rows: _RankedRows,
     link: Link,
     chain: list[int],
     x: list[float],

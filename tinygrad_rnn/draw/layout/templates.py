@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .. import labels
 from ..graph import GraphNode
-from ..transform.columns import Column, Plan, masked
+from ..transform.columns import Column, ColumnPlan, masked
 from ..transform.convex import convex
 from .blocks import Block, Composer, Edge, Key, leaf
 
@@ -46,7 +46,7 @@ class Shape:
         return (-1 - self.outer[source],)
 
 
-def shape_of(plan: Plan, index: int) -> Shape:
+def shape_of(plan: ColumnPlan, index: int) -> Shape:
     """Return one column in local numbers."""
     column = plan.columns[index]
     shape = Shape([plan.graph.nodes[i] for i in column.ids])
@@ -61,7 +61,11 @@ def shape_of(plan: Plan, index: int) -> Shape:
 
 
 def _source(
-    plan: Plan, shape: Shape, local: dict[int, int], use: tuple[int, int, int, int], index: int
+    plan: ColumnPlan,
+    shape: Shape,
+    local: dict[int, int],
+    use: tuple[int, int, int, int],
+    index: int,
 ) -> Key:
     i, child, slot, parent = use
     if (child, slot) in plan.chips:
@@ -200,7 +204,7 @@ def _band_label(name: tuple[object, object], deep: bool, both: bool) -> str:
 
 
 def templates(
-    plan: Plan, values: str = "shape", inner: bool = True
+    plan: ColumnPlan, values: str = "shape", inner: bool = True
 ) -> list[tuple[Shape, Template]]:
     """Return the local shape and the template of each column; alike columns share one."""
     shapes = [shape_of(plan, i) for i in range(len(plan.columns))]
@@ -216,7 +220,7 @@ def templates(
     return [(shape, made[sign]) for shape, sign in zip(shapes, signs, strict=True)]
 
 
-def _sources(plan: Plan) -> list[tuple[tuple[int, int], int]]:
+def _sources(plan: ColumnPlan) -> list[tuple[tuple[int, int], int]]:
     """Return the edges that leave a column by a lane, with that column."""
     crossing = [*plan.states, *(edge for edges in plan.gathers.values() for edge in edges)]
     found = []

@@ -16,7 +16,7 @@ from ..graph import Graph, GraphNode
 from ..palette import signed
 from ..scene import Box, Frame, Patch, Point, Scene, Wire, Words
 from ..settings import Settings
-from ..transform.columns import Plan, plan
+from ..transform.columns import ColumnPlan, plan
 from .blocks import Edge, Key
 from .templates import Shape, Template, column_title, templates
 from .wires import Piece, arrives, drawn, spread
@@ -46,7 +46,7 @@ def unrolled(graph: Graph, settings: Settings | None = None) -> Scene:
 class _Stamper:
     def __init__(self, graph: Graph, settings: Settings) -> None:
         self.graph, self.settings = graph, settings
-        self.plan: Plan = plan(graph)
+        self.plan: ColumnPlan = plan(graph)
         self.made: list[tuple[Shape, Template]] = templates(self.plan, settings.values)
         norms = [node.grad_norm or 0.0 for node in graph.nodes]
         self.out = settings.sheet([*graph.edge_grads.values(), *norms], graph.title)

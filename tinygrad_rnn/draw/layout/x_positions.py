@@ -11,7 +11,7 @@ from typing import Protocol
 End = tuple[int, float, float]  # neighbour, own offset, its offset
 
 
-class Rows(Protocol):
+class NodeRows(Protocol):
     """What placing reads: rows of nodes, the links up and down, widths."""
 
     rank: list[int]
@@ -28,7 +28,7 @@ class Rows(Protocol):
         """Return whether a node is a leaf with one user."""
 
 
-def place(rows: Rows) -> list[float]:
+def x_positions(rows: NodeRows) -> list[float]:
     """Return x of every node: near the mean of its neighbours, never closer than the gap."""
     x = [0.0] * len(rows.rank)
     for row in rows.rows:
@@ -45,7 +45,7 @@ def place(rows: Rows) -> list[float]:
     return [value - left for value in x]
 
 
-def _relax(rows: Rows, row: list[int], x: list[float], sweep: int, upward: bool) -> None:
+def _relax(rows: NodeRows, row: list[int], x: list[float], sweep: int, upward: bool) -> None:
     """Move one row to where its neighbours want it: isotonic regression over the gaps."""
     offset, offsets, want = 0.0, [], []
     for index, node in enumerate(row):
@@ -59,7 +59,7 @@ def _relax(rows: Rows, row: list[int], x: list[float], sweep: int, upward: bool)
         x[node] = base + spot
 
 
-def _ideal(rows: Rows, node: int, near: list[End], x: list[float]) -> float:
+def _ideal(rows: NodeRows, node: int, near: list[End], x: list[float]) -> float:
     """Return where the neighbours want a node: leaves pull little, long wires stay straight."""
     if not near:
         return x[node]
@@ -71,7 +71,7 @@ def _ideal(rows: Rows, node: int, near: list[End], x: list[float]) -> float:
     return sum(spots) / sum(weights)
 
 
-def _weight(rows: Rows, node: int) -> float:
+def _weight(rows: NodeRows, node: int) -> float:
     if node >= rows.real:
         return 3.0
     return 0.1 if rows.lone(node) else 1.0

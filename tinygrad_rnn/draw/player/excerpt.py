@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph import Graph, GraphNode
-from ..transform.columns import Plan, masked, plan
+from ..transform.columns import ColumnPlan, masked, plan
 
 KEPT = (4, 3)  # steps at the start and at the end
 
@@ -22,7 +22,7 @@ class Excerpt:
     """`graph` is the short one; `ids` gives its nodes' ids in `base`, `like` each column's twin."""
 
     base: Graph
-    drawn: Plan  # the columns of base
+    drawn: ColumnPlan  # the columns of base
     graph: Graph
     ids: list[int]
     like: list[int]  # column of base → the kept column of base that looks like it
@@ -99,7 +99,7 @@ def _renumbered(node: GraphNode, number: int, parents: Sequence[int | None]) -> 
     return made
 
 
-def _signatures(drawn: Plan) -> list[tuple[Any, ...]]:
+def _signatures(drawn: ColumnPlan) -> list[tuple[Any, ...]]:
     """Return for each column what must be equal for two of them to share a picture."""
     places = {node: i for column in drawn.columns for i, node in enumerate(column.ids)}
     shapes = _shapes(drawn, places)
@@ -116,7 +116,7 @@ def _homes(joins: Sequence[tuple[int | None, int | None]], index: int) -> list[i
     return [index + by for by, _ in joins if by is not None]
 
 
-def _shapes(drawn: Plan, places: dict[int, int]) -> list[int]:
+def _shapes(drawn: ColumnPlan, places: dict[int, int]) -> list[int]:
     """Return a number per column, the same where boxes stand alike: wires begin at a box there."""
     known: dict[Any, int] = {}
     shapes = []
@@ -133,7 +133,9 @@ def _shapes(drawn: Plan, places: dict[int, int]) -> list[int]:
     return shapes
 
 
-def _sign(drawn: Plan, index: int, node: GraphNode, places: dict[int, int]) -> tuple[Any, ...]:
+def _sign(
+    drawn: ColumnPlan, index: int, node: GraphNode, places: dict[int, int]
+) -> tuple[Any, ...]:
     joined: list[tuple[int | None, int | None]] = []
     for slot, parent in enumerate(node.parents):
         home = drawn.where.get(parent) if parent is not None else None

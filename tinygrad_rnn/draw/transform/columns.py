@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(slots=True)
-class Plan:
+class ColumnPlan:
     """The columns of a graph, and the edges by the way they are drawn."""
 
     graph: Graph
@@ -40,9 +40,9 @@ class Plan:
     gathers: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
 
-def plan(graph: Graph, chips: str = "chips") -> Plan:
+def plan(graph: Graph, chips: str = "chips") -> ColumnPlan:
     """Return the columns of a graph and how each edge is drawn."""
-    made = Plan(graph)
+    made = ColumnPlan(graph)
     loose = _loose(graph)
     made.columns = _columns(graph, loose)
     for index, column in enumerate(made.columns):
@@ -140,7 +140,7 @@ def _between(graph: Graph, early: list[int]) -> tuple[list[int], dict[str, list[
     return [i for i in early if i not in source], between
 
 
-def _sort_edges(made: Plan) -> None:
+def _sort_edges(made: ColumnPlan) -> None:
     """Put each edge that is not inside one column among chips, states or gathers."""
     far: dict[int, list[tuple[int, int]]] = defaultdict(list)
     users: dict[int, set[int]] = defaultdict(set)
@@ -161,7 +161,7 @@ def _sort_edges(made: Plan) -> None:
         _sort_far(made, child_id, edges)
 
 
-def _first_steps(made: Plan) -> set[int]:
+def _first_steps(made: ColumnPlan) -> set[int]:
     """Return the first and the last column that is a step: beside them there is room."""
     steps = [i for i, column in enumerate(made.columns) if column.step is not None]
     if not steps:
@@ -170,7 +170,7 @@ def _first_steps(made: Plan) -> set[int]:
     return {steps[0]} | ({steps[-1]} if last else set())
 
 
-def _sort_far(made: Plan, child: int, edges: list[tuple[int, int]]) -> None:
+def _sort_far(made: ColumnPlan, child: int, edges: list[tuple[int, int]]) -> None:
     parents = made.graph.nodes[child].parents
     homes = {made.where[parents[slot]] for _, slot in edges}  # type: ignore[index]
     if len(homes) >= GATHER:
