@@ -45,7 +45,7 @@ def seeded(owner: Any, seed: Seed) -> Generator:
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """(inputs, outputs) that one unit of a weight (out, in, *kernel) is connected to."""
+    """Return (inputs, outputs) that one unit of a weight (out, in, *kernel) is connected to."""
     if len(shape) < 2:
         raise ValueError(f"fan in and fan out need a weight of two or more axes, got shape {shape}")
     field = math.prod(shape[2:])
@@ -64,7 +64,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def constant(shape: Shape, value: float = 0.0, *, generator: Seed = None, dtype: Any = None) -> Any:
-    """`value` everywhere."""
+    """Return `value` everywhere."""
     return np.full(shape, value, dtype or get_default_dtype())
 
 

@@ -17,7 +17,7 @@ from ..functions.checkpoint import Many, _like, _tuple
 
 
 def _fresh(inputs: Many) -> tuple[Tensor, ...]:
-    """The inputs cut off from their graph, asking for gradients."""
+    """Return the inputs cut off from their graph, asking for gradients."""
     return tuple(x.detach().requires_grad_() for x in _tuple(inputs))
 
 
@@ -33,7 +33,7 @@ def vjp(func: Callable, inputs: Many, v: Many = None) -> tuple[Many, Many]:
 
 
 def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
-    """(func(inputs), J v): how the result changes as the inputs move along v."""
+    """Return (func(inputs), J v): how the result changes as the inputs move along v."""
     xs = _fresh(inputs)
     with enable_grad():
         y = func(*xs)
@@ -76,7 +76,7 @@ def jacobian(func: Callable, inputs: Many, create_graph: bool = False) -> Many:
 
 
 def _row(y: Tensor, i: int, xs: Sequence[Tensor], create_graph: bool) -> tuple[Tensor, ...]:
-    """The gradient of the i-th entry of y."""
+    """Return the gradient of the i-th entry of y."""
     one = y.xp.zeros(y._array.size, y.dtype)
     one[i] = 1
     if not y.requires_grad:
@@ -87,7 +87,7 @@ def _row(y: Tensor, i: int, xs: Sequence[Tensor], create_graph: bool) -> tuple[T
 
 
 def _slope(y: Tensor, x: Tensor) -> Tensor:
-    """The gradient of a single number, with a graph of its own."""
+    """Return the gradient of a single number, with a graph of its own."""
     if y._array.size != 1:
         raise RuntimeError(f"a hessian is that of a scalar; the function returned shape {y.shape}")
     return _row(y, 0, (x,), create_graph=True)[0]
@@ -103,7 +103,7 @@ def hessian(func: Callable, inputs: Tensor) -> Tensor:
 
 
 def hvp(func: Callable, inputs: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """(func(inputs), H v), without ever forming the Hessian H."""
+    """Return (func(inputs), H v), without ever forming the Hessian H."""
     (x,) = _fresh(inputs)
     with enable_grad():
         y = func(x)

@@ -37,7 +37,7 @@ def gradcheck(
     raise_exception: bool = True,
     fast_mode: bool = False,
 ) -> bool:
-    """True if the gradient of `func` with respect to `inputs` is its slope.
+    """Return True if the gradient of `func` with respect to `inputs` is its slope.
 
     Otherwise GradcheckError says where, and which operation's rule is at fault (or returns False
     with raise_exception=False). Float32 inputs are checked with a larger eps and looser tolerances,
@@ -61,7 +61,7 @@ def gradgradcheck(
     raise_exception: bool = True,
     fast_mode: bool = False,
 ) -> bool:
-    """The same of the gradient of the gradient; `grad_outputs` are random unless given."""
+    """Return the same of the gradient of the gradient; `grad_outputs` are random unless given."""
     xs = as_tuple(inputs)
     plan = _plan(xs, eps, atol, rtol, fast_mode)
     given = grad_outputs if grad_outputs is None else as_tuple(grad_outputs)
@@ -121,7 +121,7 @@ REST = (
 
 
 def unsteady(func: Callable, xs: tuple) -> str:
-    """What to say if two calls with the same inputs differ: such a function has no slope."""
+    """Return what to say if two calls with the same inputs differ: such a function has no slope."""
     with enable_grad():
         first, second = (real_outputs(func(*xs)) for _ in range(2))
     for k, (a, b) in enumerate(zip(first, second, strict=True)):
@@ -155,7 +155,7 @@ def second_order(func: Callable, xs: tuple, plan: CheckOptions) -> Iterator[str]
 
 
 def nodes_of(func: Callable, xs: tuple) -> list[Node]:
-    """The graph of `func` at `xs`, as far as it came."""
+    """Return the graph of `func` at `xs`, as far as it came."""
     with trace() as nodes, enable_grad(), suppress(Exception):
         func(*xs)
     return nodes
@@ -180,12 +180,12 @@ def alone(node: Node) -> tuple[Callable, tuple]:
 
 
 def movable(node: Node) -> list[int]:
-    """Which of the node's inputs are Tensors of real numbers."""
+    """Return which of the node's inputs are Tensors of real numbers."""
     return [k for k, p in enumerate(node.parents) if p is not None and p.dtype.kind == "f"]
 
 
 def blamed(node: Node, own: Callable, given: tuple, plan: CheckOptions, what: str) -> Iterator[str]:
-    """Says of one node what is wrong with it, if anything is."""
+    """Say of one node what is wrong with it, if anything is."""
     try:
         fault = compare(own, given, plan._replace(fast=False))
     except Exception as error:

@@ -50,7 +50,7 @@ class Report:
         return np.stack([found.get(t, empty) for t in range(max(found) + 1)])
 
     def norms(self, name: str = "h", layer: int = 0, dir: str = "fwd") -> np.ndarray:
-        """‖∂L/∂state_t‖ for every t."""
+        """Return ‖∂L/∂state_t‖ for every t."""
         return np.linalg.norm(_flat(self.gradient(name, layer, dir)), axis=1)
 
     def per_step(self, parameter: str) -> np.ndarray:
@@ -60,11 +60,11 @@ class Report:
         return np.stack([found.get(t, empty) for t in range(max(found, default=-1) + 1)] or [empty])
 
     def outside(self, parameter: str) -> np.ndarray:
-        """What uses of the parameter outside the loop over time contributed."""
+        """Return what uses of the parameter outside the loop over time contributed."""
         return self._steps(parameter).get(None, np.zeros_like(self.totals[parameter]))
 
     def step_norms(self, parameter: str) -> np.ndarray:
-        """‖contribution of step t‖ for every t."""
+        """Return ‖contribution of step t‖ for every t."""
         return np.linalg.norm(_flat(self.per_step(parameter)), axis=1)
 
     def cosines(self, parameter: str) -> np.ndarray:
@@ -142,7 +142,7 @@ def bptt(loss: Tensor, model: Module) -> Report:
 
 
 def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:
-    """The matrix G[s, t] = ‖∂L_s/∂h_t‖; states as the loop made them (traced.run().…)."""
+    """Return the matrix G[s, t] = ‖∂L_s/∂h_t‖; states as the loop made them (traced.run().…)."""
     rows = [grad(loss, list(states), retain_graph=True, allow_unused=True) for loss in losses]
     size = lambda g: 0.0 if g is None else float(np.linalg.norm(to_numpy(g._array)))
     return np.array([[size(g) for g in row] for row in rows])
@@ -183,7 +183,7 @@ class Lags:
         return result
 
     def by_lag(self) -> np.ndarray:
-        """The mean over t of ‖∂s_t/∂s_{t−lag}‖, for every lag from 0."""
+        """Return the mean over t of ‖∂s_t/∂s_{t−lag}‖, for every lag from 0."""
         return np.array([np.diagonal(self.matrix, -lag).mean() for lag in range(len(self.matrix))])
 
     def plot(self, axes: Any = None) -> Any:
@@ -214,7 +214,7 @@ class Lags:
 
 
 def lags(cell: Cell, x: Tensor, state: State | None = None) -> Lags:
-    """The Jacobians of every step of one sequence x (T, I), and their products.
+    """Return the Jacobians of every step of one sequence x (T, I), and their products.
 
     A state of several parts, (h, c), is taken as one vector, so that every path counts.
     """
@@ -290,7 +290,7 @@ def state_leaks(model: Module, limit: int = 3) -> Iterator[None]:
 
 
 def _depth(node: Node | None, depths: dict[int, int], reach: int = 1000) -> int:
-    """The largest known depth among the ancestors of a state, a few steps away."""
+    """Return the largest known depth among the ancestors of a state, a few steps away."""
     stack, seen, best = [node], set(), 0
     while stack and reach:
         one = stack.pop()

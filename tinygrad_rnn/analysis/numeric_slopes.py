@@ -60,12 +60,12 @@ def real_outputs(y: Any) -> list[Tensor]:
 
 
 def array_like(numbers: Any, x: Any, device: str) -> Any:
-    """The numbers as an array (also of no axes) of x's dtype on a device."""
+    """Return the numbers as an array (also of no axes) of x's dtype on a device."""
     return move(np.asarray(numbers, x.dtype), device)
 
 
 def compare(func: Callable, xs: tuple, plan: CheckOptions) -> Fault | None:
-    """The worst entry at which the gradient of `func` at `xs` is not its slope, or None."""
+    """Return the worst entry at which the gradient of `func` at `xs` is not its slope, or None."""
     with enable_grad():
         outs = real_outputs(func(*xs))
     faults: list[Fault] = []
@@ -94,7 +94,7 @@ def everywhere(
 def along_one(
     func: Callable, xs: tuple, i: int, outs: list[Tensor], plan: CheckOptions
 ) -> Iterator[Fault]:
-    """Compares uᵀJv for a random u and v: two evaluations instead of two per entry."""
+    """Compare uᵀJv for a random u and v: two evaluations instead of two per entry."""
     rng = np.random.default_rng(0)
     v = rng.normal(size=xs[i].shape)
     for j, (y, ends) in enumerate(zip(outs, sides(func, xs, i, v, outs, plan), strict=True)):
@@ -126,7 +126,7 @@ def sides(
 
 
 def evaluated(func: Callable, x: Tensor, step: np.ndarray, xs: tuple) -> list[np.ndarray]:
-    """The outputs, flat, with x moved by `step`; it is put back in any case."""
+    """Return the outputs, flat, with x moved by `step`; it is put back in any case."""
     kept = x._array
     try:
         x._array = array_like(to_numpy(x._array) + step, x, x.device)
@@ -159,7 +159,7 @@ def kink(left: float, right: float, plan: CheckOptions) -> str:
 
 
 def slope_of(func: Callable, n: int) -> Callable:
-    """(inputs, weights of the outputs) ↦ gradients of the inputs, differentiable again."""
+    """Return (inputs, weights of the outputs) ↦ gradients of the inputs, differentiable again."""
 
     def slope(*every: Tensor) -> tuple[Tensor, ...]:
         xs, weights = every[:n], every[n:]

@@ -106,7 +106,7 @@ def _as_inputs(step: Step) -> Step:
 
 
 def _read(a: Node, b: Node, known: dict[Node, Instr], x: Instr) -> Instr:
-    """The instruction that two runs' nodes are; what was made outside becomes a constant."""
+    """Return the instruction that two runs' nodes are; what was made outside becomes a constant."""
     if a.op is not b.op:
         raise Uncompilable(DEPENDS)
     if a is b:
@@ -130,7 +130,7 @@ def _operand(p: Node | None, q: Node | None, v: Any, w: Any, known: dict[Node, I
 
 
 def _constant(v: Any, w: Any) -> Instr:
-    """A constant, if it is the same in both runs, or the same for all rows."""
+    """Return a constant, if it is the same in both runs, or the same for all rows."""
     if np.array_equal(v, w, equal_nan=True):
         return const(v)
     alike = np.ndim(v) and np.shape(v)[1:] == np.shape(w)[1:]

@@ -36,7 +36,7 @@ EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, 
 
 def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
             threads: int | None = None, checkpoint_every: int = 0) -> Any:  # fmt: skip
-    """The layer with its loop over time compiled; a cell becomes a layer of that one cell.
+    """Return the layer with its loop over time compiled; a cell becomes a layer of that one cell.
 
     The result shares all that the layer holds and is called like it. `backend` is "auto" (CUDA on
     a GPU, else C, without a compiler NumPy) or one of these; `without` names passes to leave out.
@@ -108,14 +108,14 @@ class CompiledScan:
         return scan(cell, xs, state, mask, reverse, None, context)
 
     def held_by(self, cell: Cell) -> CellFingerprint:
-        """What the cell holds; walked anew only if that has changed since the last call."""
+        """Return what the cell holds; walked anew only if that has changed since the last call."""
         held = self.known.get(id(cell))
         if held is None or not held.unchanged():
             held = self.known[id(cell)] = CellFingerprint(cell)
         return held
 
     def kernel(self, call: Call) -> Kernel | Uncompilable:
-        """The kernel for a call's shapes, made now if it is new; the oldest one goes."""
+        """Return the kernel for a call's shapes, made now if it is new; the oldest one goes."""
         key = call.key()
         found = self.kernels.get(key)
         if found is None:
@@ -135,7 +135,7 @@ class CompiledScan:
         return Kernel(loops, history, time.perf_counter() - began, call.held)
 
     def _emitted(self, step: Step, device: str) -> Any:
-        """The loops by the emitter wanted, or by NumPy where there can be none in C."""
+        """Return the loops by the emitter wanted, or by NumPy where there can be none in C."""
         cuda = device == "cuda"
         name = ("cuda" if cuda else "c") if self.backend == "auto" else self.backend
         if cuda != (name == "cuda"):
@@ -156,19 +156,19 @@ class CompiledScan:
                 warnings.warn(message, NotCompiled, stacklevel=8)
 
     def source(self) -> str:
-        """The generated code of the latest kernel, whole."""
+        """Return the generated code of the latest kernel, whole."""
         from .listing import source
 
         return source(self._latest())
 
     def explain(self) -> str:
-        """What each pass did, what runs when, and what was not compiled and why."""
+        """Return what each pass did, what runs when, and what was not compiled and why."""
         from .listing import report
 
         return "\n".join([*map(report, self._made()[-1:]), *self.notes]) or "nothing was called yet"
 
     def drawing(self, after: str = "defer", **options: Any) -> Any:
-        """The program after a pass ("captured": before all of them), as a `Drawing`."""
+        """Return the program after a pass ("captured": before all of them), as a `Drawing`."""
         drawn = UPPER("draw.capture.programs").drawn
         return drawn(dict(self._latest().history), after, **options)
 

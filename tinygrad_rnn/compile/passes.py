@@ -3,7 +3,7 @@
 They are the known hand optimisations of recurrent kernels, found by the machine for any cell. A
 pass says what replaces what; `Step.rewritten` compares the values, so a pass cannot change what a
 program computes. To add a pass, write one function and put it into `PASSES`. When something runs,
-in the time loops or outside of them, is decided afterwards, in `schedule.py`.
+in the time loops or outside of them, is decided afterwards, in `phases.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def share(step: Step) -> Step:
 
 
 def _without_effect(i: Instr) -> Instr | None:
-    """The operand that `i` hands on unchanged, if it does."""
+    """Return the operand that `i` hands on unchanged, if it does."""
     first = i.args[0] if i.args else i
     if i.op == first.op == "transpose":
         axes = tuple(first.params["axes"][a] for a in i.params["axes"])
@@ -97,19 +97,19 @@ def split(step: Step) -> Step:
 
 
 def spans(parts: Sequence[Instr]) -> list[tuple[int, int]]:
-    """The columns of each part, side by side."""
+    """Return the columns of each part, side by side."""
     ends = np.cumsum([0, *(part.width for part in parts)]).tolist()
     return list(zip(ends, ends[1:]))
 
 
 def is_beside(i: Instr) -> bool:
-    """True for rows put side by side."""
+    """Return True for rows put side by side."""
     beside = i.op == "concatenate" and i.batch == [0] and len(i.shape) == 2
     return beside and i.params["axis"] in (-1, 1)
 
 
 def is_product(i: Instr) -> bool:
-    """A product of rows with a matrix."""
+    """Return a product of rows with a matrix."""
     return i.op == "matmul" and [a.batch for a in i.args] == [[0], []] and len(i.shape) == 2
 
 
@@ -147,7 +147,7 @@ def join(step: Step) -> Step:
 
 
 def beside(products: list[Instr]) -> Instr:
-    """A sum of products as one."""
+    """Return a sum of products as one."""
     left, right = zip(*(p.args for p in products))
     return make("matmul", make("concatenate", *left, axis=-1), make("concatenate", *right, axis=0))
 
@@ -171,7 +171,7 @@ def hoist(step: Step) -> Step:
 
 def defer(step: Step) -> Step:
     """Weights' gradients come out in the weights' own layout: (a @ b)ᵀ = bᵀ @ aᵀ. They then are one
-    product of T·B rows after the loop, as `schedule.place` sees to."""
+    product of T·B rows after the loop, as `phases.assign_phases` sees to."""
     new: dict[Instr, Instr] = {}
     for i in step.order():
         if i.op == "transpose" and i.params["axes"] == (1, 0) and i.args[0].op == "matmul":

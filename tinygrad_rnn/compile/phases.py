@@ -84,12 +84,12 @@ class Program:
         self.keeps_adjoints = any(a.op == "dstate" for a in outside)  # else two at a time do
 
     def able(self, i: Instr) -> bool:
-        """True if the emitter can make code for `i` on all rows at once."""
+        """Return True if the emitter can make code for `i` on all rows at once."""
         product = self.emitter.is_product(i) and i.args[1] not in self.varies
         return i.batch == [0] and (product or self.emitter.light(i))
 
     def at_hand(self, i: Instr) -> bool:
-        """True if the emitter's code can read `i` of all steps and rows."""
+        """Return True if the emitter's code can read `i` of all steps and rows."""
         return (i in self.inside or i.op in MOVING) and i.dtype == self.step.y.dtype
 
     def _native(self, name: str) -> list[Instr]:
@@ -99,19 +99,19 @@ class Program:
         return mine if name in LOOPS else rows if all(map(self.able, rows)) else []
 
     def source(self, i: Instr) -> Instr:
-        """What `i` is a view of, through any number of views."""
+        """Return what `i` is a view of, through any number of views."""
         while i in self.views:
             i = i.args[0]
         return i
 
     def _outside(self, name: str) -> set[Instr]:
-        """The values that a phase's code reads and did not make, without views."""
+        """Return the values that a phase's code reads and did not make, without views."""
         made = self.native[name]
         read = [a for i in made for a in i.args] + self.ends.get(name, [])
         return {self.source(a) for a in read}.difference(made)
 
     def _find_calls(self) -> None:
-        """Fills `calls` with what somebody reads and no code makes, and `kept`."""
+        """Fill `calls` with what somebody reads and no code makes, and `kept`."""
         by_code = set().union(*self.reads.values())
         needed = by_code.union(self.results)
         for i in reversed(self.order):

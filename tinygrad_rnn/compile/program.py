@@ -69,7 +69,7 @@ class Instr:
         return self.shape[-1] if self.shape else 1
 
     def run(self, arrays: Iterable[Any], rows: int) -> Any:
-        """What the instruction gives for other operands, of so many rows."""
+        """Return what the instruction gives for other operands, of so many rows."""
         params = {k: _sized(v, lambda size: size.times * rows) for k, v in self.params.items()}
         return execute(self.op, list(arrays), params)
 
@@ -78,14 +78,14 @@ class Instr:
 
 
 def _sized(value: Any, size: Callable[[Rows], int]) -> Any:
-    """A parameter with other sizes in the place of those that follow the batch."""
+    """Return a parameter with other sizes in the place of those that follow the batch."""
     if isinstance(value, tuple):
         return tuple([_sized(v, size) for v in value])
     return size(value) if type(value) is Rows else value
 
 
 def execute(op: str, arrays: list, params: dict) -> Any:
-    """The primitive on arrays."""
+    """Return the primitive on arrays."""
     if op in ("getitem", "put"):
         index = tuple([arrays[k.number] if type(k) is Index else k for k in params["index"]])
         arrays, params = arrays[:1], {**params, "index": index}
@@ -97,7 +97,7 @@ def const(value: Any) -> Instr:
 
 
 def make(op: str, *args: Instr, gate: str = "", **params: Any) -> Instr:
-    """The instruction `op(*args)`, its values computed from the operands' values."""
+    """Return the instruction `op(*args)`, its values computed from the operands' values."""
     more = {k: _sized(v, lambda size: size.other) for k, v in params.items()}
     with np.errstate(all="ignore"):
         values = [execute(op, [a.values[k] for a in args], options)
@@ -130,15 +130,15 @@ class Step:
         return [i for i in (self.y, *self.news, *self.dxs, *self.dolds, *self.dparams) if i]
 
     def order(self) -> list[Instr]:
-        """Every instruction that a result needs, operands first."""
+        """Return every instruction that a result needs, operands first."""
         return toposort(self.roots())
 
     def forward(self) -> set[Instr]:
-        """What `y` and the new states are made of; all else is there for the gradients."""
+        """Return what `y` and the new states are made of; all else is there for the gradients."""
         return set(toposort([self.y, *self.news]))
 
     def rewritten(self, new: Mapping[Instr, Instr]) -> Step:
-        """The step with each key of `new` exchanged for its value, wherever it is read.
+        """Return the step with each key of `new` exchanged for its value, wherever it is read.
 
         A replacement with another value than the original's is an error in a pass, so it raises.
         """
@@ -176,7 +176,7 @@ class Step:
         return False
 
     def _of_rows(self, part: slice, order: Iterable[Instr]) -> dict[Instr, Any]:
-        """What instructions give for some rows of the second batch."""
+        """Return what instructions give for some rows of the second batch."""
         found: dict[Instr, Any] = {}
         rows = len(self.y.values[1][part])
         with np.errstate(all="ignore"):
@@ -201,7 +201,7 @@ def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list
 
 
 def is_view(i: Instr) -> bool:
-    """True if arrays may show `i` as another view of its operand and compute nothing."""
+    """Return True if arrays may show `i` as another view of its operand and compute nothing."""
     cut = i.op == "getitem" and is_basic(i.params["index"])
     return cut or i.op in ("transpose", "broadcast_to", "reshape")
 

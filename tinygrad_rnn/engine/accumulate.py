@@ -22,7 +22,7 @@ NARROW = {"e": "f", **dict.fromkeys("?bBhH", "i")}  # CuPy has no add.at of thes
 
 
 def add_at(total: Array, index: tuple, g: Array) -> Array:
-    """Adds `g` into `total[index]` in place, right for repeated indices; returns the sum."""
+    """Add `g` into `total[index]` in place, right for repeated indices; return the sum."""
     if not is_basic(index):
         xp = library_of(total).xp
         if xp is not np and total.dtype.char in NARROW:
@@ -41,7 +41,7 @@ def add_at(total: Array, index: tuple, g: Array) -> Array:
 
 
 def add_rows(total: np.ndarray, rows: np.ndarray, g: np.ndarray) -> None:
-    """Adds `g` into total[rows], number by number: for a single axis NumPy's `add.at` is four
+    """Add `g` into total[rows], number by number: for a single axis NumPy's `add.at` is four
     times as fast, and adds in the same order."""
     width = math.prod(total.shape[1:])
     flat, step = total.reshape(-1), max(BLOCK // max(width, 1), 1)
@@ -137,7 +137,7 @@ class Accumulator:
             self.sum = self.sum + g
 
     def multiply(self) -> None:
-        """Turns the postponed products into one product of stacked rows."""
+        """Turn the postponed products into one product of stacked rows."""
         left, right, self.left, self.right, self.rows = self.left, self.right, [], [], 0
         product = np.concatenate(left).T @ np.concatenate(right)
         self.sum = product if self.sum is None else np.add(self.sum, product, out=self.sum)

@@ -55,12 +55,12 @@ class SharedMemory(list):
                 LOCK.release()
 
     def living(self) -> list[Tensor]:
-        """The Tensors that look at this memory now."""
+        """Return the Tensors that look at this memory now."""
         viewers = [r() for r in self]
         return [x for x in viewers if x is not None and getattr(x, "_memory", None) is self]
 
     def bind(self, whole: Array) -> None:
-        """Puts another array in the place of the whole; all viewers take their view of it."""
+        """Put another array in the place of the whole; all viewers take their view of it."""
         self.array = whole
         for x in self.living():
             x._array = seen(whole, x._way)
@@ -69,7 +69,7 @@ class SharedMemory(list):
 
 
 def alias(view: Tensor, base: Tensor, show: Any = None, params: Any = None) -> Tensor:
-    """Joins `view`, whose array is show(base, **params), to the memory of `base`."""
+    """Join `view`, whose array is show(base, **params), to the memory of `base`."""
     try:
         memory = base._memory
     except AttributeError:
@@ -83,7 +83,7 @@ def alias(view: Tensor, base: Tensor, show: Any = None, params: Any = None) -> T
 
 
 def memory_of(base: Tensor) -> SharedMemory:
-    """The memory of a Tensor, made now if nothing else looked at its array so far."""
+    """Return the memory of a Tensor, made now if nothing else looked at its array so far."""
     with LOCK:
         if not hasattr(base, "_memory"):
             memory = SharedMemory(base)
@@ -93,7 +93,7 @@ def memory_of(base: Tensor) -> SharedMemory:
 
 
 def seen(whole: Array, way: Way) -> Array:
-    """What the way shows of the whole array."""
+    """Return what the way shows of the whole array."""
     steps = []
     while way is not None:
         steps.append(way)
@@ -105,12 +105,12 @@ def seen(whole: Array, way: Way) -> Array:
 
 
 def to_a_view(index: tuple) -> tuple:
-    """The index with an Ellipsis: a[0, 1] of NumPy is a number, a[0, 1, ...] a view."""
+    """Return the index with an Ellipsis: a[0, 1] of NumPy is a number, a[0, 1, ...] a view."""
     return index if any(k is Ellipsis for k in index) else (*index, Ellipsis)
 
 
 def written(whole: Array, way: Way, key: tuple, values: Any) -> Array:
-    """A copy of the whole array with values at `key` of what the way shows."""
+    """Return a copy of the whole array with values at `key` of what the way shows."""
     new = whole.copy()
     part, xp = seen(new, way), library_of(new).xp
     slices = is_basic(key)
@@ -130,7 +130,7 @@ def written(whole: Array, way: Way, key: tuple, values: Any) -> Array:
 
 
 def rebind(x: Tensor, array: Array) -> None:
-    """Gives `x` new values of its shape and dtype; all that look at its memory see them."""
+    """Give `x` new values of its shape and dtype; all that look at its memory see them."""
     memory = getattr(x, "_memory", None)
     if memory is None:
         x._array = array
@@ -149,13 +149,13 @@ def leave(x: Tensor) -> None:
 
 
 def same_view(x: Tensor, y: Tensor) -> bool:
-    """True if both show the same places of one memory, as x and x.data do."""
+    """Return True if both show the same places of one memory, as x and x.data do."""
     memory = getattr(x, "_memory", None)
     return memory is not None and memory is getattr(y, "_memory", None) and x._way is y._way
 
 
 def is_watched(x: Tensor) -> bool:
-    """True if another living Tensor looks at the memory of `x`."""
+    """Return True if another living Tensor looks at the memory of `x`."""
     memory = getattr(x, "_memory", None)
     return memory is not None and any(y is not x for y in memory.living())
 

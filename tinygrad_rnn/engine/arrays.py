@@ -28,7 +28,7 @@ class Library:
 
 
 def _erf(a: np.ndarray) -> np.ndarray:
-    """The error function, right to the last digit; NumPy itself has none."""
+    """Return the error function, right to the last digit; NumPy itself has none."""
     flat = [math.erf(v) for v in a.ravel().tolist()]
     return np.array(flat, a.dtype).reshape(a.shape)
 
@@ -51,7 +51,7 @@ def register_type(array_type: type, library: Library) -> None:
 
 
 def library(device: str) -> Library:
-    """The library whose arrays live on ``device``; "cuda" imports CuPy the first time."""
+    """Return the library whose arrays live on ``device``; "cuda" imports CuPy the first time."""
     name = {"numpy": "cpu", "cupy": "cuda"}.get(device, device)
     if name not in _by_device and name == "cuda":
         _register_cupy()
@@ -66,7 +66,7 @@ def is_device(name: object) -> bool:
 
 
 def library_of(array: Array) -> Library:
-    """The library that made ``array``; TypeError if it is no array of a known one."""
+    """Return the library that made ``array``; TypeError if it is no array of a known one."""
     found = _by_type.get(type(array))
     if found is None and type(array).__module__.partition(".")[0] == "cupy":
         found = library("cuda")
@@ -78,13 +78,13 @@ def library_of(array: Array) -> Library:
 
 
 def is_array(value: object) -> bool:
-    """True for an array of any known library (Python and NumPy scalars are not arrays)."""
+    """Return True for an array of any known library (Python and NumPy scalars are not arrays)."""
     kind = type(value)
     return kind in _by_type or kind.__module__ == "cupy" or isinstance(value, np.ndarray)
 
 
 def move(array: Array, device: str) -> Array:
-    """``array`` on ``device``: itself when it is there already, else a copy over there."""
+    """Return ``array`` on ``device``: itself when it is there already, else a copy over there."""
     here, there = library_of(array), library(device)
     return array if here is there else there.xp.asarray(here.to_numpy(array))
 

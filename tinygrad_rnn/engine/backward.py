@@ -108,7 +108,7 @@ def reachable(roots: Iterable[Node], start: int = 0) -> list[Node]:
 
 
 def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> dict[Node, Any]:
-    """The gradient each output starts with; one without any must be a single number."""
+    """Return the gradient each output starts with; one without any must be a single number."""
     adjoints: dict[Node, Any] = {}
     for y, g in zip(outputs, given, strict=True):
         if not y.requires_grad:
@@ -130,7 +130,7 @@ def seeds(outputs: Sequence[Tensor], given: Sequence[Any], as_tensors: bool) -> 
 
 
 def free(order: Iterable[Node]) -> None:
-    """Lets go of what the nodes saved; the graph can still be drawn, but not walked again."""
+    """Let go of what the nodes saved; the graph can still be drawn, but not walked again."""
     for node in order:
         if node.op is not None:
             node.saved = None

@@ -53,7 +53,7 @@ def square(a: Any) -> Any:
 
 
 def compute_sum(a: Array, axis: Any, keepdims: bool) -> Array:
-    """The sum; integers and booleans are counted in int64, as PyTorch does."""
+    """Return the sum; integers and booleans are counted in int64, as PyTorch does."""
     if a.dtype.kind != "f":
         return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.int64)
     if a.dtype == np.float16:  # half precision would stop counting at 2048
@@ -82,7 +82,7 @@ def whole(function: Callable) -> Callable:
 
 
 def place_of(function: Callable) -> Callable:
-    """`function`, which finds places, with int64 on every platform."""
+    """Return `function`, which finds places, with int64 on every platform."""
     return lambda a, axis: function(a, axis=axis).astype(np.int64, copy=False)
 
 

@@ -52,7 +52,7 @@ class ContextBlock:
 
 
 def in_turns(block: ContextBlock, steps: Any) -> Generator:
-    """Runs each step of a generator within the block, and what is between them outside it."""
+    """Run each step of a generator within the block, and what is between them outside it."""
     act: Any = steps.send
     given: Any = None
     while True:
@@ -125,7 +125,7 @@ SCOPE: ContextVar[scope | None] = ContextVar("scope", default=None)
 
 
 def enclosing(inner: scope | None) -> list[scope]:
-    """The scopes around `inner`, outermost first."""
+    """Return the scopes around `inner`, outermost first."""
     chain = []
     while inner is not None:
         chain.append(inner)
@@ -186,7 +186,7 @@ def no_grad() -> Any:
 
 
 def enable_grad() -> Any:
-    """Undoes an outer `no_grad` for a block or a decorated function."""
+    """Undo an outer `no_grad` for a block or a decorated function."""
     return mode(grad=True)
 
 

@@ -44,7 +44,7 @@ class Conversion(Attached):
         return self._array
 
     def numpy(self) -> np.ndarray:
-        """The values as a NumPy array of your own (a copy)."""
+        """Return the values as a NumPy array of your own (a copy)."""
         if self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
@@ -56,7 +56,7 @@ class Conversion(Attached):
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
     def item(self) -> Any:
-        """The single value as a Python number; ValueError if there is not exactly one."""
+        """Return the single value as a Python number; ValueError if there is not exactly one."""
         if self._array.size != 1:
             raise ValueError(
                 f"item: only a tensor of one element has one value; shape {self.shape}"
@@ -177,7 +177,7 @@ class Hook:
 
 
 def get_array_module(*values: Any) -> Any:
-    """The namespace (numpy or cupy) the given Tensors or arrays live in; mixing raises."""
+    """Return the namespace (numpy or cupy) the given Tensors or arrays live in; mixing raises."""
     arrays = [getattr(v, "_array", v) for v in values]
     found = {library_of(a).device: library_of(a).xp for a in arrays if is_array(a)}
     if len(found) > 1:

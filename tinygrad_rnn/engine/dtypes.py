@@ -104,7 +104,7 @@ def compared(arrays: list) -> list:
 
 
 def as_floats(arrays: list) -> list:
-    """The inputs of a function of real numbers: integers become the default float dtype."""
+    """Return the inputs of a function of real numbers: integers become the default float dtype."""
     if len(arrays) == 1 and arrays[0].dtype.kind == "f":
         return arrays
     for x in arrays:
@@ -120,7 +120,7 @@ def typed_floats(arrays: list) -> list:
 
 
 def branches(arrays: list) -> list:
-    """The inputs of `where`: a condition, and two values that come to one dtype."""
+    """Return the inputs of `where`: a condition, and two values that come to one dtype."""
     condition, a, b = arrays
     kind = getattr(condition, "dtype", np.dtype(type(condition)))
     if kind.kind != "b":
@@ -140,7 +140,7 @@ def _is_integer(x: Any) -> bool:
 
 
 def fits(number: int, dtype: np.dtype) -> bool:
-    """True if an integer dtype holds `number`."""
+    """Return True if an integer dtype holds `number`."""
     limits = np.iinfo(dtype)
     return bool(limits.min <= number <= limits.max)
 

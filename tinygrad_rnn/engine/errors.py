@@ -24,7 +24,7 @@ REAL = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def explained(name: str, inputs: Sequence[Any], error: Exception) -> Exception:
-    """The error to raise instead: same type, naming the operation and what it was given."""
+    """Return the error to raise instead: same type, naming the operation and what it was given."""
     arrays = [getattr(x, "_array", x) for x in inputs]
     devices = {library_of(a).device for a in arrays if is_array(a)}
     if len(devices) > 1:
@@ -78,7 +78,7 @@ def watch(name: str, place: str, values: Array, where: str, what: str = "value",
 
 
 def line_of_user() -> str:
-    """`file.py:12` of the innermost frame outside this package."""
+    """Return `file.py:12` of the innermost frame outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PACKAGE):
         frame = frame.f_back

@@ -155,7 +155,7 @@ def _meet(a: Letter, b: Letter) -> bool:
 
 # Writing them down
 def _text(x: Letter) -> tuple[str, int]:
-    """The text of an expression, and how tightly it binds."""
+    """Return the text of an expression, and how tightly it binds."""
     if not x.op:
         return x.text, SIGNED if x.text.startswith("−") else CLOSED
     if x.op == "mul" and any(map(_is_number, x.parts)):  # a number stands in front: 2 y, ½ ĝ
@@ -185,7 +185,7 @@ def _within(x: Letter, need: int, first: bool = True) -> str:
 
 @lru_cache
 def _template(op: str) -> tuple[str, str]:
-    """How an operation is written, and the letters of its inputs in order."""
+    """Return how an operation is written, and the letters of its inputs in order."""
     known = PRIMITIVES.get(op)
     if known is None:
         return "[a]" if op == "indicator" else f"{op}(*)", "a"
@@ -194,7 +194,7 @@ def _template(op: str) -> tuple[str, str]:
 
 @lru_cache
 def _binding(template: str) -> tuple[int, dict[str, int]]:
-    """How tightly a way of writing binds, and how tightly each of its letters must."""
+    """Return how tightly a way of writing binds, and how tightly each of its letters must."""
     letters = LETTER.findall(template)
     infix = INFIX.fullmatch(template)
     if infix:
@@ -213,13 +213,13 @@ def _binding(template: str) -> tuple[int, dict[str, int]]:
 
 # Reading operations
 def forward(op: str, inputs: Sequence[Any] | None = None) -> Letter:
-    """The operation itself as an expression; `inputs` are texts or Letters."""
+    """Return the operation itself as an expression; `inputs` are texts or Letters."""
     return Letter(SAMPLE, "", op, _inputs(op, inputs))
 
 
 def rule(op: str, k: int, inputs: Sequence[Any] | None = None, result: Any = RESULT,
          gradient: Any = GRADIENT) -> Letter:  # fmt: skip
-    """What the gradient rule sends to the k-th input, as an expression."""
+    """Return what the gradient rule sends to the k-th input, as an expression."""
     known, parts = PRIMITIVES[op], _inputs(op, inputs)
     for options in _options(known) if known.rules else ():
         with suppress(ValueError, TypeError, IndexError), np.errstate(all="ignore"):
@@ -237,7 +237,7 @@ def rule(op: str, k: int, inputs: Sequence[Any] | None = None, result: Any = RES
 
 
 def _dense(share: Any) -> Letter:
-    """A delayed gradient, not delayed."""
+    """Return a delayed gradient, not delayed."""
     if type(share) is SlicedGradient:
         return write("put", [share.g], lambda g: np.zeros(share.shape))
     return share.dense()
@@ -259,7 +259,7 @@ def _options(op: Primitive) -> Iterator[dict[str, Any]]:
 
 
 def forward_text(op: str, inputs: Sequence[Any] | None = None) -> str:
-    """How the operation is written.
+    """Return how the operation is written.
 
     >>> forward_text("where"), forward_text("power", ["x", "2"]), forward_text("matmul")
     ('a where c, else b', 'x²', 'a @ b')
@@ -269,7 +269,7 @@ def forward_text(op: str, inputs: Sequence[Any] | None = None) -> str:
 
 def rule_text(op: str, k: int, inputs: Sequence[Any] | None = None, result: Any = RESULT,
               gradient: Any = GRADIENT) -> str:  # fmt: skip
-    """What the gradient rule of an operation sends to its k-th input.
+    """Return what the gradient rule of an operation sends to its k-th input.
 
     >>> rule_text("div", 1), rule_text("sum", 0), rule_text("logaddexp", 0, ["u", "v"])
     ('−ĝ ∘ y / b', 'copies of ĝ', 'ĝ ∘ σ(u − v)')

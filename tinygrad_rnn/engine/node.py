@@ -68,12 +68,12 @@ class Node:
 
     @property
     def labels(self) -> dict[str, Any]:
-        """All labels of the scopes around this node, inner ones winning."""
+        """Return all labels of the scopes around this node, inner ones winning."""
         return {k: v for s in enclosing(self.scope) for k, v in s.labels.items()}
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The names of the scopes around this node, outermost first."""
+        """Return the names of the scopes around this node, outermost first."""
         return tuple(s.name for s in enclosing(self.scope) if s.name)
 
     def __repr__(self) -> str:
@@ -97,7 +97,7 @@ def tie(node: Node) -> None:
 
 
 def toposort(*roots: Node) -> list[Node]:
-    """Every node the roots were made from, parents before children."""
+    """Return every node the roots were made from, parents before children."""
     seen, stack = set(roots), list(roots)
     while stack:
         for parent in stack.pop().parents:

@@ -54,14 +54,14 @@ SQRT_PI = float(np.sqrt(np.pi))
 
 # Pieces of rules. Each is polymorphic: on arrays it computes, on Tensors it is a graph
 def zero(g: Any) -> Any:
-    """A gradient of nothing, to be spread to any shape."""
+    """Return a gradient of nothing, to be spread to any shape."""
     return (
         wrap(zero(g._array), None) if isinstance(g, Tensor) else library_of(g).xp.zeros((), g.dtype)
     )
 
 
 def unreduced(g: Any, a: Any, axis: Any, keepdims: bool) -> Any:
-    """`g` with the reduced axes back as ones, so that it broadcasts against `a`."""
+    """Return `g` with the reduced axes back as ones, so that it broadcasts against `a`."""
     if keepdims or axis is None:
         return g
     axes = {i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))}
@@ -69,7 +69,7 @@ def unreduced(g: Any, a: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def even_split(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> Any:
-    """The gradient of an extreme value, shared evenly among the entries that reach it."""
+    """Return the gradient of an extreme value, shared evenly among the entries that reach it."""
     y = unreduced(y, a, axis, keepdims)
     ties = where(isnan(y), isnan(a), a == y).astype(g.dtype)
     return unreduced(g, a, axis, keepdims) * ties / ties.sum(axis=axis, keepdims=True)
@@ -127,13 +127,13 @@ def _to_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 def _part(k: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
-    """The k-th input's share of the gradient of a concatenation."""
+    """Return the k-th input's share of the gradient of a concatenation."""
     start = sum(x.shape[axis] for x in inputs[:k])
     return g[(slice(None),) * (axis % g.ndim) + (slice(start, start + inputs[k].shape[axis]),)]
 
 
 def _einsum_share(k: int, g: Any, y: Any, *inputs: Any, subscripts: str) -> Any:
-    """The k-th input's gradient: the same contraction with the result in its place."""
+    """Return the k-th input's gradient: the same contraction with the result in its place."""
     names, out = subscripts.split("->")
     terms = names.split(",")
     others = [t for i, t in enumerate(terms) if i != k]
@@ -145,7 +145,7 @@ def _einsum_share(k: int, g: Any, y: Any, *inputs: Any, subscripts: str) -> Any:
 
 
 def spread(g: Any, a: Any, index: tuple) -> Any:
-    """What `a[index]` sends back to `a`: a SlicedGradient for arrays, `put` for Tensors."""
+    """Return what `a[index]` sends back to `a`: a SlicedGradient for arrays, `put` for Tensors."""
     if isinstance(g, Tensor):
         return put(g, index=index, shape=a.shape, dtype=a.dtype)
     return SlicedGradient(g, index, a)
@@ -319,7 +319,7 @@ def turned(x: Any, a: Any, b: Any) -> Any:
 
 
 def nearest(x: Any) -> Any:
-    """The whole number that `x` is but for rounding."""
+    """Return the whole number that `x` is but for rounding."""
     return floor(x + 0.5)
 
 

@@ -91,7 +91,7 @@ OWN: set[str] = set()  # names of the engine's own
 
 
 def register_primitive(op: Primitive, home: str) -> None:
-    """Makes a primitive known by its name, which a compiled program calls it by."""
+    """Make a primitive known by its name, which a compiled program calls it by."""
     name, own = op.name, home.partition(".")[0] == __package__.partition(".")[0]
     if name in OWN and not own:
         raise ValueError(f"primitive: {name!r} is one of the engine's own; choose another name")
@@ -182,7 +182,7 @@ def _caller(op: Primitive, letters: list[str], options: int, many: bool, default
 
 
 def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
-    """The result of an operation: an array from arrays, a Tensor if any input is one."""
+    """Return the result of an operation: an array from arrays, a Tensor if any input is one."""
     arrays, tensors, foreign, needs = [], False, False, False
     for x in inputs:
         if type(x) is Tensor:

@@ -116,7 +116,7 @@ def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
 
 
 def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
-    """Adds the inputs that were made outside to a trace the first time they are used in it."""
+    """Add the inputs that were made outside to a trace the first time they are used in it."""
     for x in inputs:
         if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
             leaf_of(x).value = x._array

@@ -64,7 +64,7 @@ class Tensor(Conversion):
 
     @property
     def xp(self) -> Any:
-        """The array library's namespace: numpy or cupy."""
+        """Return the array library's namespace: numpy or cupy."""
         return library_of(self._array).xp
 
     @property
@@ -73,7 +73,7 @@ class Tensor(Conversion):
 
     @property
     def data(self) -> Tensor:
-        """The same numbers with no history: what is written into `x.data`, `x` has too."""
+        """Return the same numbers with no history: what is written into `x.data`, `x` has too."""
         return self.detach()
 
     @data.setter
@@ -103,7 +103,7 @@ class Tensor(Conversion):
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Turns gradients on or off for a leaf and returns it; integers have none."""
+        """Turn gradients on or off for a leaf and return it; integers have none."""
         if not self.is_leaf:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf tensors; use detach()"
@@ -136,7 +136,7 @@ class Tensor(Conversion):
             leaf_of(self).grad = value
 
     def retain_grad(self) -> None:
-        """Makes backward() leave this tensor's `.grad` too, though it is not a leaf."""
+        """Make backward() leave this tensor's `.grad` too, though it is not a leaf."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         leaf_of(self).retains = True
@@ -157,7 +157,7 @@ class Tensor(Conversion):
 
     @property
     def name(self) -> str | None:
-        """A label for drawings and messages."""
+        """Return a label for drawings and messages."""
         return self.node.name if self.node is not None else None
 
     @name.setter
@@ -174,7 +174,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 
 def wrap(array: Array, node: Node | None) -> Tensor:
-    """A Tensor around an array that nobody will write to any more; nothing is copied."""
+    """Return a Tensor around an array that nobody will write to any more; nothing is copied."""
     new = Tensor.__new__(Tensor)
     new._array = array
     new.node = node
@@ -182,7 +182,7 @@ def wrap(array: Array, node: Node | None) -> Tensor:
 
 
 def assign(x: Tensor, values: Any) -> Tensor:
-    """Gives a leaf a copy of `values`, which all that look at its memory see; returns it."""
+    """Give a leaf a copy of `values`, which all that look at its memory see; return it."""
     new = as_array(values, x.dtype, x.device)
     if new.shape != x.shape:
         raise ValueError(f"a tensor of shape {x.shape} cannot take values of shape {new.shape}")
@@ -192,7 +192,7 @@ def assign(x: Tensor, values: Any) -> Tensor:
 
 
 def leaf_of(x: Tensor) -> Node:
-    """The node of a Tensor, made now if it had none because nothing was recorded so far."""
+    """Return the node of a Tensor, made now if it had none because nothing was recorded so far."""
     if x.node is None:
         x.node = Node(None, (), (None,), NO_PARAMS, x._array.shape, x._array.dtype, False)
     return x.node

@@ -248,7 +248,7 @@ def _arrays(got: Any, wanted: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _difference(exercise: Exercise, trials: list[Trial]) -> str:
-    """Where the first wrong result differs."""
+    """Return where the first wrong result differs."""
     trial = next(t for t in trials if not _right(exercise, t))
     got, wanted = plain(trial.got), plain(trial.wanted)
     many = isinstance(wanted, (tuple, list))

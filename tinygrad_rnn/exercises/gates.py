@@ -23,7 +23,7 @@ def _gru_inputs(rng: Rng) -> tuple:
 
 def _gru(W: Any, b: Any, c: Any, x: Any, *, writes: bool = True, reset: str = "before",
          candidate: Any = np.tanh, gate: Any = sigmoid, order: str = "cx") -> Any:  # fmt: skip
-    """The notes' GRU with switches for what people confuse."""
+    """Return the notes' GRU with switches for what people confuse."""
     both = lambda s: np.concatenate([s, x] if order == "cx" else [x, s])
     u, r = gate(W["u"] @ both(c) + b["u"]), gate(W["r"] @ both(c) + b["r"])
     if reset == "before":

@@ -98,7 +98,7 @@ reused.mistake("product of shares", "shares along different uses are added, not 
 
 
 def _graph(rng: Rng) -> tuple:
-    """A random graph: node → its inputs; the last node is the result."""
+    """Return a random graph: node → its inputs; the last node is the result."""
     n = int(rng.integers(4, 8))
     edges = {k: sorted({int(j) for j in rng.integers(0, k, 2)}) for k in range(1, n)}
     return ({0: [], **edges},)

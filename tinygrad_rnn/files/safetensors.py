@@ -52,7 +52,7 @@ class Header(NamedTuple):
 
     @property
     def ours(self) -> bool:
-        """True if this project wrote the file; one mark that survived damage is enough."""
+        """Return True if this project wrote the file; one mark that survived damage is enough."""
         marks = ("tinygrad_rnn", "checksum", "tree")
         return any(m in marks or m.startswith("sha256") for m in self.metadata)
 

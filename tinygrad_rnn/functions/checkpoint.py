@@ -82,7 +82,7 @@ class Again:
         return [found.pop(n, None) for n in self.inputs]  # an input given twice has one share
 
     def run(self, y: Array) -> Tensor:
-        """The results once more, which must be `y`."""
+        """Return the results once more, which must be `y`."""
         set_forth = self.set_back()
         try:
             flat = packed(self.func())
@@ -100,20 +100,20 @@ OTHERWISE = (
 
 
 def alike(a: Array, b: Array, digits: float) -> bool:
-    """True if two runs gave the same numbers, up to the order of sums."""
+    """Return True if two runs gave the same numbers, up to the order of sums."""
     tiny = digits * float(np.finfo(b.dtype).eps)
     scale = tiny * float(np.abs(np.where(np.isfinite(b), b, 0)).max()) if b.size else 0.0
     return bool(a.shape == b.shape and np.allclose(a, b, tiny, scale, equal_nan=True))
 
 
 def packed(outputs: Many) -> Tensor:
-    """All outputs in one vector."""
+    """Return all outputs in one vector."""
     flat = [t.reshape(-1) for t in _tuple(outputs)]
     return flat[0] if len(flat) == 1 else concatenate(*flat, axis=0)
 
 
 def unpacked(flat: Tensor, shapes: Iterable[tuple[int, ...]]) -> list[Tensor]:
-    """The vector's parts, in these shapes."""
+    """Return the vector's parts, in these shapes."""
     parts, start = [], 0
     for shape in shapes:
         parts.append(unpack(flat, start=start, shape=shape))
@@ -122,7 +122,7 @@ def unpacked(flat: Tensor, shapes: Iterable[tuple[int, ...]]) -> list[Tensor]:
 
 
 def _one_part(g: Any, y: Any, a: Any, start: int, shape: tuple) -> Any:
-    """The gradient of one part, not yet spread out."""
+    """Return the gradient of one part, not yet spread out."""
     index = (slice(start, start + math.prod(shape)),)
     if isinstance(g, Tensor):
         return put(g.reshape(-1), index=index, shape=a.shape, dtype=a.dtype)

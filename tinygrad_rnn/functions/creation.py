@@ -31,7 +31,7 @@ __all__ = [
 
 def full(shape: Any, value: float, dtype: Any = None, device: str = "cpu",
          requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """A Tensor of `shape` with `value` everywhere; the dtype is the value's."""
+    """Return a Tensor of `shape` with `value` everywhere; the dtype is the value's."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(n < 0 for n in shape):
         raise ValueError(f"a tensor cannot have the negative size in shape {shape}")
@@ -109,7 +109,7 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: Any =
 
 def linspace(start: float, end: float, steps: int, dtype: Any = None, device: str = "cpu",
              requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """`steps` numbers from start to end, both included.
+    """Return `steps` numbers from start to end, both included.
 
     >>> t.linspace(0.0, 1.0, 3)
     tensor([0. , 0.5, 1. ])
@@ -135,7 +135,7 @@ def eye(n: int, m: int | None = None, dtype: Any = None, device: str = "cpu",
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A Tensor with a copy of what any DLPack exporter holds (torch, JAX, CuPy, NumPy)."""
+    """Return a Tensor with a copy of what any DLPack exporter holds (torch, JAX, CuPy, NumPy)."""
     kind, _ = source.__dlpack_device__()
     xp = library("cuda" if int(kind) == 2 else "cpu").xp
     return Tensor(xp.from_dlpack(source))

@@ -24,7 +24,7 @@ SQRT_HALF = math.sqrt(0.5)
 
 # Powers and logarithms
 def as_real(x: Tensor) -> Tensor:
-    """`x` itself, integers as the default float dtype."""
+    """Return `x` itself, integers as the default float dtype."""
     return x if x.dtype.kind == "f" else x.astype(get_default_dtype())
 
 
@@ -201,7 +201,7 @@ def tanhshrink(x: Tensor) -> Tensor:
 
 
 def glu(x: Tensor, dim: int = -1) -> Tensor:
-    """The first half times the sigmoid of the second.
+    """Return the first half times the sigmoid of the second.
 
     >>> t.glu(t.tensor([3.0, 0.0]))
     tensor([1.5])

@@ -31,13 +31,13 @@ NAMES = (  # of the functions that have an in-place form, which has an underscor
 
 
 def refuse_leaf(x: Tensor, other: str = "") -> None:
-    """Raises for a leaf whose gradient is recorded: it would be a leaf no longer."""
+    """Raise for a leaf whose gradient is recorded: it would be a leaf no longer."""
     if x.node is not None and x.is_leaf and x.requires_grad and is_grad_enabled():
         raise RuntimeError(f"{LEAF}{other}")
 
 
 def refuse_recorded_view(x: Tensor, name: str) -> None:
-    """Raises for a view that a graph recorded: the write would not reach what it is a view of."""
+    """Raise for a view that a graph recorded: the write would not reach what it is a view of."""
     if is_part_of_a_graph(x):
         raise RuntimeError(
             f"{name}: the tensor of shape {x.shape} is a view in a graph; writing it would not "
@@ -47,7 +47,7 @@ def refuse_recorded_view(x: Tensor, name: str) -> None:
 
 
 def bind(x: Tensor, y: Tensor, name: str) -> Tensor:
-    """Gives x the result y, its graph included, and returns x; all views of x see the values."""
+    """Give x the result y, its graph included, and return x; all views of x see the values."""
     new, old = y._array, x._array
     if new.shape != old.shape:
         raise ValueError(f"{name}: the result has shape {y.shape}, the tensor {x.shape}")
@@ -108,8 +108,8 @@ def in_place(function: Callable, name: str) -> Callable:
 
     apply.__name__ = apply.__qualname__ = name
     apply.__wrapped__ = function  # type: ignore[attr-defined]
-    first = (function.__doc__ or "").partition("\n")[0]
-    apply.__doc__ = f"Changes x itself: {first or name.strip('_') + ', in place.'}"
+    first = (function.__doc__ or "").partition("\n")[0].removeprefix("Return ")
+    apply.__doc__ = f"Change x itself: {first or name.strip('_') + ', in place.'}"
     return apply
 
 
@@ -135,7 +135,7 @@ def sub(x: Tensor, y: Any, *, alpha: Any = 1) -> Tensor:
 
 
 def fill(x: Tensor, value: Any) -> Tensor:
-    """One number everywhere."""
+    """Return one number everywhere."""
     if x.requires_grad or getattr(value, "requires_grad", False):
         return ops.where(x.xp.ones(x.shape, bool), value, x).astype(x.dtype)
     return copy(x, value)
@@ -147,7 +147,7 @@ def zero(x: Tensor) -> Tensor:
 
 
 def copy(x: Tensor, source: Any) -> Tensor:
-    """The values of `source`, broadcast and cast to the shape and dtype of x."""
+    """Return the values of `source`, broadcast and cast to the shape and dtype of x."""
     if not isinstance(source, Tensor):
         source = wrap(x.xp.asarray(source, x.dtype), None)
     source = source.to(x.device)
@@ -193,7 +193,7 @@ def reshaping(function: Callable, name: str) -> Callable:
 
     apply.__name__ = apply.__qualname__ = name
     apply.__wrapped__ = function  # type: ignore[attr-defined]
-    apply.__doc__ = f"Changes x itself: {(function.__doc__ or '').partition(chr(10))[0]}"
+    apply.__doc__ = f"Change x itself: {(function.__doc__ or '').partition(chr(10))[0]}"
     return apply
 
 
@@ -204,7 +204,7 @@ def detach_(x: Tensor) -> Tensor:
 
 
 def attach() -> None:
-    """Gives Tensor a method `name_` for each function that has an in-place form."""
+    """Give Tensor a method `name_` for each function that has an in-place form."""
     for name in NAMES.split():
         setattr(Tensor, f"{name}_", in_place(getattr(Tensor, name), f"{name}_"))
     for name in "squeeze unsqueeze t transpose".split():

@@ -70,7 +70,7 @@ def _index_part(x: Tensor, k: Any) -> Any:
 
 
 def _whole_numbers(k: Any) -> np.ndarray:
-    """A list as an index; Python's integers are int64 on every platform."""
+    """Return a list as an index; Python's integers are int64 on every platform."""
     array = np.asarray(k, np.int64 if np.size(k) == 0 else None)
     return array.astype(np.int64) if array.dtype.kind == "i" else array
 
@@ -149,7 +149,7 @@ def set_items(x: Tensor, key: Any, values: Any) -> None:
 
 
 def _is_there(x: Tensor, index: tuple, values: Tensor) -> bool:
-    """True if `values` is the view x[index]."""
+    """Return True if `values` is the view x[index]."""
     memory = getattr(values, "_memory", None)
     if memory is None or memory is not getattr(x, "_memory", None) or values._way is None:
         return False
@@ -180,7 +180,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """`out[i, j] = x[index[i, j], j]` for dim 0, and so on; index may be smaller than x.
+    """Return `out[i, j] = x[index[i, j], j]` for dim 0, and so on; index may be smaller than x.
 
     >>> t.gather(t.tensor([[1, 2], [3, 4]]), 1, t.tensor([[1], [0]]))
     tensor([[2],
@@ -190,7 +190,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of `x` with `src` added at the places `gather` would read; repeats add up.
+    """Return a copy of `x` with `src` added at the places `gather` would read; repeats add up.
 
     >>> t.zeros(3).scatter_add(0, t.tensor([0, 0, 2]), t.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
@@ -201,7 +201,7 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 def scatter(x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
-    """A copy of `x` with `src` written at those places; of repeats the last one stays."""
+    """Return a copy of `x` with `src` written at those places; of repeats the last one stays."""
     places = _grid(x, index, axis_of(x, dim))
     if isinstance(src, Tensor):
         src = getitem(src, index=tuple(slice(n) for n in index.shape))
@@ -234,7 +234,7 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The entries `index` (a vector) along `dim`, repeats allowed.
+    """Return the entries `index` (a vector) along `dim`, repeats allowed.
 
     >>> t.arange(6).reshape(2, 3).index_select(1, t.tensor([2, 0]))
     tensor([[2, 0],
@@ -253,7 +253,7 @@ def select(x: Tensor, dim: int, index: int) -> Tensor:
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:
-    """The values where `mask` holds, as a vector.
+    """Return the values where `mask` holds, as a vector.
 
     >>> x = t.arange(4)
     >>> x.masked_select(x > 1)
@@ -264,7 +264,7 @@ def masked_select(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
-    """`value` where `mask` holds, else `x`; no gradient there, not even of NaN.
+    """Return `value` where `mask` holds, else `x`; no gradient there, not even of NaN.
 
     >>> t.ones(3).masked_fill(t.tensor([True, False, True]), 0.0)
     tensor([0., 1., 0.])
@@ -284,7 +284,7 @@ def argsort(
     dim: int | None = None,
     stable: bool = True,  # PyTorch's option: it is always so here
 ) -> Tensor:
-    """The order that sorts, equal values as they came.
+    """Return the order that sorts, equal values as they came.
 
     >>> t.tensor([3, 1, 2]).argsort()
     tensor([1, 2, 0])
@@ -318,7 +318,7 @@ def sort(
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True,
          sorted: bool = True) -> ValuesIndices:  # fmt: skip
-    """The k largest (or smallest) values along an axis and where they are, always sorted.
+    """Return the k largest (or smallest) values along an axis and where they are, always sorted.
 
     >>> t.tensor([3.0, 1.0, 2.0]).topk(2)
     ValuesIndices(values=tensor([3., 2.]), indices=tensor([0, 2]))

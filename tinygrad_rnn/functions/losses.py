@@ -27,7 +27,7 @@ __all__ = [
 
 
 def reduced(x: Tensor, reduction: str) -> Tensor:
-    """The losses as they are ("none"), their mean or their sum."""
+    """Return the losses as they are ("none"), their mean or their sum."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction!r} is not a valid value for reduction: none, mean or sum")
     return x if reduction == "none" else x.mean() if reduction == "mean" else x.sum()
@@ -35,7 +35,7 @@ def reduced(x: Tensor, reduction: str) -> Tensor:
 
 # Losses
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(x - y)²; shapes must agree, since (4,) against (4, 1) is nearly always a slip.
+    """Return (x - y)²; shapes must agree, since (4,) against (4, 1) is nearly always a slip.
 
     >>> t.mse_loss(t.tensor([1.0, 2.0]), t.tensor([0.0, 0.0]))
     tensor(2.5)
@@ -179,7 +179,7 @@ def _class_weights(logp: Tensor, weight: Any, axis: int) -> Any:
 
 
 def _total_weight(logp: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
-    """What the mean divides by: the (weighted) number of targets not ignored, at least 1."""
+    """Return what the mean divides by: the (weighted) number of targets not ignored, at least 1."""
     real: Any = target != ignore_index
     if weight is None:
         n = real.sum().item()
@@ -229,7 +229,7 @@ def _check_targets(target: Tensor, classes: int, ignore_index: int) -> None:
 def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """Σ t (log t - x) for log-probabilities x; "batchmean" divides by the batch size."""
+    """Return Σ t (log t - x) for log-probabilities x; "batchmean" divides by the batch size."""
     same_shape("kl_div", input, target)
     target = as_real(target)
     losses = (
@@ -252,7 +252,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:
-    """The rows of `weight` that the integers name; a one-hot product without the one-hot.
+    """Return the rows of `weight` that the integers name; a one-hot product without the one-hot.
 
     >>> t.embedding(t.tensor([[0, 2]]), t.eye(3)).shape
     (1, 2, 3)
@@ -271,7 +271,7 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True,
             generator: Generator | None = None) -> Tensor:  # fmt: skip
-    """Each entry 0 with probability p, the others divided by 1 - p; p = 1 gives zeros.
+    """Return each entry 0 with probability p, the others divided by 1 - p; p = 1 gives zeros.
 
     It draws from `generator`, or else from the default one, which `manual_seed` sets.
     """

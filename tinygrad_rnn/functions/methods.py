@@ -56,7 +56,7 @@ METHODS = {
 
 
 def reflected(function: Callable, name: str) -> Callable:
-    """`function` for `b ∘ a` where b is no Tensor."""
+    """Return `function` for `b ∘ a` where b is no Tensor."""
 
     def apply(a: Tensor, b: Any) -> Any:
         return function(b, a)
@@ -66,7 +66,7 @@ def reflected(function: Callable, name: str) -> Callable:
 
 
 def astype(x: Tensor, dtype: Any) -> Tensor:
-    """The values in another dtype, gradients in the old one."""
+    """Return the values in another dtype, gradients in the old one."""
     dtype = named_dtype(dtype)
     if dtype.kind not in "fiub":
         raise TypeError(f"astype: a tensor holds real numbers or booleans, not {dtype}")
@@ -78,33 +78,33 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
 
 
 def as_float32(x: Tensor) -> Tensor:
-    """The values as float32."""
+    """Return the values as float32."""
     return astype(x, np.float32)
 
 
 def as_float64(x: Tensor) -> Tensor:
-    """The values as float64."""
+    """Return the values as float64."""
     return astype(x, np.float64)
 
 
 def itself(x: Tensor) -> Tensor:
-    """The same Tensor."""
+    """Return the same Tensor."""
     return x
 
 
 def matrix_t(x: Tensor) -> Tensor:
-    """The last two axes exchanged."""
+    """Return the last two axes exchanged."""
     return x.swapaxes(-1, -2)
 
 
 def reversed_axes(x: Tensor) -> Tensor:
-    """All axes reversed."""
+    """Return all axes reversed."""
     axes = (1, 0) if x._array.ndim == 2 else tuple(range(x.ndim))[::-1]
     return viewed(x, ops.transpose, axes=axes)
 
 
 def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
-    """The tensor's values where the condition holds, else those of `other`."""
+    """Return the tensor's values where the condition holds, else those of `other`."""
     return ops.where(condition, x, other)
 
 

@@ -15,7 +15,7 @@ from .shapes import axis_of
 
 
 def mm(a: Tensor, b: Tensor) -> Tensor:
-    """The product of two matrices, nothing else.
+    """Return the product of two matrices, nothing else.
 
     >>> t.mm(t.ones(2, 3), t.ones(3, 4)).shape
     (2, 4)
@@ -74,7 +74,7 @@ def outer(a: Tensor, b: Tensor) -> Tensor:
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
-    """Σ over the last axes of both.
+    """Return Σ over the last axes of both.
 
     >>> t.inner(t.ones(2, 5), t.ones(3, 5)).shape
     (2, 3)
@@ -155,7 +155,7 @@ def _same_sizes(operands: tuple, names: list[str], widest: str) -> tuple:
 
 
 def _without_repeats(x: Tensor, letters: str) -> tuple[Tensor, str]:
-    """Takes diagonals until no letter names two axes of `x`."""
+    """Take diagonals until no letter names two axes of `x`."""
     for c in letters:
         while letters.count(c) > 1:
             first, second = letters.index(c), letters.rindex(c)

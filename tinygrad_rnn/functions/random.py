@@ -105,7 +105,7 @@ class replayable:
 
 
 def set_to(states: dict[Generator, Any]) -> Callable[[], Callable]:
-    """Gives generators these states; returns a function that gives them those of now."""
+    """Give generators these states; return a function that gives them those of now."""
     now = {generator: generator.state for generator in states}
     for generator, state in states.items():
         generator.state = state

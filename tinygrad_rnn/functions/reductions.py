@@ -52,7 +52,7 @@ def _nonempty(name: str, x: Tensor, axis: Any) -> None:
 
 def sum(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
-    """The sum over all axes or those named; integers and booleans are counted in int64.
+    """Return the sum over all axes or those named; integers and booleans are counted in int64.
 
     >>> t.ones(2, 3).sum(0).shape, t.ones(2, 3).sum(dim=1, keepdim=True).shape
     ((3,), (2, 1))
@@ -64,7 +64,7 @@ def sum(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
-    """The mean; NaN of nothing.
+    """Return the mean; NaN of nothing.
 
     >>> t.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=1)
     tensor([2., 6.])
@@ -81,7 +81,7 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False, correction: int | None = None,
         unbiased: bool | None = None) -> Tensor:  # fmt: skip
-    """The variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0).
+    """Return the variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0).
 
     >>> t.tensor([1.0, 2.0, 3.0]).var(), t.tensor([1.0, 2.0, 3.0]).var(correction=0)
     (tensor(1.), tensor(0.6667))
@@ -94,7 +94,7 @@ def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, d
 def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
              dim: Any = None, keepdim: bool = False, correction: int | None = None,
              unbiased: bool | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """(variance, mean)."""
+    """Return (variance, mean)."""
     if unbiased is not None:
         correction = int(unbiased)
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
@@ -112,7 +112,7 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
 def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False, correction: int | None = None,
         unbiased: bool | None = None) -> Tensor:  # fmt: skip
-    """The square root of `var`; its gradient at constant input is 0, not NaN.
+    """Return the square root of `var`; its gradient at constant input is 0, not NaN.
 
     >>> t.tensor([1.0, 2.0, 3.0]).std()
     tensor(1.)
@@ -125,7 +125,7 @@ def std(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, d
 def std_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *,
              dim: Any = None, keepdim: bool = False, correction: int | None = None,
              unbiased: bool | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """(standard deviation, mean)."""
+    """Return (standard deviation, mean)."""
     both = var_mean(
         x, axis, ddof, keepdims, dim=dim, keepdim=keepdim, correction=correction, unbiased=unbiased
     )
@@ -140,7 +140,7 @@ def safe_sqrt(x: Tensor) -> Tensor:
 
 def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None = None,
          keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
-    """The product. Halves multiply each other, so zeros leave every gradient exact. Integers
+    """Return the product. Halves multiply each other, so zeros leave every gradient exact. Integers
     multiply in int64, as they are summed.
 
     >>> t.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(dim=0)
@@ -165,7 +165,7 @@ def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None
 
 def amax(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The largest value; ties share the gradient evenly."""
+    """Return the largest value; ties share the gradient evenly."""
     axis = _axes(x, axis, dim)
     _nonempty("max", x, axis)
     return ops.amax(x, axis=axis, keepdims=keepdims or keepdim)
@@ -173,7 +173,7 @@ def amax(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 
 def amin(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The smallest value; ties share the gradient evenly."""
+    """Return the smallest value; ties share the gradient evenly."""
     axis = _axes(x, axis, dim)
     _nonempty("min", x, axis)
     return ops.amin(x, axis=axis, keepdims=keepdims or keepdim)
@@ -231,7 +231,7 @@ def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: i
 
 def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None,
            keepdim: bool = False) -> Tensor:  # fmt: skip
-    """Where the smallest value is, the first of several."""
+    """Return where the smallest value is, the first of several."""
     axis = _axes(x, axis, dim)
     _nonempty("argmin", x, axis)
     y = ops.argmin(x, axis=axis)
@@ -339,7 +339,7 @@ def cummax(x: Tensor, dim: int) -> ValuesIndices:
 
 def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = False, *,
                 dim: Any = None, keepdim: bool = False) -> Tensor:  # fmt: skip
-    """(Σ|x|ᵖ)^(1/p), also for p = ∞, -∞, 0 and 1; its gradient at 0 is 0."""
+    """Return (Σ|x|ᵖ)^(1/p), also for p = ∞, -∞, 0 and 1; its gradient at 0 is 0."""
     axis, keep, x = _axes(x, axis, dim), keepdims or keepdim, as_real(x)
     if ord in (math.inf, -math.inf):
         return (amax if ord > 0 else amin)(absolute(x), axis, keep)
@@ -356,7 +356,7 @@ def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = Fa
 
 def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
          keepdim: bool = False) -> Tensor:  # fmt: skip
-    """The p-norm of all entries or along axes ("fro" is 2).
+    """Return the p-norm of all entries or along axes ("fro" is 2).
 
     >>> t.tensor([[3.0, 4.0], [6.0, 8.0]]).norm(dim=1)
     tensor([ 5., 10.])

@@ -93,14 +93,14 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
 
 def randn_like(x: Tensor, *, generator: Generator | None = None, dtype: Any = None,
                device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """`randn` of the shape, dtype and device of x."""
+    """Return `randn` of the shape, dtype and device of x."""
     return randn(*x.shape, generator=generator, dtype=dtype or x.dtype, device=device or x.device,
                  requires_grad=requires_grad)  # fmt: skip
 
 
 def rand_like(x: Tensor, *, generator: Generator | None = None, dtype: Any = None,
               device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """`rand` of the shape, dtype and device of x."""
+    """Return `rand` of the shape, dtype and device of x."""
     return rand(*x.shape, generator=generator, dtype=dtype or x.dtype, device=device or x.device,
                 requires_grad=requires_grad)  # fmt: skip
 
@@ -145,7 +145,7 @@ def multinomial(p: Tensor, num_samples: int, replacement: bool = False, *,
 
 
 def _last_positive(table: np.ndarray) -> np.ndarray:
-    """The last class of each row that can be drawn: rounding must not lead beyond it."""
+    """Return the last class of each row that can be drawn: rounding must not lead beyond it."""
     return table.shape[1] - 1 - (table[:, ::-1] > 0).argmax(-1)
 
 

@@ -25,7 +25,7 @@ BLOCK = 1 << 20  # so many logits at a time
 
 def sequence_loss(output: Tensor, weight: Tensor, targets: Any, bias: Tensor | None = None,
                   ignore_index: int = -100) -> Tensor:  # fmt: skip
-    """The mean cross-entropy of softmax(output @ weight.T + bias) against `targets`.
+    """Return the mean cross-entropy of softmax(output @ weight.T + bias) against `targets`.
 
     `output` is (…, H), `targets` has its leading shape and counts classes; rows whose target is
     `ignore_index` do not count. Equals cross_entropy(linear(output, weight, bias), targets).
@@ -73,7 +73,7 @@ class _CountedRows:
         return xp.asarray(total / count, flat.dtype)
 
     def _block(self, p: Any, targets: Any, count: int) -> Any:
-        """The block's summed loss; its logits become the gradient of the mean loss."""
+        """Return the block's summed loss; its logits become the gradient of the mean loss."""
         counted = targets != self.ignore
         targets, rows = np.where(counted, targets, 0), library_of(p).xp.arange(len(p))
         p -= p.max(1, keepdims=True)

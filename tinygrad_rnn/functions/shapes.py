@@ -31,7 +31,7 @@ from .views import pieces, shown, viewed
 
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
-    """`axis` counted from the front; IndexError in PyTorch's words if there is none such."""
+    """Return `axis` counted from the front; IndexError in PyTorch's words if there is none such."""
     if type(axis) is not int and (
         isinstance(axis, bool) or not isinstance(axis, (int, np.integer))
     ):
@@ -51,7 +51,7 @@ def _sizes(shape: tuple) -> tuple[int, ...]:
 
 
 def reshape(x: Tensor, *shape: Any) -> Tensor:
-    """The same values in another shape, a view if possible; one size may be -1.
+    """Return the same values in another shape, a view if possible; one size may be -1.
 
     >>> t.arange(6).reshape(2, -1)
     tensor([[0, 1, 2],
@@ -77,7 +77,7 @@ def _view_or_copy(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _shape_of(x: Tensor, shape: tuple) -> tuple[int, ...]:
-    """The sizes a user gave, with the number that -1 stands for."""
+    """Return the sizes a user gave, with the number that -1 stands for."""
     sizes, count = _sizes(shape), x._array.size
     known = math.prod(sizes)
     if -1 in sizes:
@@ -109,7 +109,7 @@ def ravel(x: Tensor) -> Tensor:
 
 
 def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Splits one axis into several of `sizes` (one may be -1).
+    """Split one axis into several of `sizes` (one may be -1).
 
     >>> t.ones(2, 12).unflatten(1, (3, -1)).shape
     (2, 3, 4)
@@ -123,7 +123,7 @@ def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 def permute(x: Tensor, *axes: Any) -> Tensor:
-    """The axes in another order, all of them given.
+    """Return the axes in another order, all of them given.
 
     >>> t.ones(2, 3, 4).permute(2, 0, 1).shape
     (4, 2, 3)
@@ -210,7 +210,7 @@ def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
 
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """`x` repeated along new axes and axes of size 1, without copying.
+    """Return `x` repeated along new axes and axes of size 1, without copying.
 
     >>> t.ones(3, 1).broadcast_to((2, 3, 4)).shape
     (2, 3, 4)
@@ -248,7 +248,7 @@ def expand_as(x: Tensor, other: Tensor) -> Tensor:
 
 
 def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
-    """The whole tensor laid side by side, `dims` times along each axis (from the last).
+    """Return the whole tensor laid side by side, `dims` times along each axis (from the last).
 
     >>> t.tensor([1, 2]).tile((2, 2))
     tensor([[1, 2, 1, 2],
@@ -278,12 +278,12 @@ def repeat(x: Tensor, *repeats: Any) -> Tensor:
 
 
 def along(x: Any, dim: int, part: Any) -> tuple:
-    """The index that takes `part` of axis `dim` and all of those before it."""
+    """Return the index that takes `part` of axis `dim` and all of those before it."""
     return (slice(None),) * axis_of(x, dim) + (part,)
 
 
 def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
-    """The values in reverse order along `dims`.
+    """Return the values in reverse order along `dims`.
 
     >>> t.arange(3).flip(0)
     tensor([2, 1, 0])
@@ -318,7 +318,7 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 
 def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
-    """One tensor after the other along an axis they may differ in.
+    """Return one tensor after the other along an axis they may differ in.
 
     >>> t.cat([t.ones(2, 3), t.zeros(2, 1)], dim=1).shape
     (2, 4)
@@ -366,7 +366,7 @@ def _at_least_1d(x: Tensor) -> Tensor:
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` entries from `start` on along `dim`; all must exist.
+    """Return `length` entries from `start` on along `dim`; all must exist.
 
     >>> t.arange(5).narrow(0, 1, 3)
     tensor([1, 2, 3])
@@ -423,7 +423,7 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along an axis, that axis gone.
+    """Return the slices along an axis, that axis gone.
 
     >>> a, b = t.ones(2, 3).unbind()
     >>> a.shape
@@ -435,7 +435,7 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of `size` along an axis, `step` apart, as a new last axis.
+    """Return all windows of `size` along an axis, `step` apart, as a new last axis.
 
     >>> t.arange(5).unfold(0, 3, 1)
     tensor([[0, 1, 2],
@@ -454,7 +454,7 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 
 def _windows(a: Any, dim: int, size: int, step: int) -> Any:
-    """A view of the windows of an axis: their number and their size in its place."""
+    """Return a view of the windows of an axis: their number and their size in its place."""
     count, stride = (a.shape[dim] - size) // step + 1, a.strides[dim]
     shape = (*a.shape[:dim], count, size, *a.shape[dim + 1 :])
     strides = (*a.strides[:dim], step * stride, stride, *a.strides[dim + 1 :])
@@ -462,7 +462,7 @@ def _windows(a: Any, dim: int, size: int, step: int) -> Any:
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """`value` around `x`; `pad` counts from the last axis: (left, right, top, bottom, …).
+    """Return `value` around `x`; `pad` counts from the last axis: (left, right, top, bottom, …).
 
     >>> t.pad(t.ones(2), (1, 2))
     tensor([0., 1., 1., 0., 0.])
@@ -508,14 +508,14 @@ def _pad_from_within(x: Tensor, both: Sequence[tuple[int, int]], mode: str) -> T
 
 
 def contiguous(x: Tensor) -> Tensor:
-    """The Tensor itself, or a copy of it if it is a view with another order in memory."""
+    """Return the Tensor itself, or a copy of it if it is a view with another order in memory."""
     if x._array.flags.c_contiguous or x.requires_grad:
         return x
     return wrap(x.xp.ascontiguousarray(x._array), x.node)
 
 
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The entries (i, i + offset) of two axes, as a new last axis.
+    """Return the entries (i, i + offset) of two axes, as a new last axis.
 
     >>> t.arange(6).reshape(2, 3).diagonal()
     tensor([0, 4])
@@ -526,14 +526,14 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
 
 
 def _on_diagonal(x: Tensor, offset: int, a: int, b: int) -> Tensor:
-    """A copy of the entries (i, i + offset) of the axes a and b."""
+    """Return a copy of the entries (i, i + offset) of the axes a and b."""
     n = max(min(x.shape[a] + min(offset, 0), x.shape[b] - max(offset, 0)), 0)
     rows = x.xp.asarray(np.arange(n) + max(-offset, 0))
     return getitem(movedim(x, (a, b), (-2, -1)), index=(Ellipsis, rows, rows + offset))
 
 
 def diag(x: Tensor, diagonal: int = 0) -> Tensor:
-    """A vector on the diagonal of a matrix, or a copy of the diagonal of a matrix.
+    """Return a vector on the diagonal of a matrix, or a copy of the diagonal of a matrix.
 
     >>> t.diag(t.tensor([1, 2]))
     tensor([[1, 0],
@@ -549,7 +549,7 @@ def diag(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle; zeros above the given diagonal.
+    """Return the lower triangle; zeros above the given diagonal.
 
     >>> t.ones(2, 3).tril()
     tensor([[1., 0., 0.],
@@ -559,7 +559,7 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle; zeros below the given diagonal."""
+    """Return the upper triangle; zeros below the given diagonal."""
     return where(_beyond("triu", x) >= diagonal, x, x.dtype.type(0))
 
 

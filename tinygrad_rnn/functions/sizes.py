@@ -125,7 +125,7 @@ class device(str):
 
     @property
     def type(self) -> str:
-        """The name without a number."""
+        """Return the name without a number."""
         return str(self)
 
 

@@ -17,7 +17,7 @@ GETITEM = PRIMITIVES["getitem"]
 
 
 def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
-    """The result of a primitive that computes a view of `x`, joined to the memory of `x`."""
+    """Return the result of a primitive that computes a view of `x`, joined to the memory of `x`."""
     y = apply_primitive(primitive.op, (x,), params)
     if y.node is None or not y.node.needs:
         return alias(y, x, primitive.op.compute, params)
@@ -26,7 +26,7 @@ def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
 
 
 def pieces(x: Tensor, indices: Iterable[tuple]) -> tuple[Tensor, ...]:
-    """The views `x[index]` of `x`, as `viewed` makes each."""
+    """Return the views `x[index]` of `x`, as `viewed` makes each."""
     made = []
     for index in indices:
         y = apply_primitive(GETITEM, (x,), params := {"index": index})
@@ -39,7 +39,7 @@ def pieces(x: Tensor, indices: Iterable[tuple]) -> tuple[Tensor, ...]:
 
 
 def shown(x: Tensor, y: Tensor, show: Callable, **params: Any) -> Tensor:
-    """`y`, which copied numbers of `x`, as the view `show(x, **params)` of these."""
+    """Return `y`, which copied numbers of `x`, as the view `show(x, **params)` of these."""
     if y.node is None or not y.node.needs:
         y._array = show(x._array, **params)
         return alias(y, x, show, params)

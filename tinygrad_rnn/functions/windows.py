@@ -20,7 +20,7 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _sides(padding: Any, size: Any, stride: Any, dilation: Any) -> list[tuple[int, int]]:
-    """(before, after) for rows and columns; "same" keeps the size, an odd one goes after."""
+    """Return (before, after) for rows and columns; "same" keeps the size, an odd one goes after."""
     if padding == "same" and {*_pair(stride)} != {1}:
         raise ValueError(f"padding='same' needs stride 1, got stride={stride}")
     if padding == "same":
@@ -91,7 +91,7 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: in
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
-    """The largest value of each window; of equal ones the first gets the gradient.
+    """Return the largest value of each window; of equal ones the first gets the gradient.
 
     >>> t.max_pool2d(t.ones(1, 1, 4, 4), 2).shape
     (1, 1, 2, 2)
@@ -104,7 +104,7 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 def max_pool1d(input: Tensor, kernel_size: int, stride: int | None = None,
                padding: int = 0) -> Tensor:  # fmt: skip
-    """The largest value of each window of the last axis.
+    """Return the largest value of each window of the last axis.
 
     >>> t.max_pool1d(t.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
     tensor([[[3., 4.]]])
@@ -115,7 +115,7 @@ def max_pool1d(input: Tensor, kernel_size: int, stride: int | None = None,
 
 def avg_pool1d(input: Tensor, kernel_size: int, stride: int | None = None,
                padding: int = 0) -> Tensor:  # fmt: skip
-    """The mean of each window of the last axis, padding counted as zeros.
+    """Return the mean of each window of the last axis, padding counted as zeros.
 
     >>> t.avg_pool1d(t.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
     tensor([[[2., 3.]]])
@@ -125,7 +125,7 @@ def avg_pool1d(input: Tensor, kernel_size: int, stride: int | None = None,
 
 
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
-    """The mean of each window, padding counted as zeros.
+    """Return the mean of each window, padding counted as zeros.
 
     >>> t.avg_pool2d(t.ones(1, 1, 4, 4), 2).shape
     (1, 1, 2, 2)

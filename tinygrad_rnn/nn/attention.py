@@ -69,7 +69,7 @@ class Attention(Module):
         return Memory(rows, self.key(rows), seen)
 
     def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """(what was read (B, V), weights (B, S)) for one query (B, Q)."""
+        """Return (what was read (B, V), weights (B, S)) for one query (B, Q)."""
         check_dtype(self, query, memory.values, what="query")
         scores = self.score(query, memory.keys)
         real = memory.real

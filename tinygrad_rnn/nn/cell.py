@@ -54,7 +54,7 @@ class Cell(Module):
 
     @property
     def core(self) -> Cell:
-        """The cell itself; of a wrapped cell the innermost one."""
+        """Return the cell itself; of a wrapped cell the innermost one."""
         return self
 
     def blank(self, batch: int, size: int, like: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Cell(Module):
         return wrap(like.xp.zeros((batch, size), like.dtype), None)
 
     def start(self, batch: int, like: Tensor) -> State:
-        """The state before the first step: zeros (B, H)."""
+        """Return the state before the first step: zeros (B, H)."""
         return self.blank(batch, self.hidden_size, like)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -76,7 +76,7 @@ class Cell(Module):
         """Called after the last step of a sequence."""
 
     def keep(self, name: str, value: Tensor) -> Tensor:
-        """The value; when the loop runs with trace=True it is kept under that name too."""
+        """Return the value; when the loop runs with trace=True it is kept under that name too."""
         if self._record is not None:
             self._record.setdefault(name, []).append(value)
         return value
@@ -86,12 +86,12 @@ class Cell(Module):
         self._record = into
 
     def like(self, x: Tensor) -> Tensor:
-        """What first states resemble: x, or the parameters where x is whole numbers."""
+        """Return what first states resemble: x, or the parameters where x is whole numbers."""
         weight = None if x.dtype.kind == "f" else weight_of(self.core)
         return x if weight is None else weight
 
     def forward(self, x: Tensor, state: State | None = None, context: Any = None) -> State:
-        """The next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
+        """Return the next state, as PyTorch's cells return it; x is (B, I) or unbatched (I,)."""
         check_kind(x, self)
         check_dtype(self, x, weight_of(self.core), whole=True)
         check_input(x, self.input_size, self)
@@ -115,7 +115,7 @@ def map_state(function: Callable, *states: State) -> State:
 
 
 def parts_of(state: State) -> tuple[Tensor, ...]:
-    """The Tensors of a state, which may be one alone."""
+    """Return the Tensors of a state, which may be one alone."""
     return state if isinstance(state, tuple) else (state,)
 
 

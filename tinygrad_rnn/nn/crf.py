@@ -84,7 +84,7 @@ class CRF(Module):
         return self._total(emissions, self._real(emissions, lengths, mask))
 
     def score(self, emissions: Tensor, tags: Any, lengths: Any = None, mask: Any = None) -> Tensor:
-        """The score (B,) of the given rows of tags (T, B)."""
+        """Return the score (B,) of the given rows of tags (T, B)."""
         return self._score(emissions, tags, self._real(emissions, lengths, mask))
 
     def marginals(self, emissions: Tensor, lengths: Any = None, mask: Any = None) -> Tensor:
@@ -92,7 +92,7 @@ class CRF(Module):
         return self._pulled(emissions, self._real(emissions, lengths, mask), best=False)
 
     def decode(self, emissions: Tensor, lengths: Any = None, mask: Any = None) -> list[list[int]]:
-        """The most probable rows of tags, one list per sequence, each as long as it is."""
+        """Return the most probable rows of tags, one list per sequence, each as long as it is."""
         real = self._real(emissions, lengths, mask)
         path = to_numpy(self._pulled(emissions, real, best=True)).argmax(-1)
         return [path[real[:, k], k].tolist() for k in range(path.shape[1])]
@@ -104,7 +104,7 @@ class CRF(Module):
             return grad(self._total(x, real, best).sum(), x)[0]
 
     def _total(self, x: Tensor, real: np.ndarray, best: bool = False) -> Tensor:
-        """The sum (in logarithms) or the maximum of the scores of all rows of tags, (B,)."""
+        """Return the sum (in logarithms) or the maximum of the scores of all rows of tags, (B,)."""
         first = self.start + x[0]
         lengths = real.sum(0) - 1
         ragged = None if (lengths == len(x) - 1).all() else lengths

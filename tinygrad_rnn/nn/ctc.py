@@ -98,7 +98,7 @@ def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths
 
 def _run(layer: Recurrent, log_probs: Tensor, symbols: np.ndarray, times: np.ndarray,
          blank: int) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """(log α − top, top) after each sequence's own last step, (B, S) and (B, 1)."""
+    """Return (log α − top, top) after each sequence's own last step, (B, S) and (B, 1)."""
     steps = len(log_probs)
     at = log_probs.xp.asarray(np.broadcast_to(symbols, (steps, *symbols.shape)))
     x = gather(log_probs, 2, tensor(at, device=log_probs.device))
@@ -145,7 +145,7 @@ def _texts(targets: np.ndarray, lengths: np.ndarray, classes: int, blank: int,
 
 
 def _with_blanks(texts: Sequence[np.ndarray], blank: int) -> np.ndarray:
-    """(B, 2L+1): each text with a blank before, between and after its symbols."""
+    """Return (B, 2L+1): each text with a blank before, between and after its symbols."""
     table = np.full((len(texts), 2 * max(map(len, texts), default=0) + 1), blank)
     for row, text in zip(table, texts):
         row[1 : 2 * len(text) : 2] = text
@@ -166,7 +166,7 @@ class CTCLoss(Module):
 
     def forward(self, log_probs: Tensor, targets: Any, input_lengths: Any,
                 target_lengths: Any) -> Tensor:  # fmt: skip
-        """The loss of (T, B, C) log-probabilities; see `ctc_loss`."""
+        """Return the loss of (T, B, C) log-probabilities; see `ctc_loss`."""
         symbols = 2 * int(np.max(to_numpy(target_lengths), initial=0)) + 1
         if self.backend is not None and symbols not in self._layers:
             self._layers[symbols] = Recurrent(CTCForward(symbols)).compile(self.backend)
@@ -175,7 +175,7 @@ class CTCLoss(Module):
 
 
 def collapse(path: Sequence[int], blank: int = 0) -> list[int]:
-    """The text a path reads as: repeats merged, then blanks dropped.
+    """Return the text a path reads as: repeats merged, then blanks dropped.
 
     >>> collapse([0, 3, 3, 0, 3, 5, 5])
     [3, 3, 5]

@@ -57,7 +57,7 @@ def sample(step: Step, state: State, start: Any, end: int | None, max_steps: int
 
 
 def kept(logits: np.ndarray, top_k: int | None = None, top_p: float | None = None) -> np.ndarray:
-    """The probabilities (N, V) after all but the likeliest symbols were left out.
+    """Return the probabilities (N, V) after all but the likeliest symbols were left out.
 
     >>> kept(np.log([[0.5, 0.3, 0.2]]), top_k=2).round(3).tolist()
     [[0.625, 0.375, 0.0]]
@@ -99,7 +99,7 @@ def _rolled(step: Step, state: State, start: Any, end: int | None, max_steps: in
 def beam_search(step: Step, state: State, start: int, end: int, width: int = 5,
                 max_steps: int = 100, length_penalty: float = 0.0,
                 best: int = 1) -> list[Hypothesis]:  # fmt: skip
-    """The likeliest sequences that begin after `start`, best first; one sequence at a time.
+    """Return the likeliest sequences that begin after `start`, best first; one sequence at a time.
 
     Ranks by log P / length**length_penalty: 0 is plain probability, 1 the mean per symbol. What has
     not ended after `max_steps` counts as it is. A width that holds every sequence is exact.
@@ -131,7 +131,7 @@ def beam_search(step: Step, state: State, start: int, end: int, width: int = 5,
 
 
 def _largest(scores: np.ndarray, n: int) -> np.ndarray:
-    """Where the n largest scores are, largest first; of equal ones the first."""
+    """Return where the n largest scores are, largest first; of equal ones the first."""
     return np.argsort(-scores, kind="stable")[:n]
 
 

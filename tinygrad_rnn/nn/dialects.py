@@ -62,7 +62,7 @@ class GateArrays(NamedTuple):
 
 
 def blocks_of(cell: Gated) -> dict[str, GateArrays]:
-    """A cell's weights gate by gate."""
+    """Return a cell's weights gate by gate."""
     found = {}
     for name in cell.gate_names:
         gate, none = cell.gate(name), np.zeros(cell.hidden_size, cell.dtype)
@@ -73,7 +73,7 @@ def blocks_of(cell: Gated) -> dict[str, GateArrays]:
 
 
 def fill(cell: Gated, blocks: Mapping[str, GateArrays]) -> Gated:
-    """The cell with these weights."""
+    """Return the cell with these weights."""
     for name, block in blocks.items():
         gate = cell.gate(name)
         gate.weight_ih, gate.weight_hh = block.ih, block.hh
@@ -99,14 +99,14 @@ def spoken(cell: Gated, dialect: str) -> dict[str, GateArrays]:
 
 
 def stacked(blocks: Mapping[str, GateArrays], order: Sequence[str], part: str) -> Array:
-    """One part of all gates below each other, in the dialect's order."""
+    """Return one part of all gates below each other, in the dialect's order."""
     return np.concatenate([getattr(blocks[gate], part) for gate in order])
 
 
 def cut(
     order: Sequence[str], ih: Any, hh: Any, b_ih: Any = None, b_hh: Any = None
 ) -> dict[str, GateArrays]:
-    """The reverse of `stacked`, for all parts."""
+    """Return the reverse of `stacked`, for all parts."""
     rows = len(hh)
     parts = [np.zeros(rows) if part is None else np.asarray(part) for part in (ih, hh, b_ih, b_hh)]
     if rows % len(order) or any(len(part) != rows for part in parts):
@@ -143,7 +143,7 @@ def from_torch(module: Any) -> Recurrent:
 
 
 def to_torch(layer: Recurrent) -> dict[str, Array]:
-    """The arrays of `torch.nn.RNN/GRU/LSTM`'s state_dict, both biases there or none."""
+    """Return the arrays of `torch.nn.RNN/GRU/LSTM`'s state_dict, both biases there or none."""
     state: dict[str, Array] = {}
     for ending, wrapped in layer.flat_cells():
         cell: Any = wrapped.core  # dropouts and zoneout are no weights

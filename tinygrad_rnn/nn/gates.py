@@ -133,7 +133,7 @@ class Gated(Cell):
         return LETTERS.get(self.roles.get(gate, ""), "a")
 
     def gate(self, name: str) -> Gate:
-        """One gate's share of every parameter."""
+        """Return one gate's share of every parameter."""
         return Gate(self, name)
 
     # W x + U h + b of several gates
@@ -204,7 +204,7 @@ class Gate:
         self.cell, self.name = cell, name
 
     def _where(self, part: str) -> tuple[str, Any]:
-        """(parameter's name, index) of "ih", "hh", "bias_ih", "bias_hh"."""
+        """Return (parameter's name, index) of "ih", "hh", "bias_ih", "bias_hh"."""
         if part == "bias_hh" and self.cell.biases != "double":
             raise AttributeError(f"this {type(self.cell).__name__} has no bias_hh")
         return FORMS[self.cell.form].where(self.cell, self.name, part)

@@ -66,18 +66,18 @@ class LanguageModel(Module):
             self.embedding.weight = self.output.weight
 
     def features(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """(what the output layer sees (T, B, H), last state)."""
+        """Return (what the output layer sees (T, B, H), last state)."""
         h, state = self.layer(self.embedding(tokens), state)
         return dropout(h, self.dropout, training=self.training, generator=self.generator), state
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """(logits (T, B, V) of what follows each token, last state)."""
+        """Return (logits (T, B, V) of what follows each token, last state)."""
         h, state = self.features(tokens, state)
         return linear(h, self.output.weight, self.output.bias), state
 
     def loss(self, tokens: Tensor, targets: Any, state: State | None = None,
              ignore_index: int = -100) -> tuple[Tensor, State]:  # fmt: skip
-        """(mean −log P(target), last state), without ever making the table of all logits."""
+        """Return (mean −log P(target), last state), without ever making the table of all logits."""
         h, state = self.features(tokens, state)
         weight, bias = self.output.weight, self.output.bias
         return sequence_loss(h, weight, targets, bias, ignore_index=ignore_index), state
@@ -98,14 +98,14 @@ class LanguageModel(Module):
         return math.exp(-self.log_prob(sentence, start, end) / max(n, 1))
 
     def step(self, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """(log-probabilities (N, V) of the next symbol, state): what `nn.decoding` wants."""
+        """Return (log-probabilities (N, V) of the next symbol, state): what `nn.decoding` wants."""
         logits, state = self(tokens.unsqueeze(0), state)
         return log_softmax(logits[0], -1), state
 
     @no_grad()
     def sample(self, prompt: Sequence[int], max_steps: int = 100, end: int | None = None, *,
                seed: int | Generator | None = None, **how: Any) -> list[int]:  # fmt: skip
-        """The prompt and what the model adds to it; `how` as in `nn.decoding.sample`."""
+        """Return the prompt and what the model adds to it; `how` as in `nn.decoding.sample`."""
         if not len(prompt):
             raise ValueError("sample: the prompt needs at least one symbol, such as a start mark")
         was, state = self.training, None

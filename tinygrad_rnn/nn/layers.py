@@ -37,7 +37,7 @@ Seed = int | Generator | None
 
 
 def parameter(values: Any, device: str | None = None) -> Tensor:
-    """A Tensor that learns."""
+    """Return a Tensor that learns."""
     return tensor(values, device=device, requires_grad=True)
 
 

@@ -31,7 +31,7 @@ def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool
 
 
 def checked_lengths(lengths: Any, steps: int, batch: int) -> np.ndarray:
-    """The lengths as whole numbers in 0…T, one per sequence, or ValueError."""
+    """Return the lengths as whole numbers in 0…T, one per sequence, or ValueError."""
     given = to_numpy(lengths)
     if given.dtype.kind not in "iu" and given.size:
         raise ValueError(f"lengths must be whole numbers, got {given.dtype}")
@@ -69,7 +69,7 @@ def repeated(steps: Any, real: Any, reverse: bool) -> Tensor:
 def pad_sequence(
     sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0
 ) -> Tensor:
-    """The sequences (T_k, …) as one padded batch (T, B, …)."""
+    """Return the sequences (T_k, …) as one padded batch (T, B, …)."""
     longest = max((s.shape[0] for s in sequences), default=0)
     padded = [_padded(s, longest, padding_value) for s in sequences]
     return stack(padded, 0 if batch_first else 1)
@@ -84,7 +84,7 @@ def _padded(sequence: Tensor, longest: int, value: float) -> Tensor:
 
 
 def unpad_sequence(padded: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
-    """The sequences of a padded batch, each as long as it is."""
+    """Return the sequences of a padded batch, each as long as it is."""
     whole = padded if batch_first else padded.transpose(0, 1)
     sizes = checked_lengths(lengths, whole.shape[1], whole.shape[0])
     return [whole[k, :length] for k, length in enumerate(sizes.tolist())]

@@ -380,7 +380,7 @@ def _mismatch(x: Any, weight: Tensor | None, what: str) -> str:
 
 
 def read_only(array: Any) -> Any:
-    """A view of an array that cannot be written; where there is no such thing, a copy."""
+    """Return a view of an array that cannot be written; where there is no such thing, a copy."""
     if not isinstance(array, np.ndarray):
         return array.copy()
     view = array.view()

@@ -24,12 +24,12 @@ class PackedSequence:
 
     @property
     def batch_sizes(self) -> Tensor:
-        """How many sequences have a step t, for each t."""
+        """Return how many sequences have a step t, for each t."""
         return tensor((np.arange(len(self.padded))[:, None] < self.lengths).sum(1))
 
     @property
     def data(self) -> Tensor:
-        """The real steps one below the other, step by step, longest sequence first."""
+        """Return the real steps one below the other, step by step, longest sequence first."""
         order = np.argsort(-self.lengths, kind="stable")
         real = np.arange(len(self.padded))[:, None] < self.lengths[order]
         rows = self.padded[:, tensor(order)]

@@ -125,7 +125,7 @@ class Recurrent(Module):
 
     @property
     def output_size(self) -> int:
-        """The size of the output's last axis."""
+        """Return the size of the output's last axis."""
         return self.width(self.cells[-1])
 
     def width(self, pair: Sequence[Cell]) -> int:
@@ -133,7 +133,7 @@ class Recurrent(Module):
         return sum(c.output_size for c in (pair if self.merge == "concat" else pair[:1]))
 
     def flat_cells(self) -> list[tuple[str, Cell]]:
-        """("_l0", cell), ("_l0_reverse", cell), …: PyTorch's order and endings."""
+        """Return ("_l0", cell), ("_l0_reverse", cell), …: PyTorch's order and endings."""
         return [
             (f"_l{k}" + "_reverse" * d, cell)
             for k, pair in enumerate(self.cells)
@@ -210,7 +210,7 @@ class Recurrent(Module):
         return Traced(output, final, runs) if trace else (output, final)
 
     def _packed(self, x: PackedSequence, state: State | None, **how: Any) -> Any:
-        """The run over a packed batch, which is time first whatever `batch_first` says."""
+        """Return the run over a packed batch, which is time first whatever `batch_first` says."""
         was, self.batch_first = self.batch_first, False
         try:
             found: Any = self.forward(x.padded, state, lengths=x.lengths, **how)
@@ -267,7 +267,7 @@ class Recurrent(Module):
         return (x.transpose(0, 1) if self.batch_first else x), False
 
     def _whole(self, steps: Steps, xs: Tensor) -> Tensor:
-        """The outputs of all steps as one Tensor (T, B, width)."""
+        """Return the outputs of all steps as one Tensor (T, B, width)."""
         if isinstance(steps, Tensor):
             return steps
         if len(steps):
@@ -293,7 +293,7 @@ class Recurrent(Module):
         return [map_state(lambda s, k=k: s[k], state) for k in range(len(cells))]
 
     def _join(self, last: list[State]) -> State:
-        """The last states stacked part by part; as a list if the cells' states differ."""
+        """Return the last states stacked part by part; as a list if the cells' states differ."""
         if len(last) == 1:
             return map_state(lambda s: reshape(s, shape=(1, *s.shape)), last[0])
         parts = [parts_of(s) for s in last]
@@ -302,7 +302,7 @@ class Recurrent(Module):
         return map_state(lambda *cells: stack(list(cells), 0), *last)
 
     def split_state(self, state: State) -> list[list[State]]:
-        """[layer][direction] → that cell's own state, from h_n or (h_n, c_n)."""
+        """Return [layer][direction] → that cell's own state, from h_n or (h_n, c_n)."""
         sides = len(self.cells[0])
         alone = [map_state(lambda s, k=k: s[k], state) for k in range(sides * self.num_layers)]
         return [alone[k : k + sides] for k in range(0, len(alone), sides)]

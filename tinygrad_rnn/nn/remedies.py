@@ -18,7 +18,7 @@ from .cell import State, map_state, parts_of
 
 
 def _gradients(parameters: Any) -> list[tuple[str, Tensor, Any]]:
-    """(name, parameter, gradient's array) of a Module, Tensors or (name, Tensor) pairs."""
+    """Return (name, parameter, gradient's array) of a Module, Tensors or (name, Tensor) pairs."""
     if hasattr(parameters, "named_parameters"):
         parameters = parameters.named_parameters()
     found = []
@@ -71,12 +71,12 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
 
 
 def l1_penalty(tensors: Iterable[Tensor]) -> Tensor:
-    """Σ |w|."""
+    """Return Σ |w|."""
     return _sum(w.abs().sum() for w in tensors)
 
 
 def l2_penalty(tensors: Iterable[Tensor]) -> Tensor:
-    """Σ w²."""
+    """Return Σ w²."""
     return _sum((w * w).sum() for w in tensors)
 
 

@@ -37,7 +37,7 @@ def reservoir(
     sparsity: float = 0.9,
     seed: int | Generator | None = None,
 ) -> np.ndarray:
-    """A random matrix with that share of zeros, scaled to that largest |eigenvalue|."""
+    """Return a random matrix with that share of zeros, scaled to that largest |eigenvalue|."""
     if not 0 <= sparsity < 1 or not spectral_radius >= 0:
         told = f"spectral_radius={spectral_radius}, sparsity={sparsity}"
         raise ValueError(f"need spectral_radius >= 0 and 0 <= sparsity < 1, got {told}")
@@ -101,7 +101,7 @@ class EchoState(Module):
         return self.readout(features), state
 
     def features(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """([u_t, a_t] for every t, last state)."""
+        """Return ([u_t, a_t] for every t, last state)."""
         a, state = self.layer(x, state)
         return cat((x, a), -1), state
 
@@ -123,7 +123,7 @@ class EchoState(Module):
         return self
 
     def generate(self, x: Tensor, steps: int, state: State | None = None) -> Tensor:
-        """`steps` outputs, each fed back as the next input, beginning with x (1, B, I)."""
+        """Return `steps` outputs, each fed back as the next input, beginning with x (1, B, I)."""
         made = []
         with no_grad():
             for _ in range(steps):
@@ -151,7 +151,7 @@ def echo_state_test(
 
 
 def _path(cell: Cell, x: Tensor, state: State) -> np.ndarray:
-    """Every state (T + 1, B, S) of a run, its parts side by side."""
+    """Return every state (T + 1, B, S) of a run, its parts side by side."""
     run = CellTrace("echo", 0, 0, cell)
     with no_grad():
         scan(cell, x, state, run=run)

@@ -31,7 +31,7 @@ def scan(
     run: CellTrace | None = None,
     context: Any = None,
 ) -> tuple[Steps, State]:
-    """(outputs, last state) of the cell run over xs from a first state.
+    """Return (outputs, last state) of the cell run over xs from a first state.
 
     mask (T, B), a NumPy array, is True on real steps: elsewhere the state stays, the output is 0.
     A `context` is handed to every step as it is.
@@ -97,13 +97,13 @@ class InPieces:
 
 
 def stepper(cell: Cell, context: Any) -> Callable:
-    """The cell's step as a function of input and state alone."""
+    """Return the cell's step as a function of input and state alone."""
     step: Callable = cell.step
     return step if context is None else lambda x, state: step(x, state, context)
 
 
 def masked_step(step: Callable, x: Tensor, state: State, real: Any) -> tuple[Tensor, State]:
-    """One step in which only rows where `real` (B,) is True move; the others output 0."""
+    """Return one step in which only rows where `real` (B,) is True move; the others output 0."""
     rows = lambda like: like.xp.asarray(real).reshape(-1, *(1,) * (like.ndim - 1))
     output, new = step(x, state)
     new = map_state(lambda n, old: where(rows(n), n, old), new, state)
@@ -118,7 +118,7 @@ def label(state: State, names: tuple[str, ...]) -> None:
 
 
 def per_step(function: Callable, *sequences: Steps) -> Steps:
-    """The function step by step over lists, or at once over whole Tensors (T, B, …)."""
+    """Return the function step by step over lists, or at once over whole Tensors (T, B, …)."""
     if all(isinstance(s, Tensor) for s in sequences):
         return function(*sequences)
     return [function(*parts) for parts in zip(*sequences, strict=True)]

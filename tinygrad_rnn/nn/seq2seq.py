@@ -65,14 +65,14 @@ class Seq2Seq(Module):
         return getattr(self.decoder.cells[0][0], "attention", None)
 
     def encode(self, source: Tensor, lengths: Any = None) -> tuple[State, Memory | None]:
-        """(the decoder's first state, what it can look at) of symbols (T_x, B)."""
+        """Return (the decoder's first state, what it can look at) of symbols (T_x, B)."""
         encoded, last = self.encoder(self.read(source), lengths=lengths)
         bridged = lambda s: self.bridge(cat(list(s), -1)).tanh().unsqueeze(0)
         memory = self.attention.memory(encoded, lengths=lengths) if self.attention else None
         return map_state(bridged, last), memory
 
     def decode(self, given: Tensor, state: State, memory: Memory | None) -> tuple[Tensor, State]:
-        """(logits (T, B, V), last state) after each of the symbols `given` (T, B)."""
+        """Return (logits (T, B, V), last state) after each of the symbols `given` (T, B)."""
         looking = {} if memory is None else {"context": memory}
         h, state = self.decoder(self.write(given), state, **looking)
         return self.output(h), state
@@ -96,7 +96,7 @@ class Seq2Seq(Module):
 
     def loss(self, source: Tensor, target: Any, start: int, lengths: Any = None,
              padding: int = -100, teacher: float = 1.0) -> Tensor:  # fmt: skip
-        """The mean −log P of the target symbols (T_y, B) that are not `padding`."""
+        """Return the mean −log P of the target symbols (T_y, B) that are not `padding`."""
         goal = to_numpy(target)
         first = np.full((1, goal.shape[1]), start)
         given = np.concatenate([first, np.where(goal == padding, start, goal)[:-1]])
@@ -107,7 +107,7 @@ class Seq2Seq(Module):
     @no_grad()
     def greedy(self, source: Tensor, start: int, end: int, lengths: Any = None,
                max_steps: int = 100) -> list[list[int]]:  # fmt: skip
-        """The likeliest symbol at each step, for every sequence of a batch (T_x, B)."""
+        """Return the likeliest symbol at each step, for every sequence of a batch (T_x, B)."""
         state, memory = self.encode(source, lengths)
         first = [start] * source.shape[1]
         return decoding.greedy(self._stepper(memory), state, first, end, max_steps)
@@ -115,7 +115,7 @@ class Seq2Seq(Module):
     @no_grad()
     def beam(self, source: Tensor, start: int, end: int, width: int = 5, max_steps: int = 100,
              **how: Any) -> list[decoding.Hypothesis]:  # fmt: skip
-        """The likeliest sequences for one source (T_x,); see `nn.decoding.beam_search`."""
+        """Return the likeliest sequences for one source (T_x,); see `nn.decoding.beam_search`."""
         state, memory = self.encode(source.unsqueeze(1) if source.ndim == 1 else source)
         step = self._stepper(memory)
         return decoding.beam_search(step, state, start, end, width, max_steps, **how)
@@ -129,14 +129,14 @@ class Seq2Seq(Module):
         return step
 
     def attention_map(self, source: Tensor, given: Tensor, lengths: Any = None) -> np.ndarray:
-        """The weights (T_y, B, T_x) with which each step looked at each source symbol."""
+        """Return the weights (T_y, B, T_x) with which each step looked at each source symbol."""
         state, memory = self.encode(source, lengths)
         traced = self.decoder(self.write(given), state, context=memory, trace=True)
         return to_numpy(traced.gate("attention"))
 
 
 def spread(memory: Memory, rows: int) -> Memory:
-    """The memory of one sequence for as many hypotheses; that of a batch as it is."""
+    """Return the memory of one sequence for as many hypotheses; that of a batch as it is."""
     if memory.values.shape[0] == rows:
         return memory
     wide = [None if part is None else part.expand(rows, *part.shape[1:]) for part in memory]

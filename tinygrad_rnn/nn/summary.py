@@ -74,7 +74,7 @@ def html_table(rows: Rows) -> str:
 
 
 def spectral_radius(matrix: Any) -> float:
-    """The largest |eigenvalue|."""
+    """Return the largest |eigenvalue|."""
     return float(np.abs(np.linalg.eigvals(to_numpy(matrix).astype(np.float64))).max())
 
 

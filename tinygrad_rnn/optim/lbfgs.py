@@ -172,7 +172,7 @@ class Probe:
 
 
 def strong_wolfe(phi: Probe, a: float, loss: float, slope: float, most: int = 25) -> float:
-    """A step length with φ(a) ≤ φ(0) + c₁ a φ′(0) and |φ′(a)| ≤ c₂ |φ′(0)|.
+    """Return a step length with φ(a) ≤ φ(0) + c₁ a φ′(0) and |φ′(a)| ≤ c₂ |φ′(0)|.
 
     Steps grow until an interval must hold such a length; `zoom` then closes in on it.
     """

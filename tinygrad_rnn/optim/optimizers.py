@@ -152,7 +152,7 @@ class AdamW(Adam):
 
 
 def penalised(p: Array, g: Array, group: dict[str, Any]) -> Array:
-    """The gradient to descend: of −L if maximising, plus that of ½·weight_decay·‖p‖²."""
+    """Return the gradient to descend: of −L if maximising, plus that of ½·weight_decay·‖p‖²."""
     g = -g if group["maximize"] else g
     return g + group["weight_decay"] * p if group["weight_decay"] else g
 

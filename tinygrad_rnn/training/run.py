@@ -42,7 +42,7 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """How many passes over the data are done."""
+        """Return how many passes over the data are done."""
         return self.batches.epoch
 
     def state_dict(self) -> dict[str, Any]:

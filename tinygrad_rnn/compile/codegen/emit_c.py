@@ -109,7 +109,7 @@ class CLoops(RowText):
             thread_pool()  # now, while the caller can do without C
 
     def summing(self, name: str) -> str:
-        """The function of a phase's sums, of which each thread makes some columns."""
+        """Return the function of a phase's sums, of which each thread makes some columns."""
         lines = ["const long t = 0, parts = args[3];"]
         for i in self.program.sums[name]:
             read = [self.matrix(a, "0") for a in summed(i)]
@@ -129,6 +129,6 @@ class CLoops(RowText):
         return f"product(to - from, {sizes}, {read}, {w}, {made}, t & 1); /* {self.names[i]} */"
 
     def matrix(self, i: Instr, row: str) -> str:
-        """Where the rows of a value lie from `row` on, and how far from each other."""
+        """Return where the rows of a value lie from `row` on, and how far from each other."""
         place = self.memory.where(i)
         return f"{self.pointer(place, row)}, {place.wide}"

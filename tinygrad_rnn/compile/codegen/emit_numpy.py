@@ -36,7 +36,7 @@ class BoundWorkspace(Workspace):
             function(*arrays)
 
     def bind(self, name: str, t: int) -> list[tuple[Callable, tuple]]:
-        """The calls of step t."""
+        """Return the calls of step t."""
         p = self.memory.program
         at: dict[Instr, Any] = {}
         calls: list[tuple[Callable, tuple]] = []
@@ -49,13 +49,13 @@ class BoundWorkspace(Workspace):
         return calls + [self.copied(to, new, t, at) for to, new in self.memory.copies[name]]
 
     def copied(self, to: Location, i: Instr | None, t: int, at: dict[Instr, Any]) -> tuple:
-        """The call that copies a value, or zeros in its stead, to where it belongs."""
+        """Return the call that copies a value, or zeros in its stead, to where it belongs."""
         if i is None:
             return np.copyto, (self.array(to.kind, to.of)[to.step(t)], 0)
         return np.copyto, (self.part(i, t, to), self.bound_at(i, t, at))
 
     def bound_at(self, i: Instr, t: int, at: dict[Instr, Any]) -> Any:
-        """The array of `i` at step t: a part of a buffer, or a view of one."""
+        """Return the array of `i` at step t: a part of a buffer, or a view of one."""
         if i not in at:
             if i.op == "const" and not i.shape:
                 at[i] = i.value
@@ -73,7 +73,7 @@ class BoundWorkspace(Workspace):
         return self.arrays[key]
 
     def calls_of(self, i: Instr, args: list, out: Any) -> list[tuple[Callable, tuple]]:
-        """The calls that compute `i` into `out`, which may be one of the operands."""
+        """Return the calls that compute `i` into `out`, which may be one of the operands."""
         if i.op == "sigmoid":
             most, one, e = ENOUGH[i.dtype], ONE[i.dtype], self.spare(i.shape, i.dtype)
             return [(partial(np.minimum, out=e), (args[0], most)), (np.exp, (e, e)),

@@ -33,7 +33,7 @@ class Location(NamedTuple):
     wide: int
 
     def step(self, t: int | None) -> Any:
-        """What selects step t in a buffer, or (None) all steps, or its one array."""
+        """Return what selects step t in a buffer, or (None) all steps, or its one array."""
         times: dict[str, Any] = {"old": slice(-1), "new": slice(1, None)}
         if t is not None:
             times = {"steps": t, "old": t, "new": t + 1, "came": (t + 1) % 2, "goes": t % 2}
@@ -67,7 +67,7 @@ class MemoryPlan:
 
     def _carry(self, name: str, units: Units, ends: Sequence[Instr | None], kind: str,
                when: str) -> None:  # fmt: skip
-        """Lets what a loop hands to the next step be computed where that looks for it, if the loop
+        """Let what a loop hands to the next step be computed where that looks for it, if the loop
         makes it; the rest is copied there."""
         made = dict.fromkeys(i for unit in units[name] for i in unit)
         self.whole |= {part: whole for whole in reversed(made) if is_beside(whole)
@@ -108,7 +108,7 @@ class MemoryPlan:
         return found
 
     def where(self, i: Instr) -> Location:
-        """The place of a value, of a leaf, or of columns of either."""
+        """Return the place of a value, of a leaf, or of columns of either."""
         if i in self.place:
             return self.place[i]
         cut = columns(i) if i in self.program.views else None
@@ -143,7 +143,7 @@ class MemoryPlan:
                 self._put(v, free or own)
 
     def _put(self, i: Instr, place: Location) -> None:
-        """Lets a value be computed somewhere, and the parts of a concatenation in theirs: those
+        """Let a value be computed somewhere, and the parts of a concatenation in theirs: those
         that are made in this loop and not wanted elsewhere."""
         passing = place.when in ("goes", "now") and i in self.program.kept
         if i in self.place or passing:
@@ -186,7 +186,7 @@ def layout(place: Location) -> tuple:
 
 
 def inputs(program: Program) -> set[Instr]:
-    """What code reads and is given from outside, in a place of its own."""
+    """Return what code reads and is given from outside, in a place of its own."""
     read = set().union(*program.reads.values()) - program.kept
     return {i for i in read if i.op not in ("state", "dstate", "const")}
 
@@ -213,11 +213,11 @@ class Workspace:
                 self.flat[i] = array.reshape(-1, *i.shape[1:]) if i.batch == [0] else array
 
     def times(self, loop: str) -> range:
-        """The steps in the order in which a loop goes through them."""
+        """Return the steps in the order in which a loop goes through them."""
         return range(self.steps) if loop == "forward" else range(self.steps)[::-1]
 
     def array(self, kind: str, of: Any) -> Any:
-        """The array behind a buffer."""
+        """Return the array behind a buffer."""
         if kind in ("state", "carry"):
             return (self.states if kind == "state" else self.carry)[of]
         if of not in self.arrays:
@@ -228,12 +228,12 @@ class Workspace:
         return self.arrays[of]
 
     def part(self, i: Instr, t: int | None = None, place: Location | None = None) -> Any:
-        """A value at step t, or at all steps: a part of a buffer, never a copy."""
+        """Return a value at step t, or at all steps: a part of a buffer, never a copy."""
         place = place or self.memory.where(i)
         array = self.array(place.kind, place.of)[place.step(t)]
         return array if place.wide == i.width else array[..., place.at : place.at + i.width]
 
     def load(self, i: Instr, array: Any) -> None:
-        """Takes over an input of the loops: a copy, since they are bound to our own memory."""
+        """Take over an input of the loops: a copy, since they are bound to our own memory."""
         mine = self.array("fixed" if i not in self.memory.program.varies else "x", i)
         mine[...] = array.reshape(mine.shape)

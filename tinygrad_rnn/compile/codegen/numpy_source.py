@@ -103,14 +103,14 @@ class NumPySource(BoundWorkspace):
         return [line for k, i in xs for line in self.taken_over(i, Letters(f"xs[{k}]"))]
 
     def taken_over(self, i: Instr, array: Letters) -> list[str]:
-        """The rows of all steps of an input, and the copy that loops read."""
+        """Return the rows of all steps of an input, and the copy that loops read."""
         if i not in self.names:
             return []
         lines = [f"{self.names[i]} = {array.text}.reshape({written((-1, *i.shape[1:]))})"]
         return lines + ([f"{self.array('x', i).text}[...] = {array.text}"] * (i in self.inputs))
 
     def weights(self) -> list[str]:
-        """The parameters, what is made of them alone, and the copies that loops read."""
+        """Return the parameters, what is made of them alone, and the copies that loops read."""
         params = [(i, k) for k, i in enumerate(self.step.params) if i in self.names]
         lines = [f"{self.names[i]} = params[{k}]" for i, k in params] + self.phases(["static"])
         for i in self.program.order:
@@ -146,7 +146,7 @@ class NumPySource(BoundWorkspace):
         return lines
 
     def loop(self, name: str) -> list[str]:
-        """A loop over time in NumPy; of other code the name."""
+        """Return a loop over time in NumPy; of other code the name."""
         if self.loops.workspace is not BoundWorkspace:
             return ["# by the code above"] if self.program.native.get(name) else []
         if name not in LOOPS or not (body := self.bind(name, STEP)):
@@ -155,7 +155,7 @@ class NumPySource(BoundWorkspace):
         return [f"for t in {times}:", *("    " + self.call(*one) for one in body)]
 
     def call(self, function: Callable, arguments: tuple) -> str:
-        """One call in a loop; the last argument, or `out`, is where the result goes."""
+        """Return one call in a loop; the last argument, or `out`, is where the result goes."""
         if function is comment:
             return f"# {comment(*arguments)}"
         if function is general:
@@ -168,7 +168,7 @@ class NumPySource(BoundWorkspace):
         return f"{self.named(function)}({', '.join(words)})"
 
     def array_call(self, i: Instr, function: Callable | None) -> str:
-        """One call on the rows of all steps; what is kept is written where it is kept."""
+        """Return one call on the rows of all steps; what is kept is written where it is kept."""
         args, name = [Letters(self.names[a]) for a in i.args], self.names[i]
         note = f"  # {comment(i.gate)}" if i.gate else ""
         if function is None:
@@ -182,7 +182,7 @@ class NumPySource(BoundWorkspace):
         return f"execute({i.op!a}, {listed(args)}, {{{params}}})"
 
     def named(self, function: Callable) -> str:
-        """The text of a function: NumPy's by its name there, another by an import."""
+        """Return the text of a function: NumPy's by its name there, another by an import."""
         name = function.__name__
         if getattr(np, name, None) is function:
             return f"np.{name}"
@@ -224,7 +224,7 @@ class NumPySource(BoundWorkspace):
         return f"np.empty({written((*first, *like.shape))}, {dtype!r})"
 
     def rows_of_buffers(self) -> list[str]:
-        """The rows of all steps of what is in memory, and constants."""
+        """Return the rows of all steps of what is in memory, and constants."""
         lines = []
         for i in self.program.order:
             if i.op == "const":

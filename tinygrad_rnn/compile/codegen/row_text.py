@@ -58,11 +58,11 @@ class RowText:
         return keep
 
     def buffer(self, kind: str, of: Any) -> str:
-        """The name of a pointer; asked for the first time, it is added to the table."""
+        """Return the name of a pointer; asked for the first time, it is added to the table."""
         return self.buffers.setdefault((kind, of), f"{kind}{len(self.buffers)}")
 
     def pointer(self, place: Location, row: str = "b") -> str:
-        """The text of the address of a row."""
+        """Return the text of the address of a row."""
         name = self.buffer(place.kind, place.of)
         tail = f" + {place.at}" if place.at else ""
         if place.when == "fixed":
@@ -71,7 +71,7 @@ class RowText:
         return f"{name} + {at} * {place.wide}{tail}"
 
     def rows(self, name: str, k: int) -> list[str]:
-        """The body of a row stage: what happens to row b."""
+        """Return the body of a row stage: what happens to row b."""
         lines: list[str] = []
         pointers: dict[Location, str] = {}  # a row's addresses are taken once
         for group in self.groups[name][k]:
@@ -79,7 +79,7 @@ class RowText:
         return lines[:-1]
 
     def body(self, name: str) -> list[str]:
-        """A phase's stages, and what carries the states on to the next step."""
+        """Return a phase's stages, and what carries the states on to the next step."""
         lines: list[str] = []
         for k, stage in enumerate(self.stages[name]):
             products = stage[0].op == "matmul"
@@ -87,7 +87,7 @@ class RowText:
         return lines + each_row(self.copies(name))
 
     def ordered(self, name: str) -> list[str]:
-        """A phase's body in its loop: over time, or over blocks of the rows of all steps."""
+        """Return a phase's body in its loop: over time, or over blocks of the rows of all steps."""
         order = {"forward": "EACH_STEP", "backward": "EACH_STEP_BACK"}.get(name, "EACH_BLOCK")
         return [f"{order} {{", *("  " + line for line in self.body(name)), "}"]
 
@@ -96,7 +96,7 @@ class RowText:
         return [self.copy(to, i) for to, i in self.memory.copies.get(name, [])]
 
     def copy(self, to: Location, i: Instr | None) -> str:
-        """Copies row b of a value, or sets it to zero."""
+        """Copy row b of a value, or set it to zero."""
         value = "0" if i is None else f"({self.pointer(self.memory.where(i))})[{column(i)}]"
         return f"EACH({i.width if i else to.wide}) ({self.pointer(to)})[j] = {value};"
 
@@ -117,7 +117,7 @@ def column(i: Instr) -> str:
 
 
 def kind_of(i: Any, flag: str) -> str:
-    """The C type of a value or a buffer; `flag` is the one for truth values."""
+    """Return the C type of a value or a buffer; `flag` is the one for truth values."""
     return flag if getattr(i, "dtype", None) == np.bool_ else "real"
 
 
@@ -162,7 +162,7 @@ class Group:
         return [f"{self.at(i)}[{column(i)}] = {self.names[i]};"] if i in self.text.stored else []
 
     def at(self, i: Instr) -> str:
-        """The name of a pointer to the row of `i`."""
+        """Return the name of a pointer to the row of `i`."""
         place = self.text.memory.where(i)
         if place not in self.pointers:
             name = self.pointers[place] = f"{self.names[i]}_"

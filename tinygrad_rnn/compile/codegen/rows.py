@@ -85,7 +85,7 @@ def _sunk(i: Instr) -> Instr | None:
 
 
 def check(program: Program, real: np.dtype) -> None:
-    """Refuses what is not row-wise, by name."""
+    """Refuse what is not row-wise, by name."""
     if real not in (np.float32, np.float64):
         raise Uncompilable(f"native loops compute in float32 or float64, not {real}")
     for name, made in program.native.items():
@@ -111,7 +111,7 @@ def formula(i: Instr, values: list[str]) -> str:
 
 
 def literal(value: Any) -> str:
-    """A number in C, exact."""
+    """Return a number in C, exact."""
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     text = repr(float(value))
@@ -119,7 +119,7 @@ def literal(value: Any) -> str:
 
 
 def stages(instrs: list[Instr]) -> list[list[Instr]]:
-    """A phase's work as alternating lists of products and of row-wise instructions."""
+    """Return a phase's work as alternating lists of products and of row-wise instructions."""
     level: dict[Instr, int] = {}  # products run at even levels, after all they read
     for i in instrs:
         before = max((level[a] for a in i.args if a in level), default=-1)
@@ -131,7 +131,7 @@ def stages(instrs: list[Instr]) -> list[list[Instr]]:
 
 
 def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[list[Instr]]:
-    """A row stage as loops over columns: equal widths together, as far as the order allows.
+    """Return a row stage as loops over columns: equal widths together, as far as the order allows.
 
     This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
     What is `slow` does not wait for another slow one in the same loop, so that columns overlap.
@@ -157,5 +157,5 @@ def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[li
 
 
 def wide(i: Instr) -> int:
-    """How many columns the loop has that computes `i`."""
+    """Return how many columns the loop has that computes `i`."""
     return i.args[0].width if i.op in START else i.width

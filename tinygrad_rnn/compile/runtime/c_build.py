@@ -218,12 +218,12 @@ def bind_parallel(
 
 
 def numbers(values: Sequence[int]) -> ctypes.Array:
-    """What C reads as an array of longs."""
+    """Return what C reads as an array of longs."""
     return (ctypes.c_long * len(values))(*values)
 
 
 def processors() -> int:
-    """How many threads may run: $OMP_NUM_THREADS, else what this process may use."""
+    """Return how many threads may run: $OMP_NUM_THREADS, else what this process may use."""
     named = os.environ.get("OMP_NUM_THREADS", "")
     if named.isascii() and named.isdigit():  # "²" is a digit too, and no number
         return int(named[:9])

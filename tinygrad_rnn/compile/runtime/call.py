@@ -65,7 +65,7 @@ class Call:
         return y, list(parts_of(new))
 
     def captured(self) -> Step:
-        """The program of a step, captured on a copy of the cell."""
+        """Return the program of a step, captured on a copy of the cell."""
 
         def run(rows: int, random: Callable) -> tuple:
             twin = copy.copy(self)
@@ -95,20 +95,20 @@ class Call:
         return given + [move(np.stack(column), self.inputs[0].device) for column in zip(*rows)]
 
     def unrolled(self) -> tuple[Tensor, ...]:
-        """The outputs and last states from the plain loop."""
+        """Return the outputs and last states from the plain loop."""
         outputs, last = scan(self.cell, self.inputs[0], self.state, self.mask, context=self.context)
         return (*outputs, *parts_of(last))
 
 
 def tensors_in(context: Any) -> list[Tensor]:
-    """The Tensors of a context: of one, or of tuples within tuples."""
+    """Return the Tensors of a context: of one, or of tuples within tuples."""
     if isinstance(context, Tensor):
         return [context]
     return [t for part in context or () for t in tensors_in(part)]
 
 
 def is_plain(context: Any) -> bool:
-    """True if a context is nothing, a Tensor, or a tuple of such."""
+    """Return True if a context is nothing, a Tensor, or a tuple of such."""
     if isinstance(context, tuple):
         return all(map(is_plain, context))
     return context is None or isinstance(context, Tensor)
@@ -122,7 +122,7 @@ def nesting(context: Any) -> Any:
 
 
 def nested(shape: Any, tensors: Iterator[Tensor]) -> Any:
-    """The context of that nesting with other Tensors."""
+    """Return the context of that nesting with other Tensors."""
     if not isinstance(shape, tuple):
         return next(tensors) if shape else None
     kind, *inner = shape

@@ -39,7 +39,7 @@ class Device:
         return array.data.ptr
 
     def multiplier(self) -> Multiplier:
-        """What computes products; of one run at a time."""
+        """Return what computes products; of one run at a time."""
         return Multiplier(self.xp, self.cublas)
 
     def repeated(self) -> Repeated:
@@ -98,7 +98,7 @@ class Multiplier:
                  *array(out), how, cuda.cublas.CUBLAS_GEMM_DEFAULT)  # fmt: skip
 
     def ask(self, name: str, *args: Any) -> None:
-        """Calls cuBLAS; raises RuntimeError if it cannot do what it is asked for."""
+        """Call cuBLAS; raise RuntimeError if it cannot do what it is asked for."""
         status = getattr(self.cublas, f"cublas{name}")(*args)
         if status:
             raise RuntimeError(f"cublas{name}: status {status}")

@@ -69,7 +69,7 @@ def on_processor(t: Tensor) -> Tensor:
 
 
 def is_loose(value: Any) -> bool:
-    """True for what can change in its place, and counts as one option."""
+    """Return True for what can change in its place, and counts as one option."""
     return is_array(value) or isinstance(value, set)
 
 
@@ -78,12 +78,12 @@ def is_walked(value: Any) -> bool:
 
 
 def has_fields(value: Any) -> bool:
-    """True for objects of classes, but no functions, classes or modules."""
+    """Return True for objects of classes, but no functions, classes or modules."""
     return hasattr(value, "__dict__") and type(value).__module__ != "builtins"
 
 
 def is_record(value: Any, around: tuple = ()) -> bool:
-    """True for an object that holds options and such objects, as a SimpleNamespace does, and
+    """Return True for an object that holds options and such objects, as a SimpleNamespace does, and
     nothing else. One that holds nothing is no record: it may be there to be told from others."""
     if not has_fields(value) or not vars(value):
         return False
@@ -103,7 +103,7 @@ def views_of(thing: Any) -> tuple[Any, ...]:
 
 
 def outline(thing: Any) -> tuple:
-    """What a module, a record or a container is, how many values it has, and their names."""
+    """Return what a module, a record or a container is, how many values it has, and their names."""
     values, *names = views_of(thing)
     return type(thing), len(values), *map(tuple, names)
 

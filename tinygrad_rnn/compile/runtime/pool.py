@@ -23,7 +23,7 @@ class Pool(Generic[Thing]):
         self.things.append(thing)
 
     def take(self, fits: Callable[[Thing], bool]) -> Thing | None:
-        """One that fits, now the caller's alone, or None."""
+        """Return one that fits, now the caller's alone, or None."""
         for _ in range(len(self.things)):
             try:
                 thing = self.things.popleft()

@@ -67,7 +67,7 @@ class CompiledCall(Again):
             self.kernel.spare.give(self.space)
 
     def results(self) -> list[Tensor]:
-        """The outputs over time and the last states, parts of one node's value."""
+        """Return the outputs over time and the last states, parts of one node's value."""
         call, mode, node = self.call, MODE.get(), None
         flat = self.forward()
         if any(call.wants) or not mode.plain:
@@ -87,7 +87,7 @@ class CompiledCall(Again):
         return super().run(y)
 
     def forward(self) -> Any:
-        """The flat result: the outputs of all steps, then the last states."""
+        """Return the flat result: the outputs of all steps, then the last states."""
         space, step = self.space, self.kernel.program.step
         self.flat = flat = {**space.flat}
         for i, array in zip(step.xs, self.xs):
@@ -103,7 +103,7 @@ class CompiledCall(Again):
         return space.xp.concatenate([part.reshape(-1) for part in parts])
 
     def _weights(self, arrays: list) -> None:
-        """Makes what depends on parameters alone, unless the workspace has it from the last run."""
+        """Make what depends on parameters alone, unless the workspace has it from the last run."""
         space, program = self.space, self.kernel.program
         known, made = space.made
         if known is None or not all(map(is_, arrays, known)):
@@ -117,7 +117,7 @@ class CompiledCall(Again):
         self.flat.update(made)
 
     def backward(self, g: Any) -> list[Any]:
-        """The gradients of all inputs, states and held Tensors; None where there is none."""
+        """Return the gradients of all inputs, states and held Tensors; None where there is none."""
         if not self.fresh:  # the last backward overwrote what it read
             self.forward()
         step, space, steps = self.kernel.program.step, self.space, self.space.steps
@@ -154,7 +154,7 @@ class CompiledCall(Again):
             flat[i] = made if out is None else out
 
     def _all(self, i: Instr, array: Any) -> Any:
-        """The rows of `i` for all steps, (T, B, …)."""
+        """Return the rows of `i` for all steps, (T, B, …)."""
         shape = (self.space.steps, *i.shape)
         return array.reshape(shape) if i.batch else np.broadcast_to(array, shape)
 
@@ -177,11 +177,11 @@ class CompiledCall(Again):
 
 
 def own(array: Any) -> Any:
-    """The array, or a copy of it if it shows a part of another one."""
+    """Return the array, or a copy of it if it shows a part of another one."""
     return array if array.base is None else array.copy()
 
 
 def column_sums(a: Any, out: Any = None) -> Any:
-    """Σ over rows, as a product with ones: faster than adding, and it rounds less."""
+    """Return Σ over rows, as a product with ones: faster than adding, and it rounds less."""
     xp = library_of(a).xp
     return xp.matmul(xp.ones(len(a), a.dtype), a, out=out)

@@ -131,7 +131,7 @@ def _inside(graph: Graph, turn: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 
 
 def carries_array(graph: Graph, loop: Loop) -> bool:
-    """True if something larger than a number goes from turn to turn."""
+    """Return True if something larger than a number goes from turn to turn."""
     return any(graph.nodes[loop.ids[made]].shape for made, _ in _crossing(graph, loop))
 
 

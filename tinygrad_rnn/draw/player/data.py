@@ -152,7 +152,7 @@ def _all_words(graph: Graph, short_form: Excerpt) -> list[tuple[str, ...]]:
 
 
 def _reads_like(a: GraphNode, b: GraphNode, graph: Graph, made: Sequence[tuple[str, ...]]) -> bool:
-    """True if the inputs of two nodes in the same place of alike steps read alike."""
+    """Return True if the inputs of two nodes in the same place of alike steps read alike."""
     if a.numbers != b.numbers:
         return False
     nodes, pairs = graph.nodes, zip(a.parents, b.parents, strict=True)
