@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from ..engine.command_line import complain, run_command
 from .capture.models import CELLS, Sizes
@@ -32,6 +33,10 @@ PROGRAM = "draw_graph"
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         raise DrawError(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if (file or sys.stderr) is not None:  # Python 3.10 would write on None where there is none
+            super()._print_message(message, file)
 
 
 def parser() -> argparse.ArgumentParser:
