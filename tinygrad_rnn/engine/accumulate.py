@@ -139,13 +139,18 @@ class Accumulator:
     def multiply(self) -> None:
         """Turn the postponed products into one product of stacked rows."""
         left, right, self.left, self.right, self.rows = self.left, self.right, [], [], 0
-        product = np.concatenate(left).T @ np.concatenate(right)
+        product = stacked(left).T @ stacked(right)
         self.sum = product if self.sum is None else np.add(self.sum, product, out=self.sum)
 
     def dense(self) -> Array:
         if self.left:
             self.multiply()
         return self.sum
+
+
+def stacked(rows: list[Array]) -> Array:
+    """Return all rows as one array; those of one array, which may be large, are not copied."""
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
 DELAYED = (Accumulator, PendingMatmul, SlicedGradient)
