@@ -325,11 +325,13 @@ def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> 
     """
     if not len(tensors):
         raise ValueError("cat: expected a non-empty list of Tensors")
-    shapes = [x.shape for x in tensors]
-    if (0,) in shapes and any_true(len(n) > 1 for n in shapes):
-        # PyTorch leaves out tensor([]), with which programs begin to collect
-        tensors = [x for x, n in zip(tensors, shapes, strict=True) if n != (0,)]
-    return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
+    try:
+        return concatenate(*tensors, axis=axis_of(tensors[0], axis if dim is None else dim))
+    except (ValueError, IndexError):
+        whole = [x for x in tensors if x.shape != (0,)]
+        if len(whole) == len(tensors) or not any_true(x.ndim > 1 for x in whole):
+            raise
+    return cat(whole, axis, dim=dim)  # PyTorch leaves out tensor([]), which is a start for a loop
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
