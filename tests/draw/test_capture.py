@@ -8,11 +8,12 @@ from draw_graphs import crossed, overlapping, straddling
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.draw.capture.capture import graph_of, named, run
+from tinygrad_rnn.draw.capture.capture import graph_of, run
 from tinygrad_rnn.draw.capture.models import CELLS, Sizes, model
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.capture.statistics import digits, measured, statistics
 from tinygrad_rnn.draw.capture.steps import infer_steps
+from tinygrad_rnn.draw.capture.variables import named
 from tinygrad_rnn.draw.drawing import draw
 from tinygrad_rnn.draw.graph import Place
 from tinygrad_rnn.draw.layout.legend import NOT_RUN

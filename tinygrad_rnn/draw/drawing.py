@@ -17,10 +17,11 @@ from ..engine.atomic_write import atomic_write
 from ..engine.tensor import Tensor
 from ..nn import Cell, Recurrent
 from . import labels
-from .capture.capture import check_result, graph_of, named, run
+from .capture.capture import check_result, graph_of, run
 from .capture.programs import compiled_graphs, is_compiled
 from .capture.runs import graph_of_run
 from .capture.sources import layer_graph
+from .capture.variables import named
 from .errors import TOO_LARGE, USER_CODE, DrawError
 from .graph import Graph
 from .layout.dot import dot_text
@@ -246,6 +247,6 @@ def _drawn(x: Any, names: dict[Any, str]) -> tuple[Graph, BaseException | None]:
     if isinstance(x, (Cell, Recurrent)):
         return layer_graph(x, type(x).__name__)
     if callable(x) and not isinstance(x, Tensor):
-        title = getattr(x, "__name__", type(x).__name__)
-        return graph_of_run(run(x), str(title), names)
+        title = str(getattr(x, "__name__", type(x).__name__))
+        return graph_of_run(run(x), "" if title == "<lambda>" else title, names)
     return graph_of(check_result(x), names), None

@@ -8,9 +8,7 @@ variables become names of nodes, so that a user's drawing speaks the user's lang
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -28,6 +26,8 @@ from .lines import Chain, LinedTrace
 from .names import name_nodes
 from .statistics import flat, measured, size, statistics
 from .steps import assign_steps
+from .turns import spread_names
+from .variables import watched
 
 FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
 NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
@@ -48,44 +48,13 @@ def run(function: Callable[[], Any]) -> TracedRun:
     """Return what a function computed; an exception is kept, not raised."""
     made = TracedRun()
     nodes = LinedTrace()
-    with mode(nodes=nodes), _locals_of(function, made.names):
+    with mode(nodes=nodes), watched(function, nodes, made.names):
         try:
             made.result = function()
         except (Exception, SystemExit) as error:  # the drawing of what came before is the point
             made.error = error
     made.nodes, made.lines = nodes, nodes.lines
     return made
-
-
-@contextmanager
-def _locals_of(function: Callable, names: dict[Node, str]) -> Iterator[None]:
-    """Note the names that the function's own variables have when it returns or raises."""
-    code = getattr(function, "__code__", None)
-
-    def watch(frame: Any, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            names.update(named(frame.f_locals))
-
-    if code is None or sys.getprofile() is not None:  # never in the way of a profiler
-        yield
-        return
-    sys.setprofile(watch)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
-
-
-def named(variables: dict[str, Any]) -> dict[Node, str]:
-    """Return node → variable name for the Tensors among some variables, also inside modules."""
-    found: dict[Node, str] = {}
-    for name, value in variables.items():
-        if isinstance(value, Tensor) and value.node is not None:
-            found[value.node] = name
-        elif hasattr(value, "named_parameters") and not isinstance(value, type):
-            for inner, parameter in value.named_parameters():
-                found[leaf_of(parameter)] = inner
-    return found
 
 
 def tensors(value: Any) -> list[Tensor]:
@@ -151,7 +120,8 @@ def convert(
     _roles(graph, nodes, roots, ids)
     if flow is not None:
         _overlay(graph, nodes, ids, flow)
-    assign_steps(graph)
+    spoken = {ids[node] for node in names if node in ids and not node.name}
+    spread_names(graph, assign_steps(graph), spoken)
     name_nodes(graph)
     _uses(graph, flow, nodes)
     if not graph.has_gradients:

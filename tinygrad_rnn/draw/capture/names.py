@@ -23,15 +23,15 @@ def name_nodes(graph: Graph) -> Graph:
     _gate_values(graph)
     _slices(graph)
     _joined(graph)
-    repeated = Counter(node.name for node in graph.nodes if node.name and node.op)
+    repeated = Counter(node.name for node in graph.nodes if node.name and node.role != "param")
     deep = len({node.place.layer for node in graph.nodes} - {None}) > 1
     both = len({node.place.direction for node in graph.nodes} - {None}) > 1
     for node in graph.nodes:
         if node.name in STATES and node.place.cell is not None:
             node.name = _state_name(node, deep, both)
-        elif node.name and node.op and node.step is not None and repeated[node.name] > 1:
-            plain = not re.search(r"\d|Γ|c̃|\[", node.name)
-            node.name = f"{node.name}⟨{node.step}⟩" if plain else node.name
+        elif node.name and repeated[node.name] > 1 and not re.search(r"⟨|Γ|c̃|\[.*,", node.name):
+            step = node.labels.get("before", node.step)
+            node.name = node.name if step is None else f"{node.name}⟨{step}⟩"
     return graph
 
 

@@ -22,9 +22,10 @@ import numpy as np
 from ...engine.tensor import Tensor, tensor
 from ..errors import TOO_LARGE, DrawError
 from ..graph import Graph, GraphError
-from .capture import check_result, graph_of, named, run
+from .capture import check_result, graph_of, run
 from .models import CELLS, Sizes, model
 from .runs import graph_of_run
+from .variables import named
 
 MOST_STEPS = 20_000
 MOST_BYTES = 4e9  # a machine that has more is not asked for it by a wrong zero

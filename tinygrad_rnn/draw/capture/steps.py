@@ -10,24 +10,25 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ..graph import Graph, GraphNode
-from .turns import carries_array, loops, reversed_ones
+from .turns import Loop, carries_array, loops, reversed_ones
 
 PHASES = ("encoder", "decoder")
 LOOP = "loop"  # the phase of a loop written by hand beside layers of the library
 Moment = tuple[str, int | None]
 
 
-def assign_steps(graph: Graph) -> Graph:
-    """Return the graph, changed in place, with a `step` label wherever one is known."""
+def assign_steps(graph: Graph) -> list[Loop]:
+    """Put a `step` label wherever one is known, and return the loops, also those of scopes."""
     _name_phases(graph)
     scoped = bool(graph.steps())
     if scoped:
         _number_from_one(graph)
-    infer_steps(graph, beside=scoped)
+    told = loops(graph, told=True) if scoped else []
+    found = infer_steps(graph, beside=scoped)
     _free_shared(graph)
     _join_users(graph)
     _join_makers(graph)
-    return graph
+    return told + found
 
 
 def _name_phases(graph: Graph) -> None:
@@ -38,8 +39,8 @@ def _name_phases(graph: Graph) -> None:
             node.put(phase=found.lower())
 
 
-def infer_steps(graph: Graph, beside: bool = False) -> None:
-    """Label the turns of loops and what is computed from them; without a loop, nothing.
+def infer_steps(graph: Graph, beside: bool = False) -> list[Loop]:
+    """Label the turns of loops and what is computed from them, and return the loops.
 
     Beside steps that scopes told, a loop that carries an array is a phase of its own: a decoder
     written by hand, but not the sum of the losses.
@@ -59,6 +60,7 @@ def infer_steps(graph: Graph, beside: bool = False) -> None:
         graph.nodes[i].put(
             step=step, phase=graph.nodes[i].place.phase or (LOOP if beside else None)
         )
+    return found
 
 
 def _number_from_one(graph: Graph) -> None:

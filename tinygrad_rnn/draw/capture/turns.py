@@ -29,12 +29,19 @@ class Loop:
         """Return node → its turn, from 1."""
         return {node: k // self.period + 1 for k, node in enumerate(self.ids)}
 
+    def columns(self) -> list[tuple[int, ...]]:
+        """Return for each operation of the body what it made in every turn."""
+        return [self.ids[k :: self.period] for k in range(self.period)]
 
-def loops(graph: Graph) -> list[Loop]:
-    """Return the loops over time of a graph, none inside another; the longest is found first."""
+
+def loops(graph: Graph, told: bool = False) -> list[Loop]:
+    """Return the loops over time of a graph, none inside another; the longest is found first.
+
+    They are looked for outside the steps that scopes told, or inside them.
+    """
     kinds = _kinds(graph)
     found: list[Loop] = []
-    pieces = [[node.id for node in graph.nodes if node.op is not None and node.step is None]]
+    pieces = [[n.id for n in graph.nodes if n.op is not None and (n.step is None) != told]]
     while pieces:
         piece = pieces.pop()
         loop = _longest(graph, piece, kinds)
@@ -173,3 +180,29 @@ def _meetings(graph: Graph, one: dict[int, int], other: dict[int, int]) -> list[
             if len(readers[0]) == len(readers[1]) == 1:
                 found.append((readers[0][0], readers[1][0]))
     return found
+
+
+def spread_names(graph: Graph, found: list[Loop], spoken: set[int]) -> None:
+    """Give what every turn makes and reads the variable's name that it has in the last turn.
+
+    Variables hold the last turn alone when a function returns; `spoken` are the nodes they name.
+    """
+    for loop in found:
+        for column in loop.columns():
+            _spread(graph, column, spoken)
+            for slot in range(len(graph.nodes[column[0]].parents)):
+                _spread(graph, _leaves(graph, column, slot), spoken)
+
+
+def _spread(graph: Graph, column: tuple[int, ...], spoken: set[int]) -> None:
+    name = graph.nodes[column[-1]].name if column and column[-1] in spoken else None
+    for node in (graph.nodes[i] for i in column):
+        if name and node.role not in ("loss", "param") and (node.id in spoken or not node.name):
+            node.name = name
+
+
+def _leaves(graph: Graph, column: tuple[int, ...], slot: int) -> tuple[int, ...]:
+    """Return the leaves that an operation reads in each turn, if it reads another in each."""
+    parents = [graph.nodes[i].parents[slot] for i in column]
+    leaves = {p for p in parents if p is not None and graph.nodes[p].op is None}
+    return tuple(p for p in parents if p is not None) if len(leaves) == len(column) else ()
