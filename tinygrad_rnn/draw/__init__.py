@@ -24,9 +24,21 @@ folders have in common.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 from .capture.programs import compiled_graphs
 from .drawing import Drawing, draw
 from .errors import DrawError
 from .graph import Graph, GraphError, GraphNode
 
 __all__ = ["DrawError", "Drawing", "Graph", "GraphError", "GraphNode", "compiled_graphs", "draw"]
+
+
+class _Drawing(ModuleType):
+    """A module that is called like its function: `from tinygrad_rnn import draw; draw(loss)`."""
+
+    __call__ = staticmethod(draw)  # no frame between, as `draw` reads the variables of its caller
+
+
+sys.modules[__name__].__class__ = _Drawing

@@ -24,6 +24,7 @@ from .capture.sources import layer_graph
 from .capture.variables import named
 from .errors import TOO_LARGE, USER_CODE, DrawError
 from .graph import Graph
+from .layout.architectures import is_architecture
 from .layout.dot import dot_text
 from .render import graphviz
 from .render.dot import positioned
@@ -33,7 +34,7 @@ from .render.table import table
 from .render.tikz import tikz
 from .scene import Scene
 from .settings import Settings
-from .views import prepared, scene_of, view_of
+from .views import VIEWS, prepared, scene_of, view_of
 
 FORMATS = ("svg", "html", "dot", "mermaid", "tikz", "json", "txt")  # the others are Graphviz's
 SUFFIXES = {"mmd": "mermaid", "mermaid": "mermaid", "tex": "tikz", "gv": "dot", "htm": "html"}
@@ -127,10 +128,22 @@ class Drawing:
         """Return the drawing in one of `FORMATS`, or in one that Graphviz has."""
         if format not in FORMATS:
             return self._picture(format)
+        self._say_ignored(format)
         text = str(getattr(self, {"txt": "text"}.get(format, format)))
         if self.settings.ascii and format in ("dot", "mermaid", "txt"):
             text = labels.ascii_only(text)
         return text.encode("utf-8", "replace")
+
+    def _say_ignored(self, format: str) -> None:
+        """Say which wishes a format has no place for."""
+        view, engine = self.settings.view, self.settings.engine
+        laid_out = format in ("svg", "tikz") or format == "dot" and self.settings.positions
+        if view == "table" and format != "txt":
+            self.said.append(f"--view table is text: the {format} is drawn as without it; use .txt")
+        elif view not in _shown_by(format, laid_out) and not is_architecture(self.graph):
+            self.said.append(f"--view {view} does nothing in {format}; use .svg, .tex or .dot")
+        if self._lays_out() and format not in ("svg", "dot"):
+            self.said.append(f"--engine {engine} does nothing in {format}; use .svg or .png")
 
     def save(self, path: str | Path, format: str | None = None) -> Path:
         """Write the drawing to a file, whole or not at all; the suffix says the format."""
@@ -189,6 +202,12 @@ class Drawing:
             self.said.append(_too_slow(self.graph, settings))
         settings.engine = "auto"
         return self.encoded(format)
+
+
+def _shown_by(format: str, laid_out: bool) -> tuple[str, ...]:
+    """Return the views that a format can show."""
+    whole = ("auto", "op", "table")
+    return ("auto", *VIEWS) if laid_out else (*whole, "gate", "cell") if format == "dot" else whole
 
 
 def _too_slow(graph: Graph, settings: Settings) -> str:

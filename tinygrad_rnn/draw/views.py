@@ -72,6 +72,10 @@ def view_of(graph: Graph, settings: Settings) -> str:
     if settings.view == "auto":
         if not graph.steps():
             return "op"
+        if ops > GATE_LIMIT:
+            settings.said.append(
+                f"graph has {ops:,} ops: drew cells; --view gate or --view op shows more"
+            )
         return "op" if ops <= OP_LIMIT else "gate" if ops <= GATE_LIMIT else "cell"
     if settings.view in ("op", "gate") and settings.elide == "auto" and ops > MOST_OPS:
         _say_folded(graph, ops, settings)
@@ -116,6 +120,8 @@ def _made(graphs: list[Graph], settings: Settings) -> Scene:
     if view == "backward":
         graph = backward_graph(graph)
     if view == "gate":
+        if settings.view == "gate" and not any(n.place.gate is not None for n in graph.nodes):
+            settings.said.append("there are no gates in this graph: --view gate drew operations")
         keep = chosen(graph, settings.expand) if settings.expand else folding.NOTHING
         graph = folding.to_gates(graph, keep)
     return _whole(graph, settings)
@@ -130,6 +136,8 @@ def _whole(graph: Graph, settings: Settings) -> Scene:
             TOO_LARGE,
         )
     if settings.params != "chips":
+        if settings.params == "once":
+            settings.said.append("--params once drew the shelf: each parameter in a list below")
         graph = without_params(graph, settings)
     elide = _elision(graph, settings, ELEMENTS)
     return unrolled(graph, settings.keeping(elide))

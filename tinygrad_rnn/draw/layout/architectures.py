@@ -76,10 +76,15 @@ def arch_graph(name: str, steps: int = 3, cell: str = "RNN") -> Graph:
     return made.validate()
 
 
+def is_architecture(graph: Graph) -> bool:
+    """Return whether a graph is one of cells, with no computation in it."""
+    return any(node.place.cell == node.op for node in graph.nodes if node.op)
+
+
 def arch_view(graph: Graph, settings: Settings | None = None) -> Scene:
     """Return the scene of a graph of cells: a column per step, fed-back outputs dashed."""
     settings = settings or Settings()
-    if not any(node.place.cell == node.op for node in graph.nodes if node.op):
+    if not is_architecture(graph):
         raise DrawError("--view arch draws an architecture: use --arch NAME, or --view cell")
     scene = settings.sheet((), graph.title)
     scene.legend = False
