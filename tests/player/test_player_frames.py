@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from player_browser import Page, find_chromium
-from player_graphs import recorded
 
+from tinygrad_rnn.draw.capture.models import Sizes
+from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.player.page import model, player
 
 pytestmark = [
@@ -48,6 +49,11 @@ WALK = {
     "nearer": "keys['+']()",
     "all of it": "keys.f()",
     "move": "app.pan(stages[0], stages[0].x - 400, true)",
+    "point at a line": "app.light(Object.values(models[0].lines).flatMap((s) => [...s])[0])",
+    "point nowhere": "app.light()",
+    "point at a node": "app.point(models[0], models[0].order.at(-2))",
+    "next node": "app.walk(1)",
+    "an input of it": "app.walk('input')",
     "table": "$('table').open = true",
     "no table": "$('table').open = false",
     "dark": "$('theme').click()",
@@ -59,12 +65,16 @@ SIZES += [
 ]
 
 
+def page_of(steps: int, loss: str) -> str:
+    return player(model(of_cell("lstm", Sizes(steps=steps, loss=loss))[0]))
+
+
 @pytest.mark.parametrize("steps, loss", SIZES)
 def test_every_action_is_done_within_a_frame_of_fifty_ms(
     steps: int, loss: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.html"
-    path.write_text(player(model(recorded("lstm", steps, loss).graph)), encoding="utf-8")
+    path.write_text(page_of(steps, loss), encoding="utf-8")
     least = dict.fromkeys(WALK, float("inf"))
     with Page(timeout=120) as page:
         for _ in range(4):  # the least of four: a shared machine's caches are not what is tested
@@ -78,7 +88,7 @@ def test_every_action_is_done_within_a_frame_of_fifty_ms(
 
 def test_moving_dashes_come_to_rest(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    path.write_text(player(model(recorded("lstm", 30).graph)), encoding="utf-8")
+    path.write_text(page_of(30, "all"), encoding="utf-8")
     with Page() as page:
         page.open(path, "#p=830")
         page.wait("document.getAnimations().length")
