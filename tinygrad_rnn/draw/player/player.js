@@ -73,16 +73,20 @@ const app = {
 	/** Marks the lines that made a node: the one pointed at, else the chosen one, else that at work. */
 	point(m, id) {
 		if (!m.code.length || m !== this.model) return;
-		const lines = new Set(m.chain(id ?? this.sel ?? this.moment(m).active ?? 0)), now = this.marked ?? [];
+		const chain = m.chain(id ?? this.sel ?? this.moment(m).active ?? 0), lines = new Set(chain), now = this.marked ?? [];
+		if (this.chain === `${chain}`) return;
+		this.chain = `${chain}`;
 		this.marked = [...$("code").querySelectorAll("[data-line]")].filter((each) => lines.has(each.dataset.line));
 		for (const each of now) each.classList.remove("on");
 		for (const each of this.marked) each.classList.add("on");
 	},
 	/** Shows the code of the model at work, and where in it we are. */
 	where(m) {
-		if (this.shown !== m) $("code").innerHTML = source((this.shown = m));
+		const before = this.chain;
+		if (this.shown !== m) $("code").innerHTML = source((this.shown = m)), this.chain = null;
 		$("code").hidden = !m.code.length;
 		this.point(m, null);
+		if (this.chain === before) return; // where a line stands costs a layout
 		const box = $("code"), line = this.marked?.find((each) => each.offsetParent);
 		if (line && (line.offsetTop < box.scrollTop + 60 || line.offsetTop > box.scrollTop + box.clientHeight - 20)) box.scrollTop = line.offsetTop - box.clientHeight / 2;
 	},
@@ -140,6 +144,10 @@ const app = {
 		if (m.ids[to] !== undefined) this.show(m, to);
 	},
 
+	table() {
+		const m = this.model;
+		if ($("table").open) $("rows").innerHTML = stepTable(m, this.sel ?? this.moment(m).active ?? 0);
+	},
 	refresh(follow) {
 		if ($("scale").value) this.rescale();
 		const back = this.p > F, m = this.model, { q, active } = this.moment(m), id = this.sel ?? active;
@@ -159,7 +167,7 @@ const app = {
 		this.where(m);
 		if (this.question) $("panel").querySelector("button").focus();
 		if (!this.playing) say(this.question?.text ?? `${phase}${id === null ? "" : `: ${m.title(id)}, gradient ${fmt(m.grad(id, q))}`}`);
-		if ($("table").open) $("rows").innerHTML = stepTable(m, id ?? 0);
+		this.table();
 		strips(true);
 		clearTimeout(this.saving);
 		this.saving = setTimeout(save, 200);
@@ -222,7 +230,7 @@ function indexed() {
 	}
 }
 function search(next) {
-	if (!indexed()) return setTimeout(search, 0, next);
+	if (!indexed()) return requestAnimationFrame(() => search(next));
 	const words = plain($("search").value).split(/\s+/).filter(Boolean), all = [];
 	for (const m of models) {
 		const ids = m.ids.filter((id) => words[0] && words.every((w) => m.texts[id].includes(w)));
@@ -299,7 +307,7 @@ $("slider").oninput = () => app.go(+$("slider").value);
 $("search").oninput = () => search();
 $("cut").onchange = () => app.cut(+$("cut").value);
 $("scale").onchange = () => { app.rescale(); app.refresh(); };
-$("table").ontoggle = () => app.refresh();
+$("table").ontoggle = () => app.table();
 $("theme").onclick = () => {
 	document.documentElement.dataset.theme = getComputedStyle(document.body).colorScheme === "dark" ? "light" : "dark";
 	for (const line of lines) line.tones = {};

@@ -13,7 +13,7 @@ const clip = (x, low, high) => Math.min(high, Math.max(low, x));
 
 class Stage {
 	constructor(host, model, app) {
-		Object.assign(this, { host, model, app, shown: new Map(), x: 0, y: Infinity, zoom: 1, room: 0 }); // it opens at the inputs
+		Object.assign(this, { host, model, app, shown: new Map(), plans: new Map(), x: 0, y: Infinity, zoom: 1, room: 0 }); // it opens at the inputs
 		this.svg = set(host.firstChild, { "aria-label": model.heading });
 		this.world = draw(this.svg, "g");
 		this.layers = ["back", "wires", "front"].map(() => draw(this.world, "g"));
@@ -32,6 +32,13 @@ class Stage {
 	relayout() {
 		const { levels } = this.model, all = Object.values(levels), usual = levels[this.app.level] ?? all.at(-1);
 		const other = usual === all[0] ? all.at(-1) : all[0]; // a folded step shows the other end of the scale
+		for (const layer of this.layers) layer.replaceChildren();
+		this.shown.clear();
+		const plan = (this.app.folds.size ? null : this.plans.get(usual)) ?? this.plan(usual, other);
+		if (!this.app.folds.size) this.plans.set(usual, plan); // a thousand columns are not put side by side twice
+		Object.assign(this, plan);
+	}
+	plan(usual, other) {
 		const folded = new Map(other.S.filter(([step]) => this.app.folds.has(`${step}`)).map((c) => [c[0], c]));
 		this.height = Math.max(usual.height, folded.size && other.height);
 		this.home = new Int32Array(this.model.ids.length).fill(-1); // node → column
@@ -46,8 +53,8 @@ class Stage {
 			art.X.forEach(([by], j) => Math.abs(by) > 1 && this.far.push([Math.min(i, i + by), Math.max(i, i + by), i, j]));
 			return c;
 		});
-		for (const layer of this.layers) layer.replaceChildren();
-		this.shown.clear();
+		const { height, home, far, width, columns } = this;
+		return { height, home, far, width, columns };
 	}
 
 	/** Brings exactly the columns in sight, and their wires, into the document. */
