@@ -245,3 +245,22 @@ def test_the_microscope_works_on_every_array_library(library):
     here = microscope.lags(model.cells[0][0], x[:, 0])
     there = microscope.lags(cell, data(T, B, I)[:, 0])
     np.testing.assert_allclose(here.matrix, there.matrix, atol=1e-12)
+
+
+def test_a_loop_written_by_hand_has_the_steps_and_gradients_of_the_layer():
+    layer = nn.LSTM(I, H, dtype=np.float64, seed=0)
+    cell = layer.cells[0][0]
+    xs = data(T, B, I)
+    told = microscope.bptt((layer(xs)[0][-1] ** 2).sum(), layer)
+    h = c = tensor(np.zeros((B, H)))
+    for x in xs:
+        h, c = cell(x, (h, c))
+    report = microscope.bptt((h * h).sum(), cell)
+    by_hand = {name for name, _, _ in report.states}
+    assert by_hand == {"state 1", "state 2"}  # c is made before h
+    np.testing.assert_allclose(report.norms("state 2"), told.norms("h"), rtol=1e-12)
+    np.testing.assert_allclose(report.norms("state 1"), told.norms("c"), rtol=1e-12)
+    for name, p in cell.named_parameters():
+        steps = report.per_step(name)  # both passes added to .grad
+        assert len(steps) == T and not report.outside(name).any()
+        np.testing.assert_allclose(steps.sum(0), p.grad.numpy() / 2, rtol=1e-9, atol=1e-12)

@@ -26,6 +26,7 @@ from ..nn.module import Module
 from ..nn.recurrent import Recurrent
 from ..nn.summary import Rows, html_table, text_table
 from .plots import BOUND, axes_of, colours, heat, log_lines, words
+from .turns import carries_array, loops, recorded, reversed_ones, states
 
 Where = tuple[Any, Any]  # (layer, dir), as the loop over time labels nodes
 
@@ -112,12 +113,16 @@ class Report:
 def bptt(loss: Tensor, model: Module) -> Report:
     """Run loss.backward() and report, by step, what reached each state and each parameter.
 
+    Without steps in the scopes, the turns of loops are the steps, and what goes from turn to turn
+    the states: `h`, or `state 1`, `state 2`, … as they are made, where nothing gave a name.
+
     Gradients are added to `.grad` as always, and the graph stays usable.
     """
     flow = loss.backward(record="full")
     assert flow is not None  # as a record was asked for
     names = {id(p.node): name for name, p in model.named_parameters()}
     labels = {node: node.labels for node in flow.order}
+    called = _turns(labels)
     states: dict[tuple, dict] = {}
     steps: dict[str, dict] = {}
     totals: dict[str, np.ndarray] = {}
@@ -125,8 +130,8 @@ def bptt(loss: Tensor, model: Module) -> Report:
         where = labels[node]
         if node.op is None and id(node) in names:
             totals[names[id(node)]] = to_numpy(flow.nodes[node])
-        elif node.op is not None and node.name and "step" in where:
-            key = (node.name, where.get("layer"), where.get("dir"))
+        elif node.op is not None and (node.name or node in called) and "step" in where:
+            key = (called.get(node) or node.name, where.get("layer"), where.get("dir"))
             states.setdefault(key, {})[where["step"]] = to_numpy(flow.nodes[node])
         for parent, share in zip(node.parents, flow.edges[node]):
             if (
@@ -139,6 +144,26 @@ def bptt(loss: Tensor, model: Module) -> Report:
                 step = where.get("step")
                 found[step] = found.get(step, 0) + to_numpy(share)
     return Report(states, steps, totals)
+
+
+def _turns(labels: dict[Node, dict]) -> dict[Node, str]:
+    """Label the turns of a loop written by hand with steps; return the names of its states."""
+    if any("step" in where for where in labels.values()):
+        return {}
+    graph, nodes = recorded(labels)
+    found = [loop for loop in loops(graph) if carries_array(graph, loop)]
+    against = reversed_ones(graph, found)
+    called: dict[Node, str] = {}
+    for k, loop in enumerate(found):
+        where = {"layer": 0, "dir": "rev" if k in against else "fwd"}
+        for i, turn in loop.turns().items():
+            step = loop.count - turn if k in against else turn - 1
+            labels[nodes[i]] = labels[nodes[i]] | where | {"step": step}
+        places = states(graph, loop)
+        for number, place in enumerate(places, 1):
+            name = "h" if len(places) == 1 else f"state {number}"
+            called |= {nodes[i]: nodes[i].name or name for i in loop.ids[place :: loop.period]}
+    return called
 
 
 def loss_lags(losses: Sequence[Tensor], states: Sequence[Tensor]) -> np.ndarray:

@@ -23,10 +23,9 @@ from ..errors import DrawError
 from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
 from .lines import Chain, LinedTrace
-from .names import name_nodes
+from .names import name_nodes, spread_names
 from .statistics import flat, measured, size, statistics
 from .steps import assign_steps
-from .turns import spread_names
 from .variables import watched
 
 FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."

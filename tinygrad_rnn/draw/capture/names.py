@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from ...analysis.turns import Loop
 from ..graph import Graph, GraphNode
 from ..labels import GATES
 
@@ -126,3 +127,29 @@ def _places(graph: Graph) -> tuple[dict[int, Spot], dict[Spot, int]]:
         places[node.id] = (*key, counts[key])
         counts[key] += 1
     return places, {place: node for node, place in places.items()}
+
+
+def spread_names(graph: Graph, found: list[Loop], spoken: set[int]) -> None:
+    """Give what every turn makes and reads the variable's name that it has in the last turn.
+
+    Variables hold the last turn alone when a function returns; `spoken` are the nodes they name.
+    """
+    for loop in found:
+        for column in loop.columns():
+            _spread(graph, column, spoken)
+            for slot in range(len(graph.nodes[column[0]].parents)):
+                _spread(graph, _leaves(graph, column, slot), spoken)
+
+
+def _spread(graph: Graph, column: tuple[int, ...], spoken: set[int]) -> None:
+    name = graph.nodes[column[-1]].name if column and column[-1] in spoken else None
+    for node in (graph.nodes[i] for i in column):
+        if name and node.role not in ("loss", "param") and (node.id in spoken or not node.name):
+            node.name = name
+
+
+def _leaves(graph: Graph, column: tuple[int, ...], slot: int) -> tuple[int, ...]:
+    """Return the leaves that an operation reads in each turn, if it reads another in each."""
+    parents = [graph.nodes[i].parents[slot] for i in column]
+    leaves = {p for p in parents if p is not None and graph.nodes[p].op is None}
+    return tuple(p for p in parents if p is not None) if len(leaves) == len(column) else ()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ...analysis.turns import Loop, carries_array, loops, reversed_ones
 from ..graph import Graph, GraphNode
-from .turns import Loop, carries_array, loops, reversed_ones
 
 PHASES = ("encoder", "decoder")
 LOOP = "loop"  # the phase of a loop written by hand beside layers of the library

@@ -8,13 +8,66 @@ equal layers differ in the latter, a function of each element alone in the forme
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..graph import Graph
+from ..engine.node import Node
 
 LEAST = 2  # operations in a body
+
+
+class Computation(Protocol):
+    """Operations by number, a parent's number smaller than its child's."""
+
+    @property
+    def nodes(self) -> Sequence[Any]: ...
+
+    def children(self) -> list[list[tuple[int, int]]]: ...
+
+
+@dataclass(slots=True)
+class Operation:
+    """What tells one operation from another; the step is what scopes said, None at first."""
+
+    id: int
+    op: str | None
+    parents: tuple[int | None, ...]
+    shape: tuple[int, ...]
+    role: str
+    step: int | None
+
+
+@dataclass(slots=True)
+class Recorded:
+    """The nodes of a backward pass as a graph."""
+
+    nodes: list[Operation] = field(default_factory=list)
+
+    def children(self) -> list[list[tuple[int, int]]]:
+        """Return, per number, the (child, slot) pairs that use it."""
+        uses: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for node in self.nodes:
+            for slot, parent in enumerate(node.parents):
+                if parent is not None:
+                    uses[parent].append((node.id, slot))
+        return uses
+
+
+def recorded(nodes: Iterable[Node]) -> tuple[Recorded, list[Node]]:
+    """Return the engine's nodes as a graph, and the node of each number."""
+    order = sorted(nodes, key=lambda node: node.index)
+    ids = {node: k for k, node in enumerate(order)}
+    made = Recorded()
+    for k, node in enumerate(order):
+        parents = tuple(None if p is None else ids.get(p) for p in node.parents)
+        op = node.op.name if node.op else None
+        role = "op" if op else "param" if node.needs else "input"
+        step = node.labels.get("step") if op else None
+        made.nodes.append(Operation(k, op, parents, node.shape, role, step))
+    return made, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +87,7 @@ class Loop:
         return [self.ids[k :: self.period] for k in range(self.period)]
 
 
-def loops(graph: Graph, told: bool = False) -> list[Loop]:
+def loops(graph: Computation, told: bool = False) -> list[Loop]:
     """Return the loops over time of a graph, none inside another; the longest is found first.
 
     They are looked for outside the steps that scopes told, or inside them.
@@ -53,7 +106,7 @@ def loops(graph: Graph, told: bool = False) -> list[Loop]:
     return sorted(found, key=lambda loop: loop.ids)
 
 
-def _kinds(graph: Graph) -> dict[int, int]:
+def _kinds(graph: Computation) -> dict[int, int]:
     """Return a number per operation: equal ones do the same with the same parameters."""
     known: dict[tuple, int] = {}
     params = {node.id for node in graph.nodes if node.role == "param"}
@@ -65,7 +118,7 @@ def _kinds(graph: Graph) -> dict[int, int]:
     return kinds
 
 
-def _longest(graph: Graph, piece: list[int], kinds: dict[int, int]) -> Loop | None:
+def _longest(graph: Computation, piece: list[int], kinds: dict[int, int]) -> Loop | None:
     """Return the loop that explains most of a piece, the shortest body of several."""
     sign = np.array([kinds[i] for i in piece])
     best: Loop | None = None
@@ -86,7 +139,7 @@ def _runs(same: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _aligned(graph: Graph, ids: list[int], period: int) -> Loop | None:
+def _aligned(graph: Computation, ids: list[int], period: int) -> Loop | None:
     """Return the loop whose turns begin where the fewest values cross from one to the next.
 
     Of several a turn that begins with a parameter is likelier: what stood before the loop may end
@@ -104,7 +157,7 @@ def _aligned(graph: Graph, ids: list[int], period: int) -> Loop | None:
     return best[1] if best else None
 
 
-def _crossing(graph: Graph, loop: Loop) -> set[tuple[int, int]]:
+def _crossing(graph: Computation, loop: Loop) -> set[tuple[int, int]]:
     """Return (place that makes, place that reads) of what the second turn has from the first."""
     first, second = loop.ids[: loop.period], loop.ids[loop.period : 2 * loop.period]
     place = {node: k for k, node in enumerate(first)}
@@ -116,7 +169,7 @@ def _crossing(graph: Graph, loop: Loop) -> set[tuple[int, int]]:
     }
 
 
-def _is_time(graph: Graph, loop: Loop) -> bool:
+def _is_time(graph: Computation, loop: Loop) -> bool:
     """True if each turn is made like the first, and reads the same places of the turn before."""
     crossing = _crossing(graph, loop)
     turns = [loop.ids[k : k + loop.period] for k in range(0, len(loop.ids), loop.period)]
@@ -128,7 +181,7 @@ def _is_time(graph: Graph, loop: Loop) -> bool:
     )  # fmt: skip
 
 
-def _inside(graph: Graph, turn: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+def _inside(graph: Computation, turn: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """Return for each operation of a turn which places of the turn it reads."""
     place = {node: k for k, node in enumerate(turn)}
     return tuple(
@@ -137,12 +190,12 @@ def _inside(graph: Graph, turn: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     )
 
 
-def carries_array(graph: Graph, loop: Loop) -> bool:
+def carries_array(graph: Computation, loop: Loop) -> bool:
     """Return True if something larger than a number goes from turn to turn."""
     return any(graph.nodes[loop.ids[made]].shape for made, _ in _crossing(graph, loop))
 
 
-def reversed_ones(graph: Graph, found: list[Loop]) -> set[int]:
+def reversed_ones(graph: Computation, found: list[Loop]) -> set[int]:
     """Return the numbers of the loops that run against the first one of as many turns.
 
     Whatever joins two loops, a leaf that both read or an operation on both, tells the direction.
@@ -162,7 +215,9 @@ def reversed_ones(graph: Graph, found: list[Loop]) -> set[int]:
     return back
 
 
-def _meetings(graph: Graph, one: dict[int, int], other: dict[int, int]) -> list[tuple[int, int]]:
+def _meetings(
+    graph: Computation, one: dict[int, int], other: dict[int, int]
+) -> list[tuple[int, int]]:
     """Return the turns of two loops that read one leaf, or that one operation reads."""
     found = [
         (one[a], other[b])
@@ -182,27 +237,6 @@ def _meetings(graph: Graph, one: dict[int, int], other: dict[int, int]) -> list[
     return found
 
 
-def spread_names(graph: Graph, found: list[Loop], spoken: set[int]) -> None:
-    """Give what every turn makes and reads the variable's name that it has in the last turn.
-
-    Variables hold the last turn alone when a function returns; `spoken` are the nodes they name.
-    """
-    for loop in found:
-        for column in loop.columns():
-            _spread(graph, column, spoken)
-            for slot in range(len(graph.nodes[column[0]].parents)):
-                _spread(graph, _leaves(graph, column, slot), spoken)
-
-
-def _spread(graph: Graph, column: tuple[int, ...], spoken: set[int]) -> None:
-    name = graph.nodes[column[-1]].name if column and column[-1] in spoken else None
-    for node in (graph.nodes[i] for i in column):
-        if name and node.role not in ("loss", "param") and (node.id in spoken or not node.name):
-            node.name = name
-
-
-def _leaves(graph: Graph, column: tuple[int, ...], slot: int) -> tuple[int, ...]:
-    """Return the leaves that an operation reads in each turn, if it reads another in each."""
-    parents = [graph.nodes[i].parents[slot] for i in column]
-    leaves = {p for p in parents if p is not None and graph.nodes[p].op is None}
-    return tuple(p for p in parents if p is not None) if len(leaves) == len(column) else ()
+def states(graph: Computation, loop: Loop) -> list[int]:
+    """Return the places of a turn whose values the next turn reads, as they are made."""
+    return sorted({made for made, _ in _crossing(graph, loop)})
