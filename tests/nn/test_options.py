@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_rnn import nn, optim, tensor
+from tinygrad_rnn import nn, optim, tensor, zeros
 
 # What a class needs to be called at all
 RECIPES: dict[str, dict[str, Any]] = {
@@ -29,7 +29,23 @@ RECIPES: dict[str, dict[str, Any]] = {
     "Zoneout": {"cell": nn.GRUCell(3, 4), "p": 0.1},
     "VariationalDropout": {"cell": nn.GRUCell(3, 4), "recurrent": 0.1},
     "WeightDrop": {"cell": nn.GRUCell(3, 4), "p": 0.1},
+    "Cell Gated": {"input_size": 3, "hidden_size": 4},
+    "AdditiveAttention": {"query_size": 3, "value_size": 4, "hidden_size": 5},
+    "DotAttention": {"value_size": 4},
+    "GeneralAttention": {"query_size": 3, "value_size": 4},
+    "AttentionCell": {"cell": nn.GRUCell(7, 4), "attention": nn.DotAttention(4)},
+    "Seq2Seq": {"source": 5, "target": 6, "hidden_size": 4},
+    "LanguageModel": {"vocabulary": 5, "hidden_size": 4},
+    "CRF": {"tags": 3},
+    "PackedSequence": {"padded": zeros(3, 2, 1), "lengths": np.array([3, 2])},
+    "Unflatten": {"dim": 1, "unflattened_size": (2, 3)},
+    "Flatten ModuleList ModuleDict CTCLoss": {},
+    "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss": {},
+    "NLLLoss SmoothL1Loss": {},
+    " ".join(kind.__name__ for kind in nn.Activation.__subclasses__()): {},
     "SGD Adagrad RMSprop Adam AdamW": {"params": [tensor([1.0], requires_grad=True)]},
+    "Adadelta Adamax NAdam Rprop ASGD NTASGD": {"params": [tensor([1.0], requires_grad=True)]},
+    "LBFGS": {"params": [tensor([1.0], requires_grad=True)]},
     "StepLR": {"step_size": 2},
     "ExponentialLR": {"gamma": 0.5},
     "CosineAnnealingLR": {"T_max": 2},
@@ -57,6 +73,15 @@ OPTIONS = [
     for option, p in inspect.signature(kind).parameters.items()
     if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
 ]
+
+
+OPEN = "Module Attention Activation Loss Identity Gate".split()  # bases; cells make gates
+
+
+def test_every_public_class_is_called():
+    public = [v for m in (nn, optim) for n in m.__all__ if isinstance(v := getattr(m, n), type)]
+    missing = {kind.__name__ for kind in public} - {kind.__name__ for kind, _ in CALLS}
+    assert missing == {*OPEN, "Optimizer", "Schedule"}
 
 
 def named(kind: type, option: str) -> str:
@@ -132,6 +157,64 @@ VALUES = [
 def test_values_out_of_range_say_the_range(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+P, X = tensor([1.0], requires_grad=True), zeros(3, 2, 4)
+Q = P * 2
+FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {  # and arguments that fit
+    "clip_grad_norm_": (nn.clip_grad_norm_, ([P], 1.0, 2.0)),
+    "clip_grad_value_": (nn.clip_grad_value_, ([P], 1.0)),
+    "l1_penalty": (nn.l1_penalty, ([P],)),
+    "l2_penalty": (nn.l2_penalty, ([P],)),
+    "vanishing_penalty": (nn.vanishing_penalty, ((Q * Q).sum(), [P, Q])),
+    "pad_sequence": (nn.pad_sequence, ([X, X[:2]], False, 0.0)),
+    "unpad_sequence": (nn.unpad_sequence, (X,)),
+    "pack_padded_sequence": (nn.utils.rnn.pack_padded_sequence, (X,)),
+    "pad_packed_sequence": (nn.utils.rnn.pad_packed_sequence, (nn.PackedSequence(
+        X, np.array([3, 2])),)),
+    "unpack_sequence": (nn.utils.rnn.unpack_sequence, (nn.PackedSequence(X, np.array([3, 2])),)),
+    "pack_sequence": (nn.utils.rnn.pack_sequence, ([X],)),
+    "parameters_to_vector": (nn.utils.parameters_to_vector, ([P],)),
+    "vector_to_parameters": (nn.utils.vector_to_parameters, (P, [P])),
+    "ctc_greedy": (nn.ctc_greedy, (X,)),
+}  # fmt: skip
+LENGTHS = {"unpad_sequence": ([3, 2],), "pack_padded_sequence": ([3, 2],)}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_names_itself_and_what_does_not_fit(name):
+    function, given = FUNCTIONS[name]
+    function(*given, *LENGTHS.get(name, ()))
+    names = list(inspect.signature(function).parameters)
+    by = "pad_sequence" if name == "pack_sequence" else name
+    for k in range(len(given)):
+        for bad in (NOTHING, "a", [], [NOTHING], ["a"], None):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                function(*given[:k], bad, *given[k + 1 :], *LENGTHS.get(name, ()))
+                if name.startswith("clip") and bad == []:
+                    raise TypeError(f"{by}: {names[k]}: there are no parameters to clip")
+                pytest.fail(f"{name} takes {bad!r} as {names[k]}")
+            assert f"{by}: {names[k]}" in str(caught.value), (bad, str(caught.value))
+
+
+def test_what_is_padded_has_one_shape_behind_time():
+    with pytest.raises(ValueError, match=r"differ behind time: \(3, 2\) and \(3, 1\), number 1"):
+        nn.pad_sequence([zeros(3, 2), zeros(3, 1)])
+    with pytest.raises(ValueError, match="tbptt: k2 must be a whole number of at least 3, got 2"):
+        nn.tbptt(nn.GRUCell(3, 4), [], lambda y, t: None, 3, 2)
+
+
+def test_an_activation_of_ones_own_takes_its_options_only():
+    class Scaled(nn.Activation):
+        function = staticmethod(lambda x, by: x * by)
+        takes = {"by": 2.0}
+
+    assert Scaled(3.0)(X + 1).sum().item() == 72 and Scaled(by=2)(X + 1).sum().item() == 48
+    for call in (lambda: Scaled(b=3.0), lambda: Scaled(1.0, False, 2)):
+        with pytest.raises(TypeError, match="Scaled takes by, inplace, got"):
+            call()
+    with pytest.raises(TypeError, match="ELU: inplace must be True or False, got 3"):
+        nn.ELU(1.0, 3)
 
 
 def test_a_refused_move_leaves_the_layer_as_it_was():

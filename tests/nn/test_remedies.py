@@ -247,9 +247,9 @@ def test_clipping_of_nothing_and_by_nonsense():
     untouched = tensor(np.zeros(2), requires_grad=True)
     assert nn.clip_grad_norm_([untouched], 1.0) == 0 and nn.clip_grad_norm_([], 1.0) == 0
     for bad in (-1.0, np.nan):
-        with pytest.raises(ValueError, match="max_norm >= 0"):
+        with pytest.raises(ValueError, match="max_norm must be a finite number of at least 0"):
             nn.clip_grad_norm_([untouched], bad)
-        with pytest.raises(ValueError, match="clip_value must be positive"):
+        with pytest.raises(ValueError, match="clip_value must be a finite number above 0"):
             nn.clip_grad_value_([untouched], bad)
 
 
@@ -356,7 +356,7 @@ def test_losses_may_be_missing_and_windows_must_fit():
     assert layer.weight_hh_l0.grad is not None
     assert nn.tbptt(layer, [], lambda out, t: None, 1, 1) == (0.0, None)
     for k1, k2 in ((0, 1), (3, 2)):
-        with pytest.raises(ValueError, match=f"need 1 <= k1 <= k2, got k1={k1}, k2={k2}"):
+        with pytest.raises(ValueError, match=r"tbptt: k[12] must be a whole number of at least"):
             nn.tbptt(layer, [x], lambda out, t: None, k1, k2)
 
 

@@ -48,7 +48,7 @@ def shown(value: Any) -> str:
     return f"a {name}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
-def whole(owner: Owner, option: str, value: Any, least: int = 1, most: float = math.inf) -> int:
+def whole(owner: Owner, option: str, value: Any, least: float = 1, most: float = math.inf) -> int:
     """Return a whole number within bounds.
 
     >>> whole("Linear", "in_features", 0)
@@ -130,6 +130,13 @@ def nearest(word: Any, known: Iterable[Any]) -> str:
 def kind(owner: Owner, option: str, value: Any, wanted: type | tuple, words: str) -> Any:
     """Return an object of the wanted kind."""
     if not isinstance(value, wanted):
+        raise unfit(owner, option, words, value, TypeError)
+    return value
+
+
+def made_by(owner: Owner, option: str, value: Any, words: str) -> Callable:
+    """Return a class or function that makes something."""
+    if not callable(value):
         raise unfit(owner, option, words, value, TypeError)
     return value
 

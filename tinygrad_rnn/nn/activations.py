@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..engine import ops
+from ..engine.options import choice, flag, kind, real, whole
 from ..engine.tensor import Tensor
 from ..functions import elementwise, reductions, shapes
 from .module import Module
@@ -17,11 +19,23 @@ class Activation(Module):
     function: ClassVar[Callable]
     takes: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, *values: Any, inplace: bool = False, **options: Any):
-        if len(values) > len(self.takes) or not options.keys() <= self.takes.keys():
-            got, own = [*values, *options], ", ".join(self.takes) or "nothing"
-            raise TypeError(f"{type(self).__name__} takes {own}, got {', '.join(map(str, got))}")
-        self.options = {**self.takes, **dict(zip(self.takes, values)), **options}
+    def __init__(self, *values: Any, **options: Any):
+        names = [*self.takes, "inplace"]
+        if len(values) > len(names) or not options.keys() <= set(names):
+            got = ", ".join(map(str, [*values, *options]))
+            raise TypeError(f"{type(self).__name__} takes {', '.join(names)}, got {got}")
+        given = {**dict(zip(names, values)), **options}
+        flag(self, "inplace", given.get("inplace", False))
+        self.options = {name: self._fitting(name, given.get(name, own))
+                        for name, own in self.takes.items()}  # fmt: skip
+
+    def _fitting(self, name: str, value: Any) -> Any:
+        """Return an option's value if it is of its default's kind."""
+        own = self.takes[name]
+        if isinstance(own, str):
+            return choice(self, name, value, ("none", "tanh"))
+        return (whole(self, name, value, -math.inf) if type(own) is int
+                else real(self, name, value))  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the function of x."""
@@ -32,11 +46,29 @@ class Activation(Module):
         return ", ".join(f"{k}={v!r}" for k, v in self.options.items())
 
 
+def _constructor(takes: dict[str, Any]) -> Callable:
+    """Return a constructor whose signature has the options by name."""
+    from inspect import Parameter, Signature
+
+    def __init__(self: Any, *values: Any, **options: Any) -> None:
+        Activation.__init__(self, *values, **options)
+
+    place = Parameter.POSITIONAL_OR_KEYWORD
+    known = {"self": Parameter.empty, **takes, "inplace": False}
+    both = [Parameter(name, place, default=own,
+                      annotation=Parameter.empty if name == "self" else type(own).__name__)
+            for name, own in known.items()]  # fmt: skip
+    __init__.__signature__ = Signature(  # type: ignore[attr-defined]
+        both, return_annotation="None"
+    )
+    return __init__
+
+
 def _activation(name: str, function: Callable, **takes: Any) -> type[Activation]:
     """Return the class of one activation."""
     said = (function.__doc__ or "").strip() or f"{function.__name__}(x)"
     body = {"function": staticmethod(function), "takes": takes, "__doc__": said,
-            "__module__": __name__}  # fmt: skip
+            "__module__": __name__, "__init__": _constructor(takes)}  # fmt: skip
     return type(name, (Activation,), body)
 
 
@@ -81,7 +113,8 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = whole(self, "start_dim", start_dim, -math.inf)
+        self.end_dim = whole(self, "end_dim", end_dim, -math.inf)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x with those axes joined."""
@@ -92,7 +125,9 @@ class Unflatten(Module):
     """One axis as several of these sizes."""
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+        self.dim = whole(self, "dim", dim, -math.inf)
+        sizes = kind(self, "unflattened_size", unflattened_size, (tuple, list), "a tuple of sizes")
+        self.unflattened_size = tuple(whole(self, "unflattened_size", n, -1) for n in sizes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x with that axis split up."""

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from ..engine.arrays import to_numpy
 from ..engine.ops import tanh
+from ..engine.options import choice, flag, kind, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.random import Generator
 from ..functions.reductions import masked_softmax, softmax
 from ..functions.shapes import cat
-from ..init import generator_from
+from ..init import seeded
 from .cell import Cell, State, parts_of
 from .layers import Linear
 from .masks import time_mask
@@ -82,7 +83,8 @@ class AdditiveAttention(Attention):
 
     def __init__(self, query_size: int, value_size: int, hidden_size: int, *,
                  seed: int | Generator | None = None):  # fmt: skip
-        self.value_size, generator = value_size, generator_from(seed)
+        self.value_size, generator = whole(self, "value_size", value_size), seeded(self, seed)
+        whole(self, "query_size", query_size), whole(self, "hidden_size", hidden_size)
         self.W = Linear(query_size, hidden_size, bias=False, seed=generator)
         self.U = Linear(value_size, hidden_size, seed=generator)
         self.v = Linear(hidden_size, 1, bias=False, seed=generator)
@@ -100,7 +102,8 @@ class DotAttention(Attention):
     """score = queryᵀ key, divided by √K if `scaled` (Luong's dot, Vaswani's scaled dot)."""
 
     def __init__(self, value_size: int, scaled: bool = False):
-        self.value_size, self.scaled = value_size, scaled
+        self.value_size = whole(self, "value_size", value_size)
+        self.scaled = flag(self, "scaled", scaled)
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Return how well each key fits the query."""
@@ -113,7 +116,8 @@ class GeneralAttention(DotAttention):
 
     def __init__(self, query_size: int, value_size: int, *, seed: int | Generator | None = None):
         super().__init__(value_size)
-        self.W = Linear(value_size, query_size, bias=False, seed=seed)
+        whole(self, "query_size", query_size)
+        self.W = Linear(value_size, query_size, bias=False, seed=seeded(self, seed))
 
     def key(self, encoded: Tensor) -> Tensor:
         """Return the keys of a memory, made once for all steps."""
@@ -140,9 +144,12 @@ class AttentionCell(Wrapper):
 
     def __init__(self, cell: Cell, attention: Attention, looks: str = "before",
                  feeds: bool = False, *, seed: int | Generator | None = None):  # fmt: skip
-        if looks not in ("before", "after") or (feeds and looks == "before"):
-            raise ValueError(f'looks must be "before" or "after", and only "after" feeds: {looks}')
+        choice(self, "looks", looks, ("before", "after"))
+        if flag(self, "feeds", feeds) and looks == "before":
+            raise ValueError('AttentionCell: feeds=True needs looks="after", got looks="before"')
         super().__init__(cell)
+        kind(self, "attention", attention, Attention, "an Attention, such as DotAttention(8)")
+        seed = seeded(self, seed)
         self.attention, self.looks, self.feeds = attention, looks, feeds
         size, read = cell.output_size, attention.value_size
         after = looks == "after"

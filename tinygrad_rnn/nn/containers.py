@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..engine.options import unfit
 from .module import Module
 
 
@@ -28,6 +29,8 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end; return this list."""
+        if isinstance(modules, str) or not isinstance(modules, Iterable):
+            raise unfit(self, "modules", "a list of Modules", modules, TypeError)
         for module in modules:
             self.append(module)
         return self
@@ -62,7 +65,11 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Take over modules by name."""
-        for name, module in dict(modules).items():
+        try:
+            named = dict(modules)
+        except (TypeError, ValueError):
+            raise unfit(self, "modules", "a dict of Modules", modules, TypeError) from None
+        for name, module in named.items():
             self[name] = module
 
     def __getitem__(self, name: str) -> Module:

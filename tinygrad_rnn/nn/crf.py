@@ -15,11 +15,12 @@ from ..engine.arrays import to_numpy
 from ..engine.backward import grad
 from ..engine.context import enable_grad
 from ..engine.ops import exp, log
+from ..engine.options import floating, kind, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.indexing import gather
 from ..functions.losses import reduced
 from ..functions.random import Generator
-from ..init import generator_from, uniform
+from ..init import seeded, uniform
 from .cell import Cell
 from .masks import time_mask
 from .module import Module, check_dtype
@@ -64,7 +65,9 @@ class CRF(Module):
 
     def __init__(self, tags: int, *, seed: int | Generator | None = None, dtype: Any = None,
                  backend: str | None = None):  # fmt: skip
-        self.tags, generator = tags, generator_from(seed)
+        self.tags, generator = whole(self, "tags", tags), seeded(self, seed)
+        dtype = None if dtype is None else floating(self, "dtype", dtype)
+        kind(self, "backend", backend, (str, type(None)), 'None or a backend such as "auto"')
         draw = lambda *shape: tensor(uniform(shape, -0.1, 0.1, generator=generator, dtype=dtype),
                                      requires_grad=True)  # fmt: skip
         self.start, self.end, self.transitions = draw(tags), draw(tags), draw(tags, tags)

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
+from ..engine.arrays import is_array
+from ..engine.options import choice, flag, real, unfit, whole
 from ..engine.tensor import Tensor
 from ..functions import losses
 from .module import Module
+
+
+def _weights(owner: Any, name: str, value: Any) -> Any:
+    array = value if is_array(value) else getattr(value, "_array", None)
+    array = np.asarray(value) if array is None else array
+    if value is not None and array.dtype.kind not in "fiu":
+        raise unfit(owner, name, "None or a Tensor of weights", value, TypeError)
+
+
+# What each option must be
+CHECKS: dict[str, Callable[[Any, str, Any], Any]] = {
+    "weight": _weights,
+    "pos_weight": _weights,
+    "delta": lambda owner, name, value: real(owner, name, value, above=0),
+    "beta": lambda owner, name, value: real(owner, name, value, 0),
+    "label_smoothing": lambda owner, name, value: real(owner, name, value, 0, 1),
+    "ignore_index": lambda owner, name, value: whole(owner, name, value, -math.inf),
+    "log_target": flag,
+}
 
 
 class Loss(Module):
@@ -14,10 +39,12 @@ class Loss(Module):
 
     function: ClassVar[Any]
 
+    reductions: ClassVar[tuple[str, ...]] = ("none", "mean", "sum")
+
     def __init__(self, reduction: str = "mean", **options: Any):
-        if reduction not in ("none", "mean", "sum"):
-            raise ValueError(f"{type(self).__name__}: reduction must be none, mean or sum, "
-                             f"got {reduction!r}")  # fmt: skip
+        choice(self, "reduction", reduction, self.reductions)
+        for name, value in options.items():
+            CHECKS[name](self, name, value)
         self.options = {"reduction": reduction, **options}
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -37,11 +64,17 @@ class MSELoss(Loss):
 
     function = losses.mse_loss
 
+    def __init__(self, reduction: str = "mean"):
+        super().__init__(reduction)
+
 
 class L1Loss(Loss):
     """|x − y|"""
 
     function = losses.l1_loss
+
+    def __init__(self, reduction: str = "mean"):
+        super().__init__(reduction)
 
 
 class HuberLoss(Loss):
@@ -111,8 +144,7 @@ class KLDivLoss(Loss):
 
     function = losses.kl_div
 
+    reductions = (*Loss.reductions, "batchmean")
+
     def __init__(self, reduction: str = "mean", log_target: bool = False):
-        if reduction != "batchmean":
-            super().__init__(reduction, log_target=log_target)
-        else:
-            self.options = {"reduction": reduction, "log_target": log_target}
+        super().__init__(reduction, log_target=log_target)

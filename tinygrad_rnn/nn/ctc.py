@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engine.arrays import to_numpy
 from ..engine.ops import exp, log, maximum, where
+from ..engine.options import choice, flag, kind, unfit, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.indexing import gather
 from ..functions.losses import reduced
@@ -160,8 +161,11 @@ class CTCLoss(Module):
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False,
                  backend: str | None = None):  # fmt: skip
-        self.blank, self.reduction, self.zero_infinity = blank, reduction, zero_infinity
-        self.backend = backend
+        self.blank = whole(self, "blank", blank, 0)
+        self.reduction = choice(self, "reduction", reduction, ("none", "mean", "sum"))
+        self.zero_infinity = flag(self, "zero_infinity", zero_infinity)
+        words = 'None or a backend such as "auto"'
+        self.backend = kind(self, "backend", backend, (str, type(None)), words)
         self._layers: dict[int, Recurrent] = {}
 
     def forward(self, log_probs: Tensor, targets: Any, input_lengths: Any,
@@ -184,9 +188,17 @@ def collapse(path: Sequence[int], blank: int = 0) -> list[int]:
     return [int(a) for a in kept if a != blank]
 
 
+def _scored(owner: str, log_probs: Any, axes: str) -> tuple[int, ...]:
+    """Return the shape of log-probabilities, if they are a Tensor of these axes."""
+    kind(owner, "log_probs", log_probs, Tensor, f"a Tensor ({axes})")
+    if log_probs.ndim != axes.count(",") + 1:
+        raise unfit(owner, "log_probs", f"({axes})", log_probs)
+    return tuple(log_probs.shape)
+
+
 def ctc_greedy(log_probs: Tensor, lengths: Any = None, blank: int = 0) -> list[list[int]]:
     """The texts of the most probable paths of (T, B, C), not always the most probable texts."""
-    steps, batch, _ = log_probs.shape
+    steps, batch, _ = _scored("ctc_greedy", log_probs, "T, B, C")
     times = checked_lengths(steps if lengths is None else lengths, steps, batch) \
         if lengths is not None else [steps] * batch  # fmt: skip
     best = to_numpy(log_probs).argmax(-1)

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from ..engine.class_signature import signature_of
 from ..engine.context import no_grad
+from ..engine.options import called, flag, made_by, nearest, probability, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.losses import dropout, linear
 from ..functions.random import Generator
 from ..functions.reductions import log_softmax
 from ..functions.sequence_loss import sequence_loss
-from ..init import generator_from
+from ..init import generator_from, seeded
 from . import decoding
 from .cell import State
 from .layers import Embedding, Linear
@@ -48,10 +51,15 @@ class LanguageModel(Module):
                  num_layers: int = 1, *, layer: Any = LSTM, tied: bool = False,
                  dropout: float = 0.0, weight_drop: float = 0.0,
                  seed: int | Generator | None = None, **options: Any):  # fmt: skip
-        generator = generator_from(seed)
-        size = embedding_size or hidden_size
-        self.vocabulary, self.tied = vocabulary, tied
-        self.dropout, self.generator = dropout, generator
+        self.vocabulary, self.tied = whole(self, "vocabulary", vocabulary), flag(self, "tied", tied)
+        size = whole(self, "hidden_size", hidden_size)
+        if embedding_size is not None:
+            size = whole(self, "embedding_size", embedding_size)
+        whole(self, "num_layers", num_layers), probability(self, "weight_drop", weight_drop)
+        self.dropout = probability(self, "dropout", dropout)
+        self.generator = generator = seeded(self, seed)
+        made_by(self, "layer", layer, "a layer's class, such as LSTM")
+        self._refuse_unknown(layer, options)
         self.embedding = Embedding(vocabulary, size, seed=generator)
         self.layer: Recurrent = layer(size, hidden_size, num_layers, dropout=dropout,
                                       seed=generator, **options)  # fmt: skip
@@ -64,6 +72,15 @@ class LanguageModel(Module):
                 raise ValueError(f"tied=True needs embedding_size {size} to be the layer's output "
                                  f"size {self.layer.output_size}")  # fmt: skip
             self.embedding.weight = self.output.weight
+
+    def _refuse_unknown(self, layer: Any, options: dict[str, Any]) -> None:
+        """Raise for an option that neither this model nor the layer has."""
+        own, rest = signature_of(type(self)).parameters, signature(layer).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in rest.values()):
+            return
+        for name in options.keys() - rest.keys():
+            near = nearest(name, [*own, *rest])
+            raise TypeError(f"{called(self)}() has no argument {name!r}{near}")
 
     def features(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return (what the output layer sees (T, B, H), last state)."""

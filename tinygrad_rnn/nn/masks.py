@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..engine.arrays import to_numpy
 from ..engine.ops import where
+from ..engine.options import flag, kind, unfit
 from ..engine.tensor import Tensor, tensor
 from ..functions.shapes import cat, stack
 
@@ -66,11 +67,31 @@ def repeated(steps: Any, real: Any, reverse: bool) -> Tensor:
     return where(rows, 0.0, chosen) if missing.any() else chosen
 
 
+def tensors_of(owner: str, option: str, values: Any) -> list[Tensor]:
+    """Return a list of at least one Tensor."""
+    many = isinstance(values, Iterable) and not isinstance(values, (str, Tensor))
+    found = list(values) if many else []
+    if not found:
+        wanted = "a list of at least one Tensor"
+        raise unfit(owner, option, wanted, values, ValueError if many else TypeError)
+    for k, one in enumerate(found):
+        kind(owner, f"{option}[{k}]", one, Tensor, "a Tensor")
+    return found
+
+
 def pad_sequence(
     sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0
 ) -> Tensor:
     """Return the sequences (T_k, …) as one padded batch (T, B, …)."""
-    longest = max((s.shape[0] for s in sequences), default=0)
+    sequences = tensors_of("pad_sequence", "sequences", sequences)
+    flag("pad_sequence", "batch_first", batch_first)
+    if isinstance(padding_value, str) or not hasattr(padding_value, "__float__"):
+        raise unfit("pad_sequence", "padding_value", "a number", padding_value, TypeError)
+    for k, s in enumerate(sequences):
+        if s.ndim == 0 or s.shape[1:] != sequences[0].shape[1:]:
+            both = f"{tuple(sequences[0].shape)} and {tuple(s.shape)}, number {k}"
+            raise ValueError(f"pad_sequence: sequences (T_k, …) differ behind time: {both}")
+    longest = max(s.shape[0] for s in sequences)
     padded = [_padded(s, longest, padding_value) for s in sequences]
     return stack(padded, 0 if batch_first else 1)
 
@@ -85,6 +106,7 @@ def _padded(sequence: Tensor, longest: int, value: float) -> Tensor:
 
 def unpad_sequence(padded: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
     """Return the sequences of a padded batch, each as long as it is."""
+    kind("unpad_sequence", "padded", padded, Tensor, "a padded batch, a Tensor (T, B, …)")
     whole = padded if batch_first else padded.transpose(0, 1)
     sizes = checked_lengths(lengths, whole.shape[1], whole.shape[0])
     return [whole[k, :length] for k, length in enumerate(sizes.tolist())]

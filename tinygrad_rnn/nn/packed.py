@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.class_signature import CheckedCall
+from ..engine.options import kind
 from ..engine.tensor import Tensor, tensor
 from ..functions.shapes import pad
 from .masks import checked_lengths, pad_sequence
 
 
-class PackedSequence:
+class PackedSequence(CheckedCall):
     """A padded batch (T, B, …), time first, with the lengths of its sequences."""
 
     def __init__(self, padded: Tensor, lengths: np.ndarray):
-        self.padded, self.lengths = padded, lengths
+        self.padded = kind(self, "padded", padded, Tensor, "a Tensor (T, B, …)")
+        self.lengths = kind(self, "lengths", lengths, np.ndarray, "an array of lengths (B,)")
 
     @property
     def batch_sizes(self) -> Tensor:
@@ -57,6 +60,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     >>> pad_packed_sequence(output)[0].shape
     (5, 2, 4)
     """
+    kind("pack_padded_sequence", "input", input, Tensor, "a padded batch, a Tensor (T, B, …)")
     padded = input.transpose(0, 1) if batch_first else input
     sizes = checked_lengths(lengths, *padded.shape[:2])
     if not (sizes > 0).all():
@@ -71,6 +75,7 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False,
                         padding_value: float = 0.0,
                         total_length: int | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return (padded batch, lengths) of a record."""
+    kind("pad_packed_sequence", "sequence", sequence, PackedSequence, "a PackedSequence")
     x, steps = sequence.padded, len(sequence.padded)
     if total_length is not None:
         if total_length < steps:
@@ -84,10 +89,12 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False,
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Return the record of sequences (T_k, …) of different lengths."""
+    padded = pad_sequence(sequences)
     lengths = [len(s) for s in sequences]
-    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+    return pack_padded_sequence(padded, lengths, enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed: PackedSequence) -> list[Tensor]:
     """Return the sequences of a record, each as long as it is."""
+    kind("unpack_sequence", "packed", packed, PackedSequence, "a PackedSequence")
     return [packed.padded[:n, k] for k, n in enumerate(packed.lengths.tolist())]

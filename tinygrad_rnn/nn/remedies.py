@@ -13,17 +13,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..engine.backward import grad
+from ..engine.options import kind, real, unfit, whole
 from ..engine.tensor import Tensor, wrap
 from .cell import State, map_state, parts_of
+from .masks import tensors_of
 
 
-def _gradients(parameters: Any) -> list[tuple[str, Tensor, Any]]:
+def _gradients(owner: str, parameters: Any) -> list[tuple[str, Tensor, Any]]:
     """Return (name, parameter, gradient's array) of a Module, Tensors or (name, Tensor) pairs."""
+    wanted = "a Module, a Tensor, or a list of Tensors or of (name, Tensor)"
     if hasattr(parameters, "named_parameters"):
         parameters = parameters.named_parameters()
+    if isinstance(parameters, str) or not isinstance(parameters, (Tensor, Iterable)):
+        raise unfit(owner, "parameters", wanted, parameters, TypeError)
     found = []
     for k, item in enumerate([parameters] if isinstance(parameters, Tensor) else parameters):
-        name, p = item if isinstance(item, tuple) else (item.name or f"number {k}", item)
+        name, p = item if isinstance(item, tuple) and len(item) == 2 else (None, item)
+        if not isinstance(p, Tensor):
+            raise unfit(owner, "parameters", f"{wanted}; number {k} is none", p, TypeError)
+        name = name or p.name or f"number {k}"
         if p.grad is not None:
             found.append((name, p, p.grad._array))
     return found
@@ -36,9 +44,11 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     overflow. A NaN or an infinity raises, naming the parameter, and leaves all gradients as they
     were.
     """
-    if not max_norm >= 0 or not norm_type > 0:
-        raise ValueError(f"need max_norm >= 0 and norm_type > 0, got {max_norm} and {norm_type}")
-    found = _gradients(parameters)
+    if not _is_infinite(max_norm):
+        real("clip_grad_norm_", "max_norm", max_norm, 0)
+    if not _is_infinite(norm_type):
+        real("clip_grad_norm_", "norm_type", norm_type, above=0)
+    found = _gradients("clip_grad_norm_", parameters)
     norms = [_norm(name, g, norm_type) for name, _, g in found]
     total = largest = max(norms, default=0.0)
     if largest > 0 and math.isfinite(norm_type):
@@ -47,6 +57,10 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
         for _, p, g in found:
             p.grad = wrap((g * (max_norm / (total + 1e-6))).astype(g.dtype, copy=False), None)
     return total
+
+
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, float) and value == math.inf
 
 
 def _norm(name: str, g: Any, order: float) -> float:
@@ -60,9 +74,8 @@ def _norm(name: str, g: Any, order: float) -> float:
 
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     """Cut every entry of every gradient to [−clip_value, clip_value]; NaN raises."""
-    if not clip_value > 0:
-        raise ValueError(f"clip_value must be positive, got {clip_value}")
-    found = _gradients(parameters)
+    real("clip_grad_value_", "clip_value", clip_value, above=0)
+    found = _gradients("clip_grad_value_", parameters)
     for name, _, g in found:
         if bool((g != g).any()):
             raise ValueError(f"NaN in the gradient of parameter {name!r}")
@@ -72,12 +85,12 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
 
 def l1_penalty(tensors: Iterable[Tensor]) -> Tensor:
     """Return Σ |w|."""
-    return _sum(w.abs().sum() for w in tensors)
+    return _sum(w.abs().sum() for w in tensors_of("l1_penalty", "tensors", tensors))
 
 
 def l2_penalty(tensors: Iterable[Tensor]) -> Tensor:
     """Return Σ w²."""
-    return _sum((w * w).sum() for w in tensors)
+    return _sum((w * w).sum() for w in tensors_of("l2_penalty", "tensors", tensors))
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
@@ -98,6 +111,8 @@ def vanishing_penalty(loss: Tensor, states: Sequence[Tensor]) -> Tensor:
     arrives from the loss, ∂L/∂a_{k+1}, counts as given; the Jacobian's dependence on weights and
     states is exact. A step that no gradient reaches contributes nothing.
     """
+    kind("vanishing_penalty", "loss", loss, Tensor, "a Tensor")
+    states = tensors_of("vanishing_penalty", "states", states)
     if len(states) < 2:
         raise ValueError("the penalty compares neighbours: it needs at least two states")
     arriving = grad(loss, list(states), retain_graph=True, allow_unused=True)
@@ -128,8 +143,7 @@ def tbptt(
     keeps the weights it ran with. A layer used as `model` draws its dropout masks for each step.
     Returns the summed loss and the last state.
     """
-    if not 1 <= k1 <= k2:
-        raise ValueError(f"need 1 <= k1 <= k2, got k1={k1}, k2={k2}")
+    whole("tbptt", "k2", k2, whole("tbptt", "k1", k1))
     window: deque[_Step] = deque(maxlen=k2)
     total, steps = 0.0, len(xs)
     for t, x in enumerate(xs):

@@ -13,12 +13,13 @@ import numpy as np
 
 from ..engine.arrays import to_numpy
 from ..engine.context import no_grad
+from ..engine.options import flag, made_by, unfit, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.losses import cross_entropy
 from ..functions.random import Generator
 from ..functions.reductions import log_softmax
 from ..functions.shapes import cat, stack
-from ..init import generator_from
+from ..init import seeded
 from . import decoding
 from .attention import AdditiveAttention, Attention, AttentionCell, Memory
 from .cell import State, map_state
@@ -46,8 +47,16 @@ class Seq2Seq(Module):
                  embedding_size: int | None = None, *, attention: bool | Attention = False,
                  cell: Callable = GRUCell, bidirectional: bool = True,
                  seed: int | Generator | None = None):  # fmt: skip
-        generator = generator_from(seed)
-        self.generator, size = generator, embedding_size or hidden_size
+        for name, size in (("source", source), ("target", target), ("hidden_size", hidden_size)):
+            whole(self, name, size)
+        if not isinstance(attention, (bool, Attention)):
+            raise unfit(self, "attention", "True, False or an Attention", attention, TypeError)
+        made_by(self, "cell", cell, "a cell's class, such as GRUCell")
+        flag(self, "bidirectional", bidirectional)
+        generator, size = seeded(self, seed), hidden_size
+        if embedding_size is not None:
+            size = whole(self, "embedding_size", embedding_size)
+        self.generator = generator
         self.read = Embedding(source, size, seed=generator)
         self.write = Embedding(target, size, seed=generator)
         self.encoder = Recurrent(cell, size, hidden_size, bidirectional=bidirectional,

@@ -28,7 +28,7 @@ class WeightDrop(Wrapper):
         self.names = (names,) if isinstance(names, str) else names
         kind(self, "names", self.names, (tuple, list), "names of parameters")
         for name in self.names:
-            if not isinstance(getattr(cell, name, None), Tensor):
+            if not isinstance(name, str) or not isinstance(getattr(cell, name, None), Tensor):
                 raise ValueError(f"{type(cell.core).__name__} has no parameter {name!r} to drop")
         self._whole: dict[str, Tensor] = {}
 
