@@ -31,6 +31,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "WeightDrop": {"cell": nn.GRUCell(3, 4), "p": 0.1},
     "Cell Gated": {"input_size": 3, "hidden_size": 4},
     "AdditiveAttention": {"query_size": 3, "value_size": 4, "hidden_size": 5},
+    "MaxPool1d MaxPool2d AvgPool1d AvgPool2d": {"kernel_size": 2},
+    "BatchNorm1d": {"num_features": 3},
     "DotAttention": {"value_size": 4},
     "GeneralAttention": {"query_size": 3, "value_size": 4},
     "AttentionCell": {"cell": nn.GRUCell(7, 4), "attention": nn.DotAttention(4)},

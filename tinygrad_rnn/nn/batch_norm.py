@@ -8,6 +8,8 @@ import numpy as np
 
 from ..engine.arrays import get_default_dtype
 from ..engine.context import no_grad
+from ..engine.options import device as checked_device
+from ..engine.options import flag, floating, real, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.reductions import var_mean
 from .module import Module, check_dtype
@@ -57,8 +59,11 @@ class BatchNorm1d(Module):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
                  affine: bool = True, track_running_stats: bool = True, *,
                  device: str | None = None, dtype: Any = None):  # fmt: skip
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        dtype = dtype or get_default_dtype()
+        self.num_features = whole(self, "num_features", num_features)
+        self.eps, self.momentum = real(self, "eps", eps, 0), real(self, "momentum", momentum, 0, 1)
+        flag(self, "affine", affine), flag(self, "track_running_stats", track_running_stats)
+        device = checked_device(self, device)
+        dtype = floating(self, "dtype", dtype or get_default_dtype())
         full = lambda value: tensor(np.full(num_features, value, dtype), device=device)
         self.weight = full(1.0).requires_grad_() if affine else None
         self.bias = full(0.0).requires_grad_() if affine else None
