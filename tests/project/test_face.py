@@ -56,3 +56,9 @@ def test_everything_has_a_docstring():
 def test_everything_has_a_signature_of_its_own(where, each):
     catches = [p for p in inspect.signature(each).parameters.values() if p.kind is p.VAR_KEYWORD]
     assert not catches or where.startswith(HANDS_ON)
+
+
+def test_no_docstring_needs_the_one_before_it():
+    """In `help` one reads "The same, but …" without what it is the same as."""
+    said = {where: inspect.getdoc(each) or "" for where, each in OFFERED}
+    assert not [where for where, words in said.items() if words.startswith("The same")]

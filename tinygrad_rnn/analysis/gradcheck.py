@@ -142,7 +142,7 @@ def first_order(func: Callable, xs: tuple, plan: CheckOptions) -> Iterator[str]:
 
 
 def second_order(func: Callable, xs: tuple, plan: CheckOptions) -> Iterator[str]:
-    """The same, and each node whose rule, run on Tensors, is not differentiated rightly."""
+    """Yield the nodes whose gradient rule, itself differentiated, disagrees with slopes."""
     nodes = nodes_of(func, xs)
     for node in filter(checkable, nodes):
         yield from blamed(node, *alone(node), plan, "its rule")

@@ -152,7 +152,7 @@ class Tensor(Conversion):
         return Hook(node.hooks, hook)
 
     def detach(self) -> Tensor:
-        """The same values with no history: gradients do not flow past it, writes are shared."""
+        """Return the values without their history: gradients stop here, writes are shared."""
         return alias(wrap(self._array, None), self)
 
     @property

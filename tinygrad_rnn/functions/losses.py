@@ -96,7 +96,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Any = None, reduction: str = "mean",
     pos_weight: Any = None,
 ) -> Tensor:  # fmt: skip
-    """The same of σ(x), exact for every finite x: two positive terms, so that nothing cancels."""
+    """Return `binary_cross_entropy` of σ(input), exact for every finite input: nothing cancels."""
     same_shape("binary_cross_entropy_with_logits", input, target)
     input, target = as_real(input), as_real(target)
     hits = target if pos_weight is None else pos_weight * target

@@ -61,7 +61,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
 
 
 def view(x: Tensor, *shape: Any) -> Tensor:
-    """The same numbers in another shape: `reshape` that is a view whatever the order in memory."""
+    """Return x in another shape: `reshape` that is a view whatever the order in memory."""
     return viewed(x, _reshape, shape=_shape_of(x, shape))
 
 
