@@ -154,7 +154,7 @@ start = ctypes.cast(mark, ctypes.c_void_p)
 def work(times):
     marks, ends = (ctypes.c_long * 100)(), (ctypes.c_long * 4)(0, 30, 31, 100)
     for _ in range(times):
-        native.team().together(3, start, ends, marks)
+        native.thread_pool().run_parallel(3, start, ends, marks)
     assert list(marks) == [times] * 100, list(marks)
 work(2000)
 others = [threading.Thread(target=work, args=(2000,)) for _ in range(3)]

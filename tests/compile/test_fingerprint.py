@@ -194,12 +194,12 @@ def test_what_a_cell_holds_may_change_between_calls(change: str) -> None:
 def test_a_change_is_seen_and_equal_things_are_equal() -> None:
     cell = Habit(lambda c, x, h: x)
     held = CellFingerprint(cell)
-    assert held.still() and CellFingerprint(cell).key == held.key
+    assert held.unchanged() and CellFingerprint(cell).key == held.key
     cell.array[0] = np.nan
-    assert not held.still() and CellFingerprint(cell).key != held.key
-    assert CellFingerprint(cell).still()
+    assert not held.unchanged() and CellFingerprint(cell).key != held.key
+    assert CellFingerprint(cell).unchanged()
     cell.array[0] = 1
-    assert held.still() and CellFingerprint(cell).key == held.key
+    assert held.unchanged() and CellFingerprint(cell).key == held.key
 
 
 @pytest.mark.parametrize("knot", ["itself", "its layer", "a list"])

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 SOURCE = (HERE.parents[1] / "tools" / "golden" / "older.py").read_text(encoding="utf-8")
 LAYERS = next(ast.literal_eval(node.value) for node in ast.parse(SOURCE).body
               if isinstance(node, ast.AnnAssign) and node.target.id == "LAYERS")  # fmt: skip
-OLDER = np.load(HERE / "older.npz")
+OLDER = np.load(HERE / "older" / "states.npz")
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -32,7 +32,7 @@ def test_a_state_dict_of_the_version_before_loads(name):
 
 
 def test_a_graph_of_the_version_before_loads_and_is_drawn():
-    graph = Graph.from_json((HERE / "older_graph.json").read_text(encoding="utf-8"))
+    graph = Graph.from_json((HERE / "older" / "graph.json").read_text(encoding="utf-8"))
     assert {node.op for node in graph.nodes} >= {"matmul", "tanh", "sigmoid", "sum"}
     assert "<svg" in Drawing([graph]).svg
 

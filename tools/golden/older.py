@@ -35,9 +35,9 @@ def main() -> None:
         arrays[f"{name}|output"] = out.detach().numpy()
         for key, value in layer.state_dict().items():
             arrays[f"{name}|{key}"] = np.asarray(value)
-    np.savez_compressed(HERE / "older.npz", **arrays)
+    np.savez_compressed(HERE / "older" / "states.npz", **arrays)
     out, _ = nn.LSTM(3, 4, seed=0)(tg.tensor(x[:2]))
-    (HERE / "older_graph.json").write_text(draw(out.sum()).json, encoding="utf-8")
+    (HERE / "older" / "graph.json").write_text(draw(out.sum()).json, encoding="utf-8")
 
 
 if __name__ == "__main__":
