@@ -76,7 +76,8 @@ def real(owner: Owner, option: str, value: Any, least: float = -math.inf, most: 
     ValueError: RNNCell: leak must be a finite number above 0 and at most 1, got 0
     """
     wanted = words or "a finite number" + bounds(least, most, above, below)
-    if isinstance(value, (bool, np.bool_, str)) or not hasattr(value, "__float__"):
+    odd = isinstance(value, (bool, np.bool_, str)) or getattr(value, "ndim", 0)
+    if odd or not hasattr(value, "__float__"):
         raise unfit(owner, option, wanted, value, TypeError)
     try:
         number = float(value)
