@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engine.test_ops import DECLARED
+from peak_memory import PEAK, peak
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import Tensor
@@ -214,14 +215,16 @@ def test_backward_frees_what_was_saved():
     assert all(n.saved is None for n in tg.toposort(loss.node) if n.op)
 
 
-LONG = """
-import resource, sys
+LONG = (
+    PEAK
+    + """
+import sys
 import numpy as np, tinygrad_rnn as tg
 from tinygrad_rnn import nn
 T, B, I, H = int(sys.argv[1]), 4, 16, 32
 cell = nn.LSTMCell(I, H)
 xs = tg.tensor(np.random.default_rng(0).normal(size=(T, B, I)).astype(np.float32))
-rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rss = peak
 before, total, state = rss(), 0.0, None
 for x in xs.unbind():
     h, c = cell(x, state)
@@ -229,6 +232,7 @@ for x in xs.unbind():
 h.sum().backward()
 print((rss() - before) / T, float(abs(cell.weight_hh.grad.data).max()))
 """
+)
 
 
 @pytest.mark.slow
@@ -240,14 +244,12 @@ def test_full_bptt_over_a_long_sequence_takes_little_memory():
 
 @pytest.mark.slow
 def test_truncated_bptt_does_not_grow():
-    import resource
-
     w, u, x = parameters(steps=100)
     peaks = []
     for _ in range(4):
         for _ in range(100):
             rnn_loss(w, u, x).backward()
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        peaks.append(peak("VmRSS") / 1024)
     assert peaks[-1] - peaks[0] < 20
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import damage
 import pytest
 from damage import Verdict, in_bytes, mutants
+from peak_memory import PEAK
 
 from tinygrad_rnn import CheckpointError, load
 
@@ -83,11 +84,13 @@ def test_the_check_would_see_what_is_loaded_wrong(monkeypatch):
         check_ours("training", 1500, seed=1)
 
 
-MEMORY = """
-import resource, sys
+MEMORY = (
+    PEAK
+    + """
+import sys
 import numpy as np
 from tinygrad_rnn import load, save
-memory = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+memory = lambda: peak() / 1024
 path, value = sys.argv[1], {"w": np.ones((5, 1_000_000)), "v": np.ones((1_000_000, 2)).T}
 save([1], path), load(path)
 begun = memory()
@@ -97,6 +100,7 @@ del value
 again = load(path)
 print(saved - begun, memory() - saved)
 """
+)
 
 
 def test_a_file_takes_the_memory_of_its_arrays_alone(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peak_memory import PEAK
 
 from tinygrad_rnn import load, save, text
 from tinygrad_rnn.text import (
@@ -336,10 +337,12 @@ def test_lines_of_a_file_in_batches(written):
 
 # --------------------------------------------------------------------------------- memory
 
-LARGE = """
-import resource, sys
+LARGE = (
+    PEAK
+    + """
+import sys
 from tinygrad_rnn import text
-memory = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+memory = lambda: peak() / 1024
 path, kind, before = sys.argv[1], getattr(text, sys.argv[2]), memory()
 text.tokens.IN_MEMORY = 1 << 20
 vocabulary = kind.of_file(path)
@@ -351,6 +354,7 @@ for _, batch in zip(range(20), batches):
     assert len(batch) == 4
 print(len(vocabulary), len(streams), len(lines), memory(), memory() - before)
 """
+)
 
 
 def large(tmp_path, megabytes, kind):

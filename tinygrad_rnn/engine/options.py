@@ -76,7 +76,7 @@ def real(owner: Owner, option: str, value: Any, least: float = -math.inf, most: 
     ValueError: RNNCell: leak must be a finite number above 0 and at most 1, got 0
     """
     wanted = words or "a finite number" + bounds(least, most, above, below)
-    odd = isinstance(value, (bool, np.bool_, str)) or getattr(value, "ndim", 0)
+    odd = isinstance(value, (bool, np.bool_, str)) or bool(getattr(value, "ndim", 0))
     if odd or not hasattr(value, "__float__"):
         raise unfit(owner, option, wanted, value, TypeError)
     try:
