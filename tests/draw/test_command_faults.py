@@ -84,7 +84,11 @@ def test_an_interrupt(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_text(textwrap.dedent(SLEEPS))
     command = [sys.executable, "-m", "tinygrad_rnn.draw", f"{tmp_path}/f.py:f"]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+
+    def heard() -> None:  # a test run in the background ignores it, and so would its child
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **pipes) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
