@@ -11,6 +11,7 @@ PY := $(VENV)/bin/python
 FOR := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')$(NUMPY:%=-%)
 RUN_READY := $(VENV)/.ready-to-run-$(FOR)
 DEV_READY := $(VENV)/.ready-to-test-$(FOR)
+BOOK_READY := $(VENV)/.ready-for-the-book-$(FOR)
 SET_UP := tools/setup_venv.py --venv $(VENV) $(NUMPY:%=--numpy '%')
 
 # Small products lose by threads, and the tests run in several processes already.
@@ -77,7 +78,7 @@ pictures: $(RUN_READY)
 	@echo "picture  tutorials/pictures/house.svg"; $(PY) tools/house.py tutorials/pictures/house.svg
 
 tutorials: $(BOOK_READY)
-	@$(PY) tools/make_tutorials.py $(ARGS)
+	@$(THREADS) $(PY) tools/make_tutorials.py $(ARGS)
 
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

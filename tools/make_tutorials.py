@@ -25,6 +25,11 @@ from tinygrad_rnn.engine.command_line import run_command
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tutorials"
 LIMIT = 60  # seconds for one notebook
+PICTURES = ("image/svg+xml", "image/png")
+IN_THE_BROWSER = """\
+**Run this page in a browser**, with nothing installed: `make lite` builds a folder of static files,
+and `python -m http.server -d out/site` serves it at
+[localhost:8000](http://localhost:8000/lite/notebooks/index.html?path={}.ipynb)."""
 SOLUTION = re.compile(r"### BEGIN SOLUTION\n.*?### END SOLUTION\n", re.DOTALL)
 
 
@@ -38,11 +43,28 @@ def student_text(text: str) -> str:
     return SOLUTION.sub("# your answer here, then check(…)\n", text)
 
 
-def notebook(text: str) -> Any:
-    """Return a notebook from a source in percent format."""
+def notebook(text: str, stem: str) -> Any:
+    """Return a notebook from a source in percent format; its last cell says how to run it."""
     import jupytext
+    from nbformat.v4 import new_markdown_cell
 
-    return jupytext.reads(text, fmt="py:percent")
+    made = jupytext.reads(text, fmt="py:percent")
+    made.cells.append(new_markdown_cell(IN_THE_BROWSER.format(stem)))
+    for number, cell in enumerate(made.cells):
+        cell.id = f"cell-{number}"  # jupytext draws another one at every run
+    return made
+
+
+def without_traces(made: Any) -> Any:
+    """Take from an executed notebook what changes at every run, and pictures stored twice."""
+    made.metadata.get("language_info", {}).pop("version", None)
+    for cell in made.cells:
+        cell.metadata.pop("execution", None)  # times
+        for output in cell.get("outputs", []):
+            found = output.get("data", {})
+            pictures = {kind: found[kind] for kind in PICTURES if kind in found}
+            output.update({"data": pictures} if pictures else {})
+    return made
 
 
 def executed(made: Any) -> Any:
@@ -51,10 +73,10 @@ def executed(made: Any) -> Any:
 
     before = os.environ.get("PYTHONPATH")  # a relative one would not hold in that folder
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
-    NotebookClient(made, timeout=LIMIT, resources={"metadata": {"path": str(FOLDER)}}).execute()
-    for cell in made.cells:
-        cell.metadata.pop("execution", None)  # times would change at every run
-    return made
+    client = NotebookClient(made, timeout=LIMIT, resources={"metadata": {"path": str(FOLDER)}})
+    client.extra_arguments = ["--log-level=ERROR"]  # no warning that loopback is not encrypted
+    client.execute()
+    return without_traces(made)
 
 
 def main() -> int:
@@ -70,7 +92,7 @@ def main() -> int:
     for source in sources(given.begin):
         began, text = time.perf_counter(), source.read_text(encoding="utf-8")
         print(f"notebook {source.stem} ...", end=" ", flush=True)
-        made = notebook(student_text(text) if given.student else text)
+        made = notebook(student_text(text) if given.student else text, source.stem)
         made = made if given.student else executed(made)
         atomic_write(given.out / f"{source.stem}.ipynb", nbformat.writes(made).encode())
         print(f"{time.perf_counter() - began:.1f} s", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -37,6 +38,45 @@ def test_a_notebook_has_all_exercises_of_its_number(name):
 def test_links_lead_to_files(name):
     links = re.findall(r"\]\((\.\./[^)#]+)\)", TEXTS[name])
     assert links and all((ROOT / "tutorials" / link).exists() for link in links)
+
+
+def cells_of_source(text: str) -> list[tuple[str, str]]:
+    """Return (kind, text) of each cell of a source in percent format."""
+    found = []
+    for head, body in re.findall(r"^# %%(.*)\n((?:(?!# %%).*\n?)*)", text, re.MULTILINE):
+        marked = "[markdown]" in head
+        body = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if marked else body
+        found.append(("markdown" if marked else "code", body.strip("\n")))
+    return found
+
+
+def made(name: str) -> list[dict]:
+    return json.loads((ROOT / "tutorials" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_executed_notebook_is_that_of_its_source(name):
+    cells = [(cell["cell_type"], "".join(cell["source"]).strip("\n")) for cell in made(name)]
+    assert cells[:-1] == cells_of_source(TEXTS[name]), f"run: make tutorials ARGS={name[:2]}"
+    assert cells[-1][0] == "markdown" and f"path={name}.ipynb" in cells[-1][1]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_executed_notebook_ran_to_its_end_without_warnings(name):
+    code = [cell for cell in made(name) if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+    assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_executed_notebook_tells_nothing_of_the_machine(name):
+    text = (ROOT / "tutorials" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert not re.search(
+        r"(?<![\w.])/(home|root|tmp|work|usr|Users)/|ipykernel_\d|0x[0-9a-f]{8}", text
+    )
+    assert len(text) < 500_000
 
 
 @pytest.mark.slow
