@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_rnn.draw.capture.capture import convert, run
 from tinygrad_rnn.draw.capture.models import Sizes, model
+from tinygrad_rnn.draw.capture.run_to_graph import convert, run
 from tinygrad_rnn.draw.graph import Graph
 from tinygrad_rnn.engine.node import Node
 from tinygrad_rnn.engine.tensor import leaf_of

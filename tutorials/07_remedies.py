@@ -248,6 +248,7 @@ plt.show()
 # it stands: with noise in between, or for other lengths and rates, seeds fail with it as without it.
 # And clipping changes the direction of descent if values, not the norm, are cut.
 #
-# In the code: [clipping, penalties, truncation](../tinygrad_rnn/nn/remedies.py),
+# In the code: [clipping](../tinygrad_rnn/nn/clipping.py),
+# [penalties](../tinygrad_rnn/nn/penalties.py), [truncation](../tinygrad_rnn/nn/truncated_bptt.py),
 # [initialisation](../tinygrad_rnn/init.py); tests, four seeds each:
 # [`test_clipping_rescues_what_explodes` and its kin](../tests/nn/test_remedies.py).

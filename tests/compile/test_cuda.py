@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tinygrad_rnn.compile.runtime.cuda import LANES, Multiplier, Repeated
+from tinygrad_rnn.compile.runtime.cuda_device import LANES, Multiplier, Repeated
 
 
 class Stream:

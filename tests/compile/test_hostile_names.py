@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tinygrad_rnn import grad, primitive, scope, tensor
 from tinygrad_rnn.compile import compile
-from tinygrad_rnn.compile.codegen.escapes import comment
+from tinygrad_rnn.compile.codegen.comments import comment
 from tinygrad_rnn.nn import Cell, Recurrent
 
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")

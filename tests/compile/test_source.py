@@ -15,7 +15,7 @@ from compile.test_loops import CELLS, layer_of
 
 from tinygrad_rnn import grad, maximum, primitive, tensor
 from tinygrad_rnn.compile import compile
-from tinygrad_rnn.compile.runtime import c_build, run
+from tinygrad_rnn.compile.runtime import c_build, compiled_loop
 from tinygrad_rnn.nn import Cell, Recurrent
 
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler (cc)")
@@ -26,7 +26,7 @@ RESULTS = ("y", "last", "dxs", "dstates", "dparams")
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What every run was given and what it gave."""
     seen: list[dict[str, Any]] = []
-    forward, backward = run.CompiledCall.forward, run.CompiledCall.backward
+    forward, backward = compiled_loop.CompiledCall.forward, compiled_loop.CompiledCall.backward
 
     def watched(self: Any) -> Any:
         flat, step = forward(self), self.kernel.program.step
@@ -48,8 +48,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
                            "dparams": found[n + len(ends) :]}  # fmt: skip
         return found
 
-    monkeypatch.setattr(run.CompiledCall, "forward", watched)
-    monkeypatch.setattr(run.CompiledCall, "backward", watched_back)
+    monkeypatch.setattr(compiled_loop.CompiledCall, "forward", watched)
+    monkeypatch.setattr(compiled_loop.CompiledCall, "backward", watched_back)
     return seen
 
 

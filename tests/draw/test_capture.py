@@ -8,8 +8,8 @@ from draw_graphs import crossed, overlapping, straddling
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.draw.capture.capture import graph_of, run
 from tinygrad_rnn.draw.capture.models import CELLS, Sizes, model
+from tinygrad_rnn.draw.capture.run_to_graph import graph_of, run
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.capture.statistics import digits, measured, statistics
 from tinygrad_rnn.draw.capture.steps import infer_steps
@@ -18,7 +18,7 @@ from tinygrad_rnn.draw.drawing import draw
 from tinygrad_rnn.draw.graph import Place
 from tinygrad_rnn.draw.layout.legend import NOT_RUN
 from tinygrad_rnn.draw.layout.unrolled import unrolled
-from tinygrad_rnn.draw.transform.backward import backward_graph
+from tinygrad_rnn.draw.transform.backward_graph import backward_graph
 from tinygrad_rnn.draw.transform.fold import LEVELS, fold_sums
 
 SIZES = Sizes(steps=4, hidden=3, input=2, batch=2)

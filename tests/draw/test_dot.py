@@ -16,11 +16,11 @@ from draw_graphs import lstm, rnn
 
 from tinygrad_rnn.draw.capture.models import CELLS, Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
+from tinygrad_rnn.draw.draw_error import DrawError
 from tinygrad_rnn.draw.drawing import Drawing
-from tinygrad_rnn.draw.errors import DrawError
 from tinygrad_rnn.draw.escapes import dot as quoted
 from tinygrad_rnn.draw.layout.architectures import arch_graph
-from tinygrad_rnn.draw.layout.dot import dot_text
+from tinygrad_rnn.draw.layout.dot_recipe import dot_text
 from tinygrad_rnn.draw.render import graphviz as renderer
 from tinygrad_rnn.draw.render.dot import positioned
 from tinygrad_rnn.draw.render.svg import svg

@@ -15,7 +15,7 @@ from tinygrad_rnn.draw.capture.models import Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.graph import GraphNode
 from tinygrad_rnn.draw.layout.strips import state_series
-from tinygrad_rnn.draw.transform.backward import backward_graph
+from tinygrad_rnn.draw.transform.backward_graph import backward_graph
 from tinygrad_rnn.draw.transform.diff import union
 from tinygrad_rnn.draw.transform.fold import LEVELS, fold, fold_sums
 from tinygrad_rnn.draw.transform.rolled import rolled_graph

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a scrip
 from tinygrad_rnn.draw.capture.models import CELLS, Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.layout.architectures import NAMES, arch_graph, arch_view
-from tinygrad_rnn.draw.layout.dot import dot_text
+from tinygrad_rnn.draw.layout.dot_recipe import dot_text
 from tinygrad_rnn.draw.layout.legend import finish
 from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.fold import fold_sums

@@ -18,7 +18,7 @@ from tinygrad_rnn.draw.layout.legend import finish
 from tinygrad_rnn.draw.layout.unrolled import unrolled
 from tinygrad_rnn.draw.render.svg import svg
 from tinygrad_rnn.draw.settings import Settings
-from tinygrad_rnn.draw.transform.backward import backward_graph
+from tinygrad_rnn.draw.transform.backward_graph import backward_graph
 from tinygrad_rnn.draw.transform.fold import LEVELS, fold_sums
 
 GRAPHS = {

@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 from draw_graphs import lstm
 
+from tinygrad_rnn.draw.draw_error import DrawError
 from tinygrad_rnn.draw.drawing import Drawing
-from tinygrad_rnn.draw.errors import DrawError
 from tinygrad_rnn.draw.graph import Graph, GraphNode
 
 HOSTILE = [

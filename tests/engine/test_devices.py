@@ -14,7 +14,7 @@ from tinygrad_rnn import Tensor, cross_entropy, grad, linear, microscope, nn, op
 from tinygrad_rnn.compile import sequence_loss
 from tinygrad_rnn.draw import draw
 from tinygrad_rnn.engine.arrays import to_numpy
-from tinygrad_rnn.nn import remedies, reservoir
+from tinygrad_rnn.nn import clip_grad_norm_, reservoir, tbptt
 
 
 class Place:
@@ -62,7 +62,7 @@ def trained(at: Place) -> list:
     for _ in range(2):
         adam.zero_grad()
         (model(at.tensor(4, 2, 3))[0] ** 2).sum().backward()
-        remedies.clip_grad_norm_(model.parameters(), 0.5)
+        clip_grad_norm_(model.parameters(), 0.5)
         adam.step()
     adam.load_state_dict(adam.state_dict())
     return list(model.state_dict().values())
@@ -71,7 +71,7 @@ def trained(at: Place) -> list:
 def truncated(at: Place) -> list:
     model = at.layer(nn.LSTM, 3, 4)
     xs = [at.tensor(1, 2, 3) for _ in range(6)]
-    total, _ = remedies.tbptt(model, xs, lambda y, t: (y**2).sum(), 2, 3)
+    total, _ = tbptt(model, xs, lambda y, t: (y**2).sum(), 2, 3)
     return [total, *(p.grad for p in model.parameters())]
 
 

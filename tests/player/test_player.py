@@ -15,8 +15,8 @@ from player_graphs import Recorded, recorded
 
 from tinygrad_rnn import scope, tanh, tensor
 from tinygrad_rnn.draw import draw
-from tinygrad_rnn.draw.capture.capture import graph_of
 from tinygrad_rnn.draw.capture.models import CELLS
+from tinygrad_rnn.draw.capture.run_to_graph import graph_of
 from tinygrad_rnn.draw.capture.truncation import state_edges, truncations
 from tinygrad_rnn.draw.escapes import json_in_html
 from tinygrad_rnn.draw.graph import Graph, GraphNode

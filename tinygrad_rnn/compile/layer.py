@@ -27,8 +27,8 @@ from .passes import PASSES, optimise
 from .program import Step, Uncompilable
 from .runtime.c_build import CannotBuild
 from .runtime.call import Call, is_plain
+from .runtime.compiled_loop import CompiledCall, Kernel
 from .runtime.fingerprint import CellFingerprint
-from .runtime.run import CompiledCall, Kernel
 
 KEPT_KERNELS = 16
 EMITTERS: dict[str, Any] = {loops.name: loops for loops in (CLoops, NumPyLoops, CUDALoops)}

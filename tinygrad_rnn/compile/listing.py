@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .codegen.escapes import comment
+from .codegen.comments import comment
 from .codegen.numpy_source import NumPySource
 
 

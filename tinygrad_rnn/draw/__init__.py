@@ -28,8 +28,8 @@ import sys
 from types import ModuleType
 
 from .capture.programs import compiled_graphs
+from .draw_error import DrawError
 from .drawing import Drawing, draw
-from .errors import DrawError
 from .graph import Graph, GraphError, GraphNode
 
 __all__ = ["DrawError", "Drawing", "Graph", "GraphError", "GraphNode", "compiled_graphs", "draw"]

@@ -18,8 +18,8 @@ from typing import Any
 from ..engine.command_line import complain, run_command
 from .capture.models import CELLS, Sizes
 from .capture.sources import MOST_STEPS, near, of_cell, of_source
+from .draw_error import BAD_ARGUMENTS, USER_CODE, DrawError
 from .drawing import Drawing, format_of, write
-from .errors import BAD_ARGUMENTS, USER_CODE, DrawError
 from .layout import architectures
 from .palette import PALETTES, THEMES
 from .render.graphviz import ENGINES

@@ -17,15 +17,15 @@ from ..engine.atomic_write import atomic_write
 from ..engine.tensor import Tensor
 from ..nn import Cell, Recurrent
 from . import labels
-from .capture.capture import check_result, graph_of, run
 from .capture.programs import compiled_graphs, is_compiled
+from .capture.run_to_graph import check_result, graph_of, run
 from .capture.runs import graph_of_run
 from .capture.sources import layer_graph
 from .capture.variables import named
-from .errors import TOO_LARGE, USER_CODE, DrawError
+from .draw_error import TOO_LARGE, USER_CODE, DrawError
 from .graph import Graph
 from .layout.architectures import is_architecture
-from .layout.dot import dot_text
+from .layout.dot_recipe import dot_text
 from .render import graphviz
 from .render.dot import positioned
 from .render.mermaid import MERMAID_EDGES, mermaid

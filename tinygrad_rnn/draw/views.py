@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .errors import TOO_LARGE, DrawError
+from .draw_error import TOO_LARGE, DrawError
 from .graph import Graph, GraphNode
 from .labels import ascii_only
 from .layout.architectures import arch_view
@@ -23,7 +23,7 @@ from .layout.unrolled import unrolled
 from .scene import Scene
 from .settings import Settings
 from .transform import fold as folding
-from .transform.backward import backward_graph
+from .transform.backward_graph import backward_graph
 from .transform.select import chosen
 
 VIEWS = ("arch", "rolled", "cell", "gate", "op", "flow", "params", "backward", "diff", "table")

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from .aliases import SharedMemory, Way, alias, leave, rebind, same_view
 from .arguments import checked
 from .arrays import Array, as_array, library_of
 from .context import report_use
 from .conversion import Conversion, Hook
 from .node import NO_PARAMS, Node
+from .shared_memory import SharedMemory, Way, alias, leave, rebind, same_view
 
 
 class Tensor(Conversion):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-CHAPTERS = ("graphs", "networks", "gates", "sequences")
+CHAPTERS = ("graphs", "networks", "gated_cells", "sequences")
 
 
 @dataclass(frozen=True)

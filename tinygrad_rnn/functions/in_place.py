@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine import ops
-from ..engine.aliases import is_part_of_a_graph, is_watched, leave, rebind
 from ..engine.arguments import misuse
 from ..engine.context import is_grad_enabled, report_use
+from ..engine.shared_memory import is_part_of_a_graph, is_watched, leave, rebind
 from ..engine.tensor import Tensor, wrap
 from .random import Generator
 from .sampling import default_generator

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.accumulate import is_basic
-from ..engine.aliases import alias, rebind, written
 from ..engine.arguments import check_arguments
 from ..engine.arrays import as_array, is_array
 from ..engine.context import is_grad_enabled, report_use
@@ -20,10 +19,11 @@ from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import getitem, put, where
 from ..engine.ops import reshape as _reshape
 from ..engine.primitive import apply_primitive
+from ..engine.shared_memory import alias, rebind, written
 from ..engine.tensor import Tensor, wrap
 from .in_place import bind, refuse_leaf, refuse_recorded_view
+from .memory_views import GETITEM, viewed
 from .shapes import along, axis_of, flatten, flip, narrow
-from .views import GETITEM, viewed
 
 
 class ValuesIndices(NamedTuple):

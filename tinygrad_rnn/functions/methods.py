@@ -18,7 +18,7 @@ from ..engine.tensor import Tensor, wrap
 from . import comparison, indexing, products, reductions, sampling, shapes, sizes
 from . import elementwise as functions
 from .in_place import attach, in_place
-from .views import viewed
+from .memory_views import viewed
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
           "matmul": ops.matmul, "mod": ops.remainder}  # fmt: skip

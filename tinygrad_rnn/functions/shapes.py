@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.aliases import leave
 from ..engine.arguments import check_arguments
 from ..engine.arrays import library_of
 from ..engine.ops import broadcast_to as _broadcast_to
@@ -26,8 +25,9 @@ from ..engine.ops import concatenate, getitem, put, where
 from ..engine.ops import reshape as _reshape
 from ..engine.ops import stack as _stack
 from ..engine.ops import transpose as _transpose
+from ..engine.shared_memory import leave
 from ..engine.tensor import Tensor, wrap
-from .views import pieces, shown, viewed
+from .memory_views import pieces, shown, viewed
 
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:

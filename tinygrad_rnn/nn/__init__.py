@@ -33,7 +33,9 @@ from .activations import (
 from .attention import AdditiveAttention, Attention, AttentionCell, DotAttention, GeneralAttention
 from .batch_norm import BatchNorm1d
 from .cell import Cell
+from .cell_layers import GRU, LSTM, MGU, RNN
 from .cells import GRUCell, LSTMCell, MGUCell, RNNCell
+from .clipping import clip_grad_norm_, clip_grad_value_
 from .containers import ModuleDict, ModuleList
 from .crf import CRF
 from .criteria import (
@@ -56,21 +58,14 @@ from .layers import Conv1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Seque
 from .masks import pad_sequence, unpad_sequence
 from .module import Module, Parameter
 from .packed import PackedSequence
+from .penalties import l1_penalty, l2_penalty, vanishing_penalty
 from .pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .readout import Readout
 from .recurrent import Recurrent
-from .remedies import (
-    clip_grad_norm_,
-    clip_grad_value_,
-    l1_penalty,
-    l2_penalty,
-    tbptt,
-    vanishing_penalty,
-)
 from .reservoir import EchoState, echo_state_test, memory_capacity
-from .rnn import GRU, LSTM, MGU, RNN
 from .scan import scan
 from .seq2seq import Seq2Seq
+from .truncated_bptt import tbptt
 from .weight_drop import WeightDrop
 from .zoneout import Zoneout
 

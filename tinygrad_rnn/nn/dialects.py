@@ -17,11 +17,11 @@ from ..engine.arrays import to_numpy
 from ..engine.ops import relu, sigmoid, tanh
 from ..engine.options import choice
 from ..engine.tensor import assign
+from .cell_layers import GRU, LSTM, RNN
 from .cells import GRUCell, LSTMCell, RNNCell
 from .gates import Gated
 from .layers import Sequential
 from .recurrent import Recurrent
-from .rnn import GRU, LSTM, RNN
 
 Array = np.ndarray
 CELLS: dict[str, type[Gated]] = {"RNN": RNNCell, "GRU": GRUCell, "LSTM": LSTMCell}

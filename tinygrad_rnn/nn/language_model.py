@@ -24,10 +24,10 @@ from ..functions.sequence_loss import sequence_loss
 from ..init import generator_from, seeded
 from . import decoding
 from .cell import State
+from .cell_layers import LSTM
 from .layers import Embedding, Linear
 from .module import Module
 from .recurrent import Recurrent
-from .rnn import LSTM
 from .weight_drop import WeightDrop
 
 

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.aliases import leave
 from ..engine.arguments import renamed
 from ..engine.arrays import is_device, to_numpy
 from ..engine.class_signature import CheckedCall
 from ..engine.conversion import Hook
 from ..engine.options import floating
+from ..engine.shared_memory import leave
 from ..engine.tensor import Tensor, assign, leaf_of, wrap
 from ..engine.upper import UPPER
 

@@ -17,10 +17,10 @@ from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import seeded
 from .cell import Cell, State, check_input, check_kind, check_parts, map_state, parts_of
+from .cell_trace import CellTrace, Traced
 from .masks import repeated, time_mask
 from .module import Module, check_dtype, weight_of
 from .packed import PackedSequence
-from .record import CellTrace, Traced
 from .scan import Steps, clean, per_step, scan
 from .stacking import built, finished, wrapped
 

@@ -22,10 +22,10 @@ from ..functions.random import Generator
 from ..functions.shapes import cat, stack
 from ..init import generator_from, normal, uniform
 from .cell import Cell, State, map_state, parts_of
+from .cell_trace import CellTrace
 from .cells import RNNCell
 from .layers import Linear, placed
 from .module import Module
-from .record import CellTrace
 from .recurrent import Recurrent
 from .scan import scan
 from .summary import spectral_radius as radius_of

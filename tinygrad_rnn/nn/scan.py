@@ -16,8 +16,8 @@ from ..engine.tensor import Tensor
 from ..functions.checkpoint import checkpoint
 from ..functions.shapes import cat, stack, unbind
 from .cell import Cell, State, map_state, parts_of
+from .cell_trace import CellTrace
 from .module import check_dtype, weight_of
-from .record import CellTrace
 
 Steps = Sequence[Tensor] | Tensor  # T Tensors (B, …), or one (T, B, …)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.aliases import rebind
 from ..engine.options import unfit, whole
+from ..engine.shared_memory import rebind
 from .base import Array, Optimizer
 from .optimizers import penalised
 

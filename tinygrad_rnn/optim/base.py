@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..engine.aliases import rebind
 from ..engine.arrays import to_numpy
 from ..engine.class_signature import CheckedCall
 from ..engine.options import real, shown, whole
+from ..engine.shared_memory import rebind
 from ..engine.tensor import Tensor, wrap
 from .hyperparameters import checked, refuse_unknown
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.aliases import rebind
 from ..engine.context import enable_grad
 from ..engine.options import kind, real, whole
+from ..engine.shared_memory import rebind
 from ..engine.tensor import wrap
 from .base import Array, Optimizer, counted
 

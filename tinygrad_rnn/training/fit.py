@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ..engine.context import no_grad
-from ..nn.remedies import clip_grad_norm_
+from ..nn.clipping import clip_grad_norm_
 from ..optim import ReduceLROnPlateau
 from .curves import draw_curves, need_matplotlib
 from .interrupts import Interrupts

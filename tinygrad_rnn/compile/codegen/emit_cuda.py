@@ -17,7 +17,7 @@ import numpy as np
 from ..phases import LOOPS
 from ..program import Instr, Step
 from ..runtime.c_build import packaged
-from ..runtime.cuda import Device
+from ..runtime.cuda_device import Device
 from .memory import Workspace
 from .row_text import RowText
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..phases import LOOPS
 from ..program import Instr, Rows, names_of
+from .comments import comment
 from .emit_numpy import BoundWorkspace, general
-from .escapes import comment
 from .memory import inputs
 
 HEAD = """\

@@ -15,7 +15,7 @@ import numpy as np
 from ..passes import is_product
 from ..phases import LOOPS, Program
 from ..program import Instr, Step, names_of
-from . import escapes, rows
+from . import comments, rows
 from .memory import Location, MemoryPlan
 from .rows import START, is_cut, literal, wide
 
@@ -153,7 +153,7 @@ class Group:
         if i.op in START:
             return [rows.ADDED[i.op].format(self.names[i], values[0])]
         comment = (
-            f" /* {escapes.comment(i.gate)} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
+            f" /* {comments.comment(i.gate)} */" if i.gate and i.op in ("sigmoid", "tanh") else ""
         )
         line = f"{kind_of(i, 'int')} {self.names[i]} = {rows.formula(i, values)};{comment}"
         return [line, *self.store(i)]

@@ -15,9 +15,9 @@ from ...engine.tensor import Tensor, wrap
 from ...functions.random import replayable
 from ...nn.cell import map_state, parts_of
 from ...nn.scan import scan
-from ..capture import capture
+from ..capture_step import capture
 from ..program import Step, Uncompilable
-from .cuda import queue_of
+from .cuda_device import queue_of
 from .fingerprint import CellFingerprint, kind_of, on_processor
 
 

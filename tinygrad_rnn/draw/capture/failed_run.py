@@ -10,8 +10,8 @@ from ...engine.primitive import Primitive
 from ...engine.tensor import Tensor
 from ..graph import Graph, GraphNode, Place
 from ..labels import clean
-from .capture import TracedRun, convert
 from .lines import add_lines, line_of
+from .run_to_graph import TracedRun, convert
 
 MARK = "✖"
 

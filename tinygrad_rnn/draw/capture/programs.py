@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DrawError
+from ..draw_error import DrawError
 from ..graph import Graph, GraphNode
 from .statistics import statistics
 

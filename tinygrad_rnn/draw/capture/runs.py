@@ -8,11 +8,11 @@ from typing import Any
 
 from ...engine.node import Node
 from ...engine.tensor import Tensor
-from ..errors import DrawError
+from ..draw_error import DrawError
 from ..graph import Graph
-from .capture import FREED, TracedRun, check_result, graph_of
 from .failed_run import failure
 from .lines import add_lines
+from .run_to_graph import FREED, TracedRun, check_result, graph_of
 
 
 def graph_of_run(

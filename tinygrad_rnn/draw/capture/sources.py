@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.tensor import Tensor, tensor
-from ..errors import TOO_LARGE, DrawError
+from ..draw_error import TOO_LARGE, DrawError
 from ..graph import Graph, GraphError
-from .capture import check_result, graph_of, run
 from .models import CELLS, Sizes, model
+from .run_to_graph import check_result, graph_of, run
 from .runs import graph_of_run
 from .variables import named
 

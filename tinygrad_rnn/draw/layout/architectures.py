@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import DrawError
+from ..draw_error import DrawError
 from ..graph import Graph, GraphNode, Place
 from ..scene import Box, Frame, Point, Scene, Wire, curve, elbow
 from ..settings import Settings

@@ -12,7 +12,7 @@ from .. import labels
 from ..graph import Graph, GraphNode
 from ..scene import Box, Point, Scene, Wire, Words, curve, elbow
 from ..settings import Settings
-from ..transform.cells import Row, cells_of, in_step
+from ..transform.cell_of_node import Row, cells_of, in_step
 
 CELL_W, CELL_H = 66.0, 50.0
 COLUMN, ROW = 112.0, 104.0

@@ -14,7 +14,7 @@ from .. import labels
 from ..graph import Graph, GraphNode
 from ..scene import Box, Frame, Patch, Scene, Wire, Words, elbow
 from ..settings import Settings
-from ..transform.cells import cells_of
+from ..transform.cell_of_node import cells_of
 
 LEFT = 120.0
 

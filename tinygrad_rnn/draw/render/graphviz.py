@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import FrameType, ModuleType
 from typing import Any
 
-from ..errors import NO_RENDERER, DrawError
+from ..draw_error import NO_RENDERER, DrawError
 
 PICTURES = ("png", "pdf", "ps", "eps", "webp", "jpg", "gif")
 ENGINES = ("dot", "neato", "fdp", "sfdp", "circo", "twopi", "osage", "patchwork")

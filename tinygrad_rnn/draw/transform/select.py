@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from ..errors import DrawError
+from ..draw_error import DrawError
 from ..graph import Graph, GraphNode
 
 SHORT = {"t": "step", "l": "layer", "d": "dir"}

@@ -1,6 +1,6 @@
 """`nn.utils`, the place where PyTorch's programs look for clipping and for packed sequences."""
 
-from ..remedies import clip_grad_norm_, clip_grad_value_
+from ..clipping import clip_grad_norm_, clip_grad_value_
 from . import rnn
 from .vectors import parameters_to_vector, vector_to_parameters
 

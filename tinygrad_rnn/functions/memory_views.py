@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..engine.aliases import alias
 from ..engine.primitive import PRIMITIVES, apply_primitive
+from ..engine.shared_memory import alias
 from ..engine.tensor import Tensor
 
 GETITEM = PRIMITIVES["getitem"]

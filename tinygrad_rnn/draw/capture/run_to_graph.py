@@ -19,7 +19,7 @@ from ...engine.backward import BackwardRecord
 from ...engine.context import mode
 from ...engine.node import Node, toposort
 from ...engine.tensor import Tensor, leaf_of
-from ..errors import DrawError
+from ..draw_error import DrawError
 from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
 from .lines import Chain, LinedTrace
