@@ -97,20 +97,29 @@ def _text(code: CodeType) -> tuple[int, list[str]] | None:
         lines, first = inspect.getsourcelines(code)
     except (OSError, TypeError, SyntaxError, IndexError):
         return None
+    if code.co_name.isidentifier() and not any(code.co_name in line for line in lines):
+        return None  # "<string>" is what exec runs, and since 3.13 also the text after python -c
     return max(first, 1), [line.rstrip() for line in lines[:LONGEST]]
+
+
+def _last_line(code: CodeType) -> int:
+    """Return the last line of a function, the functions written in it included."""
+    inner = (_last_line(part) for part in code.co_consts if isinstance(part, CodeType))
+    return max(code.co_firstlineno, *(line or 0 for *_, line in code.co_lines()), *inner)
 
 
 def _enclosing(code: CodeType, known: dict[CodeType, tuple[int, list[str]]]) -> CodeType:
     """Return the largest of the functions that a function is written in; often itself."""
-    first, lines = known[code]
+    # by the code's own lines: for an inner function inspect may find too many, such as in 3.13
+    first, last = code.co_firstlineno, _last_line(code)
     around = [
         other
-        for other, (start, text) in known.items()
+        for other in known
         if other.co_filename == code.co_filename
-        and start <= first
-        and first + len(lines) <= start + len(text)
+        and other.co_firstlineno <= first
+        and last <= _last_line(other)
     ]
-    return max(around, key=lambda other: len(known[other][1]))
+    return max(around, key=lambda other: _last_line(other) - other.co_firstlineno)
 
 
 def line_of(error: BaseException) -> str:
