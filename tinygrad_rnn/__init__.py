@@ -1,4 +1,4 @@
-"""tinygrad_rnn: reverse-mode autodiff from scratch, recurrent networks as graphs of primitives.
+"""Differentiate programs on arrays and train recurrent networks; programs begin here.
 
 The engine and its functions are here at once; `nn`, `optim`, `init`, `linalg`, `draw`, `compile`
 and `microscope` load when they are first touched.

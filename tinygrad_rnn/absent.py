@@ -1,4 +1,4 @@
-"""What PyTorch has and this library has not, and what to use instead.
+"""Say what to use instead of a PyTorch name that is missing here; `nn` and `optim` ask.
 
 One table: modules ask it when a name is missing, so that a ported program is told where to go.
 """

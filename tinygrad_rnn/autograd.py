@@ -1,4 +1,4 @@
-"""PyTorch's `torch.autograd`: what stands at the top, under the place where programs look for it.
+"""Offer `torch.autograd`'s names to ported programs; each stands at the top as well.
 
 >>> import tinygrad_rnn as t
 >>> x = t.tensor(3.0, requires_grad=True)

@@ -1,4 +1,4 @@
-"""`tinygrad_rnn.cuda`: whether there is a GPU to compute on, under PyTorch's names."""
+"""Tell whether there is a GPU, under the names of `torch.cuda`; ported programs ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting values of weights.
+"""Draw the starting values of weights, gate by gate; `nn` and programs call it.
 
 Each rule returns a new array of a given shape, drawn from an explicit generator: `orthogonal((H,
 H), generator=g)`. The same name with an underscore refills a Tensor, as in PyTorch: `orthogonal_(p,

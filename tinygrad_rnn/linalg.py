@@ -1,4 +1,4 @@
-"""`linalg.norm` and `linalg.vector_norm`, under the names NumPy and PyTorch have for them."""
+"""Offer `linalg.norm` and `linalg.vector_norm`, as NumPy and PyTorch name them, to programs."""
 
 from .functions.reductions import norm, vector_norm
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = "engine functions nn optim compile".split()
-TESTS = [f"tests/{name}" for name in [*FLOORS, "analysis", "analytic", "golden", "differential"]]
+SHARED = "analysis analytic golden differential".split()  # tests that run lines of many floors
 OPERATORS = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Mod: "//",
     ast.Pow: "*", ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=",
@@ -118,11 +118,11 @@ def is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def mutants(root: Path) -> list[Mutant]:
-    """All mutants of the floors, in the order of files and places."""
+def mutants(root: Path, floors: list[str]) -> list[Mutant]:
+    """Return all mutants of the floors, in the order of files and places."""
     found = []
     for path in sorted(
-        p for floor in FLOORS for p in (root / "tinygrad_rnn" / floor).rglob("*.py")
+        p for floor in floors for p in (root / "tinygrad_rnn" / floor).rglob("*.py")
     ):
         source = path.read_text(encoding="utf-8")
         name = path.relative_to(root / "tinygrad_rnn").as_posix()
@@ -140,8 +140,10 @@ def covering(a: argparse.Namespace) -> dict:
     if not record.exists():
         command = [a.python, "-m", "pytest", "-n", "0", "-p", "covering", "--covering", str(record)]
         short = [] if a.whole else ["--short"]
+        homes = [*a.floors, *SHARED, *(["player"] if "draw" in a.floors else [])]
+        tests = [f"tests/{name}" for name in homes]
         subprocess.run(
-            [*command, *short, *TESTS], cwd=a.folder / "tree", env=environment(a), check=False
+            [*command, *short, *tests], cwd=a.folder / "tree", env=environment(a), check=False
         )
     return json.loads(record.read_text())
 
@@ -208,6 +210,7 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable, help="3.12 or newer, with the tests'")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=15)
+    parser.add_argument("--floors", nargs="+", default=FLOORS, help="folders of the package")
     parser.add_argument("--folder", type=Path, required=True, help="for the copy and the record")
     parser.add_argument("--most", type=int, default=300, help="tests for one mutant")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one mutant")
@@ -217,7 +220,7 @@ def main() -> int:
     if not (a.folder / "tree").exists():
         shutil.copytree(ROOT, a.folder / "tree", ignore=shutil.ignore_patterns(".*", "__pycache__"))
     cover = covering(a)
-    chosen = random.Random(a.seed).sample(mutants(a.folder / "tree"), a.count)
+    chosen = random.Random(a.seed).sample(mutants(a.folder / "tree", a.floors), a.count)
     living = 0
     for number, mutant in enumerate(chosen):
         if a.only and number not in a.only:

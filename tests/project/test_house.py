@@ -32,6 +32,7 @@ BELOW = {  # floor: the floors it may import
 
 
 ARROWS = {name: imports(name) for name in MODULES}
+TEXTS = {name: path.read_text(encoding="utf-8") for name, path in MODULES.items()}
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n != TOP])
@@ -107,14 +108,36 @@ def test_no_two_modules_share_a_name():
 
 
 def test_no_two_classes_share_a_name():
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES.values()]
+    trees = [ast.parse(text) for text in TEXTS.values()]
     names = [node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     assert not more_than_once(names)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_modules_first_line_says_what_it_is_for(name):
-    """One sentence or the beginning of one: at least four words, in at most one line."""
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    first = (ast.get_docstring(tree) or "").partition("\n")[0]
-    assert len(first.split()) >= 4, first
+def callers(name: str) -> set[str]:
+    """The modules outside that import a module or a part of it, or load it by its name."""
+    stem = name.rpartition(".")[2]
+    parts = {m for m in MODULES if f"{m}.".startswith(f"{name}.")}
+    loaded = re.compile(rf'["\'][\w.]*\b{stem}["\']')
+    return {m for m in MODULES if ARROWS[m] & parts or loaded.search(TEXTS[m])} - parts
+
+
+def is_for_programs(name: str) -> bool:
+    """Whether an `__init__` offers what a module defines, or no other module needs it."""
+    by = callers(name)
+    return not by or any(MODULES[m].name == "__init__.py" for m in by)
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__main__")])
+def test_a_modules_first_line_says_its_idea_and_who_calls_it(name):
+    """In at most two lines; a caller stands in backticks, users' programs are "programs"."""
+    first = (ast.get_docstring(ast.parse(TEXTS[name])) or "").partition("\n\n")[0]
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", first))))
+    by = {word for caller in callers(name) for word in caller.split(".")}
+    assert len(first.split()) >= 4 and first.count("\n") <= 1, first
+    assert words & by or ("programs" in first and is_for_programs(name)), (first, by)
+
+
+def test_the_callers_of_a_module_are_found():
+    assert f"{TOP}.nn.recurrent" in callers(f"{TOP}.nn.scan")
+    assert f"{TOP}.exercises.registry" in callers(f"{TOP}.exercises.graphs")  # by import_module
+    assert is_for_programs(f"{TOP}.nn.crf") and not is_for_programs(f"{TOP}.nn.shown")

@@ -1,1 +1,1 @@
-"""Looking at gradients: derivatives of functions, checks against differences, what a run shows."""
+"""Look at gradients: derivatives, checks against differences, what a run did; for programs."""

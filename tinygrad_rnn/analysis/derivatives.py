@@ -1,4 +1,4 @@
-"""Derivatives of functions: vjp, jvp, jacobian, hessian, hvp; and `checkpoint`, `detect_anomaly`.
+"""Differentiate functions: vjp, jvp, jacobian, hessian, hvp; programs and `autograd` call it.
 
 All of it is `grad` used well. Forward mode is the gradient of a gradient: with u a dummy,
 u ↦ uᵀJ is linear, and its own vjp with v is J v. So no primitive needs a second kind of rule.

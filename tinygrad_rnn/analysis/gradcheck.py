@@ -1,4 +1,4 @@
-"""gradcheck: is the gradient the slope? And if not: which operation's rule is wrong, and where.
+"""Check a gradient against differences and name the operation whose rule is wrong; for programs.
 
 Every entry of every input is moved a little both ways; the change of the result must be what the
 gradient says. When it is not, the function is traced, and each node of the graph is put to the same

@@ -1,4 +1,4 @@
-"""What back-propagation through time did: where the gradient went, and how fast it died.
+"""Show where gradients went in BPTT and how fast they died; programs call it.
 
 `bptt(loss, model)` runs one backward pass and keeps what flowed along every edge: ‖∂L/∂h_t‖ and
 ‖∂L/∂c_t‖ for every step, and each parameter's contribution per step, the summands of

@@ -1,4 +1,4 @@
-"""Is a gradient the slope? Every entry of every input is moved a little both ways.
+"""Move every input entry a little both ways and compare slopes with gradients, for `gradcheck`.
 
 The change of the result, divided by the step, must be what the backward pass says. If the slopes on
 the two sides differ, the function has a corner there and there is no gradient to be right.

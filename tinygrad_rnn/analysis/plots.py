@@ -1,4 +1,4 @@
-"""Plots of the microscope, in the drawings' colours: cividis, dark = large, orange = a bound.
+"""Plot what the `microscope` measured, in the drawings' colours: cividis, dark = large.
 
 matplotlib is imported when something is drawn, never before.
 """

@@ -1,4 +1,4 @@
-"""The turns of a loop, read from the order in which its operations were created.
+"""Find the turns of a loop in the order in which operations were made, for `draw.capture.steps`.
 
 A loop's body is created again and again: in the list of all operations it is a tandem repeat. It is
 time where a turn uses what the turn before made and the same parameters stand in the same places:

@@ -1,5 +1,4 @@
-"""The step compiler: a layer's time loop as NumPy calls, C or CUDA, found from one captured
-step."""
+"""Compile a layer's time loop into NumPy calls, C or CUDA; programs call `compile(layer)`."""
 
 from ..functions.sequence_loss import sequence_loss
 from .layer import CompiledScan, NotCompiled, compile

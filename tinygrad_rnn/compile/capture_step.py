@@ -1,4 +1,4 @@
-"""Capture: run one step, forward and backward, and keep what was computed as a step program.
+"""Run one step, forward and backward, and keep it as a step program, for `runtime.call`.
 
 The backward step is not written anywhere: `grad(…, create_graph=True)` runs the gradient rules on
 Tensors, so it is a graph of the same primitives. The cell runs twice, on other numbers and on other

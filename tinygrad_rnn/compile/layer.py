@@ -1,4 +1,4 @@
-"""`compile(layer)`: the layer's loop over time, exchanged for a compiled one.
+"""Exchange a layer's loop over time for a compiled one: `compile(layer)`, called by programs.
 
 A compiled layer is the layer with another `loop`: a `CompiledScan` in place of `nn.scan`. For each
 new combination of shapes, dtypes and wanted gradients it captures the cell's step, optimises it and

@@ -1,4 +1,4 @@
-"""What the compiler did, as text: `layer.explain()` and `layer.source()` print it."""
+"""Print what the compiler did, for `layer.explain()` and `layer.source()`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rewrites that make a step program cheap, each one function from Step to Step.
+"""Rewrite a step program into a cheaper one, function by function; `compile.layer` runs them.
 
 They are the known hand optimisations of recurrent kernels, found by the machine for any cell. A
 pass says what replaces what; `Step.rewritten` compares the values, so a pass cannot change what a

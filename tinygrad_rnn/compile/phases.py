@@ -1,4 +1,4 @@
-"""When an instruction runs, and by whom.
+"""Decide when each instruction runs and by whom; the emitters in `codegen` read it.
 
 A training step has two time loops, and places outside of them where one call does the work of all T
 steps, on T·B rows. What does not depend on the state moves before the forward loop, what the next

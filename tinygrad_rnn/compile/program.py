@@ -1,4 +1,4 @@
-"""The step program: one time step, forward and backward, as a list of small instructions.
+"""Hold one time step, forward and backward, as instructions; all of `compile` reads it.
 
 Every instruction remembers what it gave when it was captured, twice: for a batch of B rows and for
 another of a few, with other numbers. An axis that differs is the batch, and a size that

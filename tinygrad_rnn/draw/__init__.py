@@ -1,4 +1,4 @@
-"""Pictures of a computation, and a page to step through it: `draw(x)` returns a `Drawing`.
+"""Draw a computation, or make a page to step through it; programs call `draw(x)`.
 
 A picture passes through four forms, and each folder leads from one to the next:
 

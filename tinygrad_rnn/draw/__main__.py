@@ -1,4 +1,4 @@
-"""`python -m tinygrad_rnn.draw`: the same command as tools/draw_graph.py."""
+"""Run the drawing command as `python -m tinygrad_rnn.draw`; people type it."""
 
 from __future__ import annotations
 

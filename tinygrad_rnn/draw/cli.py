@@ -1,4 +1,4 @@
-"""The command: one source in, any number of files out, remarks on stderr, an exit code.
+"""Draw from the command line: one source in, files out, an exit code; `__main__` calls it.
 
 0 all is well · 2 bad arguments · 3 no renderer · 4 too large · 5 the drawn code raised (what came
 before it is drawn all the same). A file is written whole or not at all.

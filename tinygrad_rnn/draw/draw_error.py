@@ -1,4 +1,4 @@
-"""What drawing says when it cannot do what was asked, with the exit code of the command."""
+"""Raise what drawing cannot do, with the command's exit code; all of `draw` raises it."""
 
 from __future__ import annotations
 

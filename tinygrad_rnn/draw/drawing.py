@@ -1,4 +1,4 @@
-"""`draw(x)`: a drawing of whatever x is, that shows itself in a notebook and saves itself.
+"""Make the drawing of whatever x is; programs call it as `draw(x)`, the command from `cli`.
 
 x is a Tensor (or several), a function that returns one, or a Graph. No `.grad` changes. A
 function is run once, with its backward pass; of a Tensor whose backward pass was not recorded

@@ -1,4 +1,4 @@
-"""How text gets into a picture's file: one function per language, and no other way.
+"""Escape text for a picture's file, one function per language, for `render` and `player`.
 
 Names come from users. In each language they end no string, start no markup and no command, and
 hold no character that a reader of that language refuses.

@@ -1,4 +1,4 @@
-"""The one intermediate form of every picture: a graph as plain data, JSON schema v1.
+"""Hold a graph as plain data, JSON schema v1; every view and renderer of `draw` reads it.
 
 Every view starts from a `Graph` and every renderer ends from one, so a picture can be made
 from a traced computation, from a file somebody sent, or from what the compiler rewrote.

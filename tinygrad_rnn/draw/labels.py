@@ -1,4 +1,4 @@
-"""What is written on a node, how wide that is, and which shape the node has.
+"""Write a node's label, measure it and choose the node's shape, for `layout` and `render`.
 
 Names come from users, so they are cleaned here once: no control characters, bounded length.
 Escaping for a format is the renderer's business.

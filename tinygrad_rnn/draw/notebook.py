@@ -1,4 +1,4 @@
-"""The player in a notebook cell: a frame of its own, so its keys and styles stay inside."""
+"""Show the player in a notebook cell, in a frame of its own, for `drawing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours that colour-blind readers and printers keep apart, and the scale of gradients.
+"""Choose colours that colour-blind readers and printers keep apart, for `layout` and `render`.
 
 Gradient size is drawn three times: by colour (cividis, dark = large), by width, and by dash.
 Only the darker six stops of cividis are used: the lighter ones have less contrast against the

@@ -1,4 +1,4 @@
-"""A laid-out picture: boxes, wires, frames and words with coordinates; y points down.
+"""Hold a laid-out picture: boxes, wires, frames, words; `layout` makes it, `render` reads it.
 
 Layouts make scenes, renderers read them, and neither knows the other. A wire is a chain of
 cubic curves (first point, then three points a curve), the form that SVG, PDF, TikZ and

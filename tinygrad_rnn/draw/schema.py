@@ -1,4 +1,4 @@
-"""What the data of a graph must be, schema v1: each field is checked once, where data come in.
+"""Check the data of a graph, field by field, where it comes in; `graph` calls it.
 
 Views and renderers trust a graph. A file from somebody else is trusted after this, and not before.
 """

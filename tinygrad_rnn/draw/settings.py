@@ -1,4 +1,4 @@
-"""All that a reader may wish for of a picture; views, layouts and the command read it."""
+"""Hold all that a reader may wish of a picture; `views`, `layout` and `cli` read it."""
 
 from __future__ import annotations
 

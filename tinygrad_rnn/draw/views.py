@@ -1,4 +1,4 @@
-"""From a graph and the reader's wishes to a scene: which view, what is folded, what is left out.
+"""Choose view, folding and cuts from a reader's wishes and make the scene, for `drawing`.
 
 A picture that would be too large becomes a smaller one, and `said` tells what was done instead;
 nothing is cut silently.

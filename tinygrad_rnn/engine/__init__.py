@@ -1,4 +1,4 @@
-"""The engine: a Tensor is an array plus how it was made; gradients walk that graph back.
+"""Record how arrays are made and walk that record back for gradients; `functions` builds on it.
 
 It fits in one sitting, five files in this order:
 

@@ -1,4 +1,4 @@
-"""Gradients that wait to be summed, because summing many at once is cheaper than one by one.
+"""Hold gradients until many can be summed at once, which is cheaper; `backward` calls it.
 
 A slice sends back a `SlicedGradient`, a product with weights a `PendingMatmul`; an `Accumulator`
 adds them up. The weights of a recurrent cell then cost a few large multiplications instead of one

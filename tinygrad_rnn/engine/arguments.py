@@ -1,4 +1,4 @@
-"""What is said of arguments that do not fit: which are surplus, missing or misspelt.
+"""Explain arguments that do not fit: surplus, missing, misspelt; `primitive` calls it.
 
 Python binds arguments before anything runs. A primitive counts its tensors itself; any other public
 function is `checked`: it costs nothing while all goes well but one more call, and on failure tells

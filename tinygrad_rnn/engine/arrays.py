@@ -1,4 +1,4 @@
-"""Which array library an array belongs to, and how arrays move between libraries.
+"""Find the library an array belongs to and move arrays between them; `tensor` calls it.
 
 A library is a namespace (``numpy``, ``cupy``), the type of its arrays and a device name. All
 arithmetic reaches it through NumPy's own dispatch (``np.exp(array)``), so this file holds only what

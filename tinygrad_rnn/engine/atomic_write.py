@@ -1,4 +1,4 @@
-"""Write a file whole or not at all; the one writer of everything that the project saves.
+"""Write a file whole or not at all; `files` and `drawing` save through it.
 
 A temporary file in the same folder is written, flushed to the disk and renamed, so that a reader
 sees the complete old file or the complete new one, whatever ends the program in between.

@@ -1,4 +1,4 @@
-"""The part of `Tensor` that is attached when `functions/methods.py` is imported.
+"""Declare to type checkers the methods that Tensor gets later; `conversion` inherits it.
 
 Type checkers read `attached.pyi` beside it, which tools/write_stubs.py makes of those methods.
 """

@@ -1,4 +1,4 @@
-"""Gradients: walk the graph from the newest node to the oldest, adding up what arrives.
+"""Walk the graph from the newest node to the oldest, adding up gradients; `autograd` calls it.
 
 `pull` is the whole of reverse mode. It names no operation, recurses nowhere and keeps adjoints in a
 table of its own, so it can run twice, and a failure half-way leaves nothing behind. On arrays the

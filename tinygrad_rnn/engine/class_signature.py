@@ -1,4 +1,4 @@
-"""What a class may be called with, put together from the constructors that hand options on.
+"""List all options of a class whose constructors hand options on; `nn` and `optim` call it.
 
 `LSTM(3, 4, form="stacked")`: the layer's constructor takes what it knows and hands `**options` to
 its base, which hands the rest to a cell. `signature_of(LSTM)` lists them all, so `help` shows them

@@ -1,4 +1,4 @@
-"""End a program as its caller expects: one line for what is nobody's bug, and an exit code.
+"""End a command as its caller expects: one line and an exit code; `draw.cli` calls it.
 
 Ctrl-C gives 130. A reader that has seen enough (`| head`) gives 0: what it read is right. A disk or
 a device that is full gives 1, and so does a stdout that was closed before.

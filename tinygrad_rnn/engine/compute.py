@@ -1,4 +1,4 @@
-"""Computations that NumPy does not have in one call, for `ops.py`.
+"""Compute what NumPy has no single call for; the table in `ops` names these functions.
 
 1 and the like are kept as arrays: NumPy makes one of a Python number at every call, which costs as
 much again as the arithmetic of a small cell.

@@ -1,4 +1,4 @@
-"""What surrounds a computation: the scopes that label its nodes, and the mode it runs in.
+"""Hold what surrounds a computation: scopes for labels, the mode; `primitive` reads it.
 
 Both are context variables, so every thread and every asyncio task has its own. A block keeps no
 state: one object can be entered again, within itself and by several threads. (A `with` in a

@@ -1,4 +1,4 @@
-"""How a Tensor appears to Python, to NumPy and to people: numbers, loops, copies, printing."""
+"""Show a Tensor to Python, NumPy and people: numbers, loops, copies, print; for `tensor`."""
 
 from __future__ import annotations
 

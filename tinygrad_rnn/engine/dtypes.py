@@ -1,4 +1,4 @@
-"""Bringing inputs to one dtype, as PyTorch does: a wider kind wins, then arrays that have axes.
+"""Bring inputs to one dtype, as PyTorch does; `primitive` and `ops` call it.
 
 Booleans give way to integers and these to floats. Within a kind an array that has axes decides,
 else a 0-d one, else a Python or NumPy number: float32 · float64(2.5) is float32, uint8 + 1 uint8.

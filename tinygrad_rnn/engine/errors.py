@@ -1,4 +1,4 @@
-"""What is said when an operation cannot be done, and where a NaN began.
+"""Explain why an operation failed and where a NaN began; `primitive` and `record` call it.
 
 Nothing here runs while all goes well: a primitive calls `explained` only after its computation
 failed, and `watch` only inside `detect_anomaly()`.

@@ -1,4 +1,4 @@
-"""How long chains of nodes are freed without nesting, so that a small stack suffices."""
+"""Free long chains of nodes one by one, so that no stack overflows; `node` calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules run on letters print themselves: arrays compute, Tensors record, letters read.
+"""Run gradient rules on letters, so that they print themselves, for `draw.transform.formulas`.
 
 A `Letter` is an expression and a sample of its values, so that shapes are real. NumPy and the
 primitives take it as they take an array; so a gradient rule is read off the rule itself.

@@ -1,4 +1,4 @@
-"""How one value was made: the nodes of the graph that gradients walk back.
+"""Keep how one value was made: parents, operation, saved arrays; `tensor` and `backward` use it.
 
 Nodes point to the nodes of their inputs, never to Tensors, so there are no cycles, and an array
 that no gradient rule will read is freed as soon as the last Tensor holding it is gone.

@@ -1,4 +1,4 @@
-"""Every primitive: its computation beside its gradient rules.
+"""List every primitive, its computation beside its gradient rules; `functions` builds on it.
 
 A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the result
 `y`. Rules are written with primitives and operators, so on arrays they compute and on Tensors they

@@ -1,4 +1,4 @@
-"""Options, checked: each function returns the value that fits, or says whose option does not.
+"""Return an option's value if it fits, or say whose option does not; `nn` and `optim` call it.
 
 Classes with options (layers, cells, optimisers) call these in their constructors. A message names
 the class, the option, what would fit and what came. A wrong type is a TypeError, a value out of

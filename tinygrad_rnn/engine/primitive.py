@@ -1,4 +1,4 @@
-"""Primitives: one declaration is an operation on arrays, on Tensors, and its gradient rules.
+"""Make one declaration an operation on arrays and Tensors with its gradient rules, for `ops`.
 
 Run on arrays a primitive computes; with a Tensor among its inputs it also records a `Node`. The
 rules are written with primitives, so the same holds for a backward pass.

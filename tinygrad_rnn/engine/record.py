@@ -1,5 +1,4 @@
-"""What looks on: at a graph that grows, the trace and the NaN watch; at a backward pass, these,
-hooks, and the record of what it carried."""
+"""Look on while a graph grows or is walked back: traces, hooks, NaN watch; for `backward`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors that look at one memory: what is written through one of them, all of them see.
+"""Let all Tensors that look at one memory see what is written to it; `in_place` calls it.
 
 An array is never written after it was wrapped. A write therefore makes a new array for the whole
 memory, and every living Tensor that looks at the memory takes its view of it anew. A Tensor knows

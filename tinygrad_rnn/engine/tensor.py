@@ -1,4 +1,4 @@
-"""Tensors, and the graph that grows when they are computed with.
+"""Join an array and the node that made it; all of `functions`, `nn` and `optim` compute with it.
 
 A Tensor is an array plus how it was made: `Tensor.node` points to a `Node`, and nodes point to the
 nodes of their inputs. Nodes never point to Tensors, so there are no cycles and an array that no

@@ -1,4 +1,4 @@
-"""How a method of a lower class reaches the floor that answers it: `Recurrent.compile`, `drawing`.
+"""Let a method of a lower class find the floor that answers it; `nn.module` calls it.
 
 A lower floor imports no upper one. The package at the top, which knows them all, hands in `load`.
 """

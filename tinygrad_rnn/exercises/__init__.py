@@ -1,5 +1,4 @@
-"""The book's exercises: `check("04.2", answer)` says whether an answer is right, and if not, which
-mistake it is.
+"""Check answers to the book's exercises and name the mistake; programs call `check`.
 
 An answer is a function (or a value) written by the reader. It runs on random inputs of random
 shapes beside a reference; a wrong result is compared with what known mistakes give. Nothing is

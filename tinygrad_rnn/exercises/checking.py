@@ -1,4 +1,4 @@
-"""Checking an answer: run it beside the reference, then ask which known mistake explains it."""
+"""Run an answer beside the reference and find the mistake that explains it, for `exercises`."""
 
 from __future__ import annotations
 

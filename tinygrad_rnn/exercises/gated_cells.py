@@ -1,4 +1,4 @@
-"""Exercises 09–12: GRU, LSTM, peepholes, both directions and depth."""
+"""Ask about GRU, LSTM, peepholes, both directions and depth: 09–12; `registry` loads them."""
 
 from __future__ import annotations
 

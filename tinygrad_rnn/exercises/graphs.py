@@ -1,4 +1,4 @@
-"""Exercises 01–04: the chain rule, gradients of arrays, the recurrent cell, BPTT by hand."""
+"""Ask about the chain rule, array gradients, the cell, BPTT: 01–04; `registry` loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exercises 05–08: the five shapes, vanishing and exploding, remedies, reservoirs."""
+"""Ask about shapes, vanishing, its remedies and reservoirs: 05–08; `registry` loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exercise is: a question, inputs, a reference, and the mistakes that people make."""
+"""Keep each exercise: question, inputs, reference, known mistakes; `checking` looks it up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exercises 13–16: language models, encoder and decoder, captions, CTC."""
+"""Ask about language models, decoders, captions and CTC: 13–16; `registry` loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: what is saved comes back bit for bit, or not at all and with one sentence why.
+"""Save any nesting of values and load it bit for bit, or say why not; programs call it.
 
 `save` writes any nesting of tensors, numbers and strings in the safetensors format, which other
 tools read; every bit of the file is covered by a SHA-256. The path holds the old file whole or the

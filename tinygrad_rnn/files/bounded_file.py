@@ -1,4 +1,4 @@
-"""Reads a file that may be anything: never past its end, never more than was asked for.
+"""Read a file never past its end nor more than was asked; all readers of `files` use it.
 
 All readers of this folder get their bytes here. The size is known before anything is read, so a
 length found *in* a file is compared with it before memory is set aside for it.

@@ -1,4 +1,4 @@
-"""NumPy's own files, `.npy` and `.npz`, without the part of them that can run code.
+"""Read `.npy` and `.npz` without the part of them that can run code; `files` calls it.
 
 Arrays of objects are pickles and are refused. The header of an array is a Python literal; it is
 matched by a pattern here, not parsed as Python.

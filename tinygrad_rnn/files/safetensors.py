@@ -1,4 +1,4 @@
-"""The safetensors format: 8 bytes of length, a JSON header, and the tensors' bytes end to end.
+"""Write and read the safetensors format, every bit under a checksum; `files` calls it.
 
 Files of ours carry `__metadata__` that any reader of the format passes over: our format version,
 the SHA-256 of every tensor ("sha256:NAME") and a checksum of the header itself, which stands first

@@ -1,4 +1,4 @@
-"""Reads the stack programs in which torch keeps what is not numbers, and runs nothing.
+"""Read the stack programs inside torch's files and run nothing, for `torch_files`.
 
 Such a program may name any function of any module and call it: so a file runs foreign code. Here a
 name stays two strings and is never imported; to call it is to look it up in the caller's table, and

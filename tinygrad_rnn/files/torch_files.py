@@ -1,4 +1,4 @@
-"""Reads what `torch.save` wrote, without torch: tensors, and plain values around them.
+"""Read what `torch.save` wrote, without torch: tensors and plain values; `files` calls it.
 
 The file is a zip archive: `data.pkl` is a program for the `stack_machine`, `data/0`, `data/1` … are
 the storages that its tensors look into. The functions in `CALLS` are all that a program may call.

@@ -1,4 +1,4 @@
-"""Values of Python as a JSON text and a few arrays, and back, exactly.
+"""Turn Python values into a JSON text and arrays, and back, exactly; `files` calls it.
 
 The text is called the tree. None, booleans, strings, finite floats and integers up to 2⁵³ stand in
 it as they are, and so does a list; everything else is an object with one key that names its kind:

@@ -1,4 +1,4 @@
-"""The entries of a zip archive, after all that can be wrong with them has been refused.
+"""List the entries of a zip archive and refuse what is wrong with them, for `torch_files`.
 
 torch and NumPy both keep their arrays in zip archives. `zipfile` reads these and compares each
 entry's CRC; what it lets pass is looked at here: names that stand twice, entries that overlap or

@@ -1,1 +1,1 @@
-"""Functions made of primitives: no gradient rule stands here, since each primitive has its own."""
+"""Make functions of primitives, without rules of their own, for `nn` and programs."""

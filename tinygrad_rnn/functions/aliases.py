@@ -1,4 +1,4 @@
-"""Second names that people type: dtypes, short comparisons, NumPy's and PyTorch's spellings.
+"""Give functions their second names, NumPy's and PyTorch's spellings, for programs.
 
 >>> import tinygrad_rnn as t
 >>> t.zeros(2, dtype=t.long).dtype == t.int64

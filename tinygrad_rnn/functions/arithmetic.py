@@ -1,4 +1,4 @@
-"""Arithmetic under PyTorch's names and options. The operators + − · / stay the primitives alone."""
+"""Offer arithmetic under PyTorch's names and options to programs and `aliases`."""
 
 from __future__ import annotations
 

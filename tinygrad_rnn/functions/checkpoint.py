@@ -1,4 +1,4 @@
-"""`checkpoint`: remember only a function's inputs, and run it once more for its gradient.
+"""Keep only a function's inputs and run it again for its gradient; `nn.scan` calls it.
 
 The compiler's loops are such nodes too, with a faster way to their first derivative.
 """

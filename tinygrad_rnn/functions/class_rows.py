@@ -1,4 +1,4 @@
-"""Cross-entropy of rows against class numbers as one operation, for `losses.cross_entropy`.
+"""Compute cross-entropy of rows with class numbers as one operation, for `losses`.
 
 The exponentials of the forward pass become the gradient: one pass over the table, where
 log_softmax, gather and their rules make six.

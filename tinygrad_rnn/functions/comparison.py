@@ -1,4 +1,4 @@
-"""Comparing Tensors, and repairing or counting what they hold."""
+"""Compare Tensors, and repair or count what they hold; `methods` and programs call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch's old constructors, one for each dtype; `tensor(data, dtype=…)` does the same."""
+"""Offer PyTorch's old constructors, one for each dtype, to ported programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New Tensors from nothing: sizes, ranges, constants."""
+"""Make new Tensors from nothing: sizes, ranges, constants; `sampling` and programs call it."""
 
 from __future__ import annotations
 

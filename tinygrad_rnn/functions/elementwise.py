@@ -1,4 +1,4 @@
-"""Functions of each entry, made of primitives: powers, logarithms, activations. No rules here.
+"""Compute entry by entry: powers, logarithms, activations; `methods` and programs call it.
 
 Where two libraries disagree about a gradient at a corner, PyTorch's value holds; the tests list
 every such corner.

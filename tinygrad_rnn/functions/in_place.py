@@ -1,4 +1,4 @@
-"""Operations that change a Tensor: `x += y`, `x.mul_(y)`, `x[key] = y`, and when they are refused.
+"""Change a Tensor: `x += y`, `x[key] = y`, or refuse to; `methods` and `indexing` call it.
 
 `bind` is all of it: it gives x the result of an operation that made a new Tensor. No array is
 written into, so whatever a graph saved stays what it was and every gradient stays right.

@@ -1,4 +1,4 @@
-"""Reading and writing at places, and order: `x[...]`, gather, scatter, sort. No rules here.
+"""Read and write at places, and sort: `x[...]`, gather, scatter; `methods` and programs call it.
 
 `index_put`, `scatter` and their kin return a new Tensor. `x[key] = values` changes `x` and all that
 look at its memory; x then has a new array, and what a graph saved of the old one stays what it was.

@@ -1,4 +1,4 @@
-"""Losses and the functions layers are made of, with PyTorch's names and options."""
+"""Compute losses, and the functions that layers are made of; `nn` and programs call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that show numbers of their input: what is written into one is seen in the other.
+"""Make results that share their input's memory; `shapes` and `indexing` call it.
 
 The view operations of `shapes` and `indexing` go through here. What a graph records is a value, not
 a view: it keeps the numbers that it was given, and refuses to be written (see `in_place`).

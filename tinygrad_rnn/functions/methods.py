@@ -1,4 +1,4 @@
-"""Gives Tensor its operators and methods, each a function of the same name, once, on import.
+"""Give Tensor its operators and methods, once, when the package `tinygrad_rnn` is imported.
 
 Operators that write in place (`+=`, and the methods with a final underscore) are in `in_place.py`.
 """

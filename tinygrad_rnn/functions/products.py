@@ -1,4 +1,4 @@
-"""Products of vectors, matrices and more, each in terms of one matrix product or `einsum`."""
+"""Multiply vectors, matrices and more by one matrix product or `einsum`; `methods` calls it."""
 
 from __future__ import annotations
 

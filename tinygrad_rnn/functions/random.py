@@ -1,4 +1,4 @@
-"""Random numbers from explicit generators: no global state, the same seed gives the same bits.
+"""Draw random numbers from explicit generators, with no global state; `nn` and `init` call it.
 
 Numbers are always drawn by NumPy and then moved, so a model starts alike on every device. What a
 `replayable` block drew can be drawn again: a `checkpoint` thus has the same dropout in both runs.

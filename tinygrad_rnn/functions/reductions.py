@@ -1,4 +1,4 @@
-"""Reductions over axes, and what is made of them: means, extremes, norms, softmax. No rules here.
+"""Reduce over axes: means, extremes, norms, softmax; `losses`, `methods` and programs call it.
 
 Axes may be called `axis` or `dim`, and kept axes `keepdims` or `keepdim`. Where two libraries
 disagree about a gradient at a corner, PyTorch's value holds; the tests list every such corner.

@@ -1,4 +1,4 @@
-"""Random Tensors under PyTorch's names, drawn from one default Generator unless another is given.
+"""Draw random Tensors from one default generator, under PyTorch's names, for programs.
 
 `manual_seed` sets it anew; until then its seed is 0, so that a script gives the same in every run.
 No layer draws from it: a model's weights and masks have `seed=` of their own.

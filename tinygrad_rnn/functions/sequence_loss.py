@@ -1,4 +1,4 @@
-"""Projection and softmax cross-entropy of a whole sequence in one operation.
+"""Project a whole sequence and take its cross-entropy as one operation, for `nn.language_model`.
 
 All T·B rows go through the output layer together, a block of rows at a time: the (T·B, V) table of
 logits, which for a language model is the largest array of all, never exists. The gradients are made

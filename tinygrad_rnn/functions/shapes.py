@@ -1,4 +1,4 @@
-"""Shapes, places and order: everything that only moves values. No rules: all is made of primitives.
+"""Move values without changing them: reshape, cat, pad, flip; `methods` and programs call it.
 
 Axes may be called `axis` or `dim`. Results that are views share their memory with the input, as
 PyTorch's are: a write through one is seen in the other. `flip`, `roll`, `tile`, `repeat`, `pad`,

@@ -1,4 +1,4 @@
-"""What a Tensor is, asked by PyTorch's names, and new Tensors like it."""
+"""Ask a Tensor for its size, dtype and device by PyTorch's names; `methods` calls it."""
 
 from __future__ import annotations
 

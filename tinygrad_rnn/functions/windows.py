@@ -1,4 +1,4 @@
-"""Convolution and pooling: a window that slides over the last axes, made of views and products."""
+"""Slide a window over the last axes: convolution and pooling, for `nn.layers` and `nn.pooling`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent networks: cells, layers over time, and what keeps their gradients in bounds."""
+"""Build recurrent networks: cells, layers over time, bounds on gradients; programs begin here."""
 
 from typing import NoReturn
 

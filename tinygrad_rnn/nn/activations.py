@@ -1,4 +1,4 @@
-"""Activations as modules, for Sequential: each is a function with its options."""
+"""Offer activations as modules, each a function with its options, to programs."""
 
 from __future__ import annotations
 

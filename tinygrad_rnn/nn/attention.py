@@ -1,4 +1,4 @@
-"""Attention: a decoder's step looks back at all that an encoder said, weighted by how well it fits.
+"""Let a decoder's step look back at all an encoder said, weighted by fit; for `seq2seq`.
 
 What stays the same for all steps, the `Memory`, is made once per sequence and handed to each step
 as its context: `layer(x, state, context=attention.memory(encoded))`. Gradients to the encoder are

@@ -1,4 +1,4 @@
-"""Batch normalisation (Ioffe and Szegedy 2015): each feature over the batch, not over the row."""
+"""Normalise each feature over the batch (Ioffe and Szegedy 2015); programs call it."""
 
 from __future__ import annotations
 

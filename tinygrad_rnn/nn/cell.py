@@ -1,4 +1,4 @@
-"""The protocol of a recurrent cell: a first state, and one time step.
+"""Define a recurrent cell: a first state and one time step; `recurrent` and `scan` run it.
 
 Subclass `Cell`, say `hidden_size`, make parameters in `__init__` and write `step`. Every layer then
 works with it: stacked, in both directions, masked, traced.

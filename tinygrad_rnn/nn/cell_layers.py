@@ -1,4 +1,4 @@
-"""RNN, GRU, LSTM and MGU: layers of one kind of cell, with PyTorch's arguments and names."""
+"""Offer RNN, GRU, LSTM and MGU, layers of one kind of cell each, to programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `trace=True` keeps: every state and every gate of every step, as Tensors of the graph."""
+"""Keep every state and gate of every step for `trace=True`; `scan` and `recurrent` fill it."""
 
 from __future__ import annotations
 

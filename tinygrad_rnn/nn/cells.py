@@ -1,4 +1,4 @@
-"""One time step of each recurrent network, written as the book writes it.
+"""Write one time step of each recurrent network as the book does; `cell_layers` runs them.
 
 A cell has `start(batch, like)`, its first state, and `step(x, state) -> (output, state)`. The loop
 over time is elsewhere and works for every cell. What all cells share (stacked weights, the product

@@ -1,4 +1,4 @@
-"""Cut exploding gradients after `backward()`, by their joint norm or entry by entry.
+"""Cut exploding gradients after `backward()`; programs and `training.fit` call it.
 
 Training loops call it between `backward()` and the optimizer's step; `training.fit` does so for its
 option `clip`.

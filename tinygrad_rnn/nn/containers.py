@@ -1,4 +1,4 @@
-"""Lists and dictionaries of modules, under PyTorch's names.
+"""Hold modules in lists and dictionaries under PyTorch's names, for programs.
 
 A plain list or dict on a Module serves as well: parameters are found by walking attributes.
 """

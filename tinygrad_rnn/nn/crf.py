@@ -1,4 +1,4 @@
-"""A linear-chain CRF: the probability of a whole row of tags, not of each tag alone.
+"""Give a whole row of tags its probability, as a linear-chain CRF; for programs.
 
 Its normaliser Z sums over all rows of tags by the forward recurrence, whose α_t is the state of a
 cell. Two algorithms that books derive by hand are then gradients: ∂ log Z/∂x_t holds the marginal

@@ -1,4 +1,4 @@
-"""Losses as modules: each holds its options and calls the function of the same formula."""
+"""Offer losses as modules that hold their options, to programs."""
 
 from __future__ import annotations
 

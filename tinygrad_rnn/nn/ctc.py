@@ -1,4 +1,4 @@
-"""CTC: the probability of a text, summed over all its alignments with the steps of a sequence.
+"""Sum a text's probability over all its alignments with a sequence (CTC); programs call it.
 
 α_t(s), the probability of having read s symbols after t steps, is the state of a cell. So the sum
 over exponentially many paths is a loop over time, the forward–backward algorithm is BPTT that

@@ -1,4 +1,4 @@
-"""From probabilities of the next symbol to sequences: greedy, sampled, or the best of a beam.
+"""Turn next-symbol probabilities into sequences, greedy, sampled or by beam, for `seq2seq`.
 
 All three work with any `step(symbols (N,), state) -> (log_probs (N, V), state)`; the parts of a
 state have the N rows on their second axis, as the layers' h_n (L, N, H) do.

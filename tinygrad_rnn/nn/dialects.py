@@ -1,4 +1,4 @@
-"""Weights to and from PyTorch, Keras and ONNX.
+"""Convert weights to and from PyTorch, Keras and ONNX; programs call it.
 
 A dialect is data: the order of gates, which way matrices lie, how biases are kept. PyTorch's is
 ours, so its dictionaries load as they are. Meaning is never lost in silence: z that writes becomes

@@ -1,4 +1,4 @@
-"""Dropout of what a cell sees, one mask for a whole sequence (Gal & Ghahramani 2016)."""
+"""Hide units from a cell by one mask for a whole sequence; `stacking` wraps cells in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a gated cell keeps its weights: three forms of the same numbers.
+"""Store a gated cell's weights stacked, per gate or concatenated; `gates` reads the form.
 
     separate  weight_ih (G·H, I), weight_hh (G·H, H), bias_ih, bias_hh: PyTorch's
     stacked   weight (G·H, H + I), bias: one matrix W = [W_hh : W_ih] times [h, x]

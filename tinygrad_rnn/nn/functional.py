@@ -1,4 +1,4 @@
-"""`nn.functional`: functions under the place where PyTorch's programs look for them.
+"""Offer functions where ported programs look for them: `nn.functional`.
 
 >>> import tinygrad_rnn as t
 >>> import tinygrad_rnn.nn.functional as F

@@ -1,4 +1,4 @@
-"""The stacked parameters of gates, and what all gated cells share.
+"""Hold the weights of all gates of a cell and multiply them at once; `cells` inherits it.
 
 The rows of `weight_ih` (G·H, I), `weight_hh` (G·H, H) and the biases belong to G gates, in the
 order of `gate_names`. One product serves all gates; `cell.gate("f").weight_hh` shows one gate's

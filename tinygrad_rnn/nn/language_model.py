@@ -1,4 +1,4 @@
-"""A language model: P(y_1 … y_n) = Π_t P(y_t | y_1 … y_{t−1}), by a recurrent layer.
+"""Predict the next token by a recurrent layer, with AWD-LSTM's switches, for programs.
 
 The recipe of AWD-LSTM (Merity et al. 2018) is a set of switches: tied embeddings, dropout between
 layers, variational dropout, weight drop.

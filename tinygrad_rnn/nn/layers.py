@@ -1,4 +1,4 @@
-"""Layers without a memory: each is its parameters and one call of a function.
+"""Offer layers without a memory, each one call of a function, to `language_model` and programs.
 
 Names, shapes and starting values are PyTorch's. Whatever draws takes `seed=`: an integer, a
 Generator to share, or None for values that differ in every run.

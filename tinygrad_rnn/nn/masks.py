@@ -1,4 +1,4 @@
-"""Which steps of a padded batch are real, and lists of sequences to padded batches and back."""
+"""Tell real steps from padding, and pad lists of sequences; `recurrent` calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that hold parameters.
+"""Find, save, load and move parameters among attributes; all layers of `nn` inherit it.
 
 A Module is a plain class. Its parameters are found by walking its attributes: Tensors, other
 Modules, and lists, tuples and dicts of them; names that begin with an underscore are private and

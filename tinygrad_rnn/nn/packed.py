@@ -1,4 +1,4 @@
-"""Packed sequences, for ported programs: thin records of a padded batch and its lengths.
+"""Accept PyTorch's packed sequences from ported programs, for `recurrent` and `nn.utils.rnn`.
 
 Ours need no packing: `layer(x, lengths=…)` takes unsorted lengths, and gives 0 on padding. These
 four functions keep PyTorch's names; nothing is sorted or copied.

@@ -1,4 +1,4 @@
-"""Add penalties to a loss: on large weights, and on steps where the gradient fades or grows."""
+"""Penalise large weights, and steps where gradients fade or grow; programs add it to a loss."""
 
 from __future__ import annotations
 

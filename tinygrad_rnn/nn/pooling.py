@@ -1,4 +1,4 @@
-"""Pooling as modules: the largest value or the mean of each window."""
+"""Offer pooling as modules, the largest value or the mean of a window, to programs."""
 
 from __future__ import annotations
 

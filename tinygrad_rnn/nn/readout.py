@@ -1,4 +1,4 @@
-"""The output layer ŷ_t = g2(W_ya a_t + b_y) on top of a recurrent layer."""
+"""Compute the output ŷ_t = g2(W_ya a_t + b_y) on top of a recurrent layer, for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent layers: cells in time, stacked, in one or both directions, with PyTorch's interface."""
+"""Run cells over time, stacked, in one or both directions; `cell_layers` names the usual ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Echo state networks: the recurrent weights stay as they were drawn, only the read-out is fitted.
+"""Fit only the read-out of fixed random recurrent weights (echo state), for programs.
 
     a_t = (1 − α) a_{t−1} + α tanh(W_in [1, u_t] + W a_{t−1}),   y_t = W_out [1, u_t, a_t]
     W_out = Y Aᵀ (A Aᵀ + λ I)⁻¹

@@ -1,4 +1,4 @@
-"""The loop over time: the only one in this package. What happens in a step is the cell's affair.
+"""Loop over time: the only such loop in this package; `recurrent` and programs call it.
 
 Padding is handled here, once for every cell: its input is replaced before the step and the state is
 frozen after it, so nothing that stands in padding, NaN included, reaches a value or a gradient. The

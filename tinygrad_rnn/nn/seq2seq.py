@@ -1,4 +1,4 @@
-"""Encoder and decoder: P(y | x) = Π_t P(y_t | x, y_1 … y_{t−1}), trained end to end.
+"""Encode one sequence and decode another from it, trained end to end, for programs.
 
 While it learns, the decoder is given the right symbols (teacher forcing), or now and then its own;
 afterwards it is given what it said itself.

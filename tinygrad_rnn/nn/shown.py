@@ -1,4 +1,4 @@
-"""How a module is shown: `LSTM(3, 4, num_layers=2)`, and with modules inside as a tree of these."""
+"""Show a module as `LSTM(3, 4)`, and with modules inside as a tree; `module` prints it."""
 
 from __future__ import annotations
 

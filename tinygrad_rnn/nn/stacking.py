@@ -1,4 +1,4 @@
-"""How a recurrent layer comes by its cells: [layer][direction], new or given, wrapped in noise."""
+"""Arrange a layer's cells as [layer][direction], new or given; `recurrent` calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model at a glance: what `Module.summary()` prints."""
+"""List a model's parts, shapes and sizes for `module` (`Module.summary()`) to print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncated BPTT: send each loss back through its last k2 steps only, every k1 steps.
+"""Send each loss back through its last k2 steps only, every k1 steps; programs call it.
 
 Training loops over sequences too long for one graph call `tbptt` with one step of their model.
 """

@@ -1,4 +1,4 @@
-"""Weight drop (Merity et al. 2018): DropConnect on the weights between steps."""
+"""Drop single weights between steps (Merity et al. 2018); `language_model` and programs call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells around cells: what a wrapper does not change is the inner cell's own."""
+"""Pass on to the inner cell what a wrapper does not change; `zoneout` and `dropout` inherit it."""
 
 from __future__ import annotations
 

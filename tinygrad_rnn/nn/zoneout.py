@@ -1,4 +1,4 @@
-"""Zoneout (Krueger et al. 2017): at random, parts of the state keep their old value."""
+"""Keep random parts of the state at their old value (Krueger et al. 2017), for `stacking`."""
 
 from __future__ import annotations
 

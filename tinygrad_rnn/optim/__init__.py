@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules, with PyTorch's names, formulas and defaults."""
+"""Offer optimisers and learning-rate schedules in PyTorch's names to programs and `training`."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""More optimisers with a step size per number, in PyTorch's names and with its defaults."""
+"""Step every number by its own rate: Adadelta, Adamax, NAdam and their kin; for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all optimisers share: groups of parameters, the step, and a state that is saved and loaded.
+"""Share parameter groups, the step and the saved state; all optimisers of `optim` inherit it.
 
 `step()` gives every parameter a new array; no array is written into, so graphs that are still alive
 stay right. `state_dict()` is plain numbers and arrays, and a run that is saved and loaded goes on

@@ -1,4 +1,4 @@
-"""What the options of an optimiser may be; a constructor and a loaded state ask the same."""
+"""Check the options of an optimiser, given or loaded; `base` calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""L-BFGS: steps along −H g, where H, the inverse Hessian, is known from the last few steps alone.
+"""Step along −H g, with H known from the last few steps (L-BFGS); programs call it.
 
 Nocedal & Wright, Numerical Optimization: algorithms 7.4 (the two loops), 3.5 and 3.6 (the strong
 Wolfe line search). All parameters are one long vector here.

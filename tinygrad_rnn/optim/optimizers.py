@@ -1,4 +1,4 @@
-"""The optimisers: one formula each, in PyTorch's names and with its defaults."""
+"""Offer the common optimisers, one formula each: SGD, RMSprop, Adam; programs call it."""
 
 from __future__ import annotations
 

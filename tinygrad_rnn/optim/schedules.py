@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate of an optimiser changes with the steps taken."""
+"""Change the learning rate with the steps taken; programs and `training` call it."""
 
 from __future__ import annotations
 

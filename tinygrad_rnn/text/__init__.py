@@ -1,4 +1,4 @@
-"""Text as numbers: vocabularies, streams for truncated BPTT, batches of padded sentences.
+"""Turn text into numbers: vocabularies, streams, batches; programs begin here.
 
 Files may be of any size and script: nothing holds more than a batch. Read `vocabulary`, then
 `streams` (one long text) or `batches` (many short ones); `reading` is how both meet a file.

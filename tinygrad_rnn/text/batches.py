@@ -1,4 +1,4 @@
-"""Examples in batches: shuffled by a seed, sorted by length where padding would be wasted.
+"""Batch examples, shuffled by a seed, sorted by length against padding; programs call it.
 
 Nothing is held but one batch, or with buckets the lengths of some fifty: the order of a pass is
 computed where it is needed, from seed, pass and position. So the position is all there is to save.

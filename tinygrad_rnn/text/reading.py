@@ -1,4 +1,4 @@
-"""Text files as they are met: UTF-8 of any script, with or without BOM, lines that end in any way.
+"""Read text files as they are met, by lines and pieces; `vocabulary` calls it.
 
 Nothing here holds more than a piece of a file, whatever its size. A byte that is no UTF-8 is a
 `TextError` that names file, line and byte; a line that has other columns than it should have, too.

@@ -1,4 +1,4 @@
-"""One long text as batches for truncated back-propagation through time.
+"""Cut one long text into batches for truncated BPTT; programs call it.
 
 The text is cut into B streams of one length that stand side by side. Each batch is the next T
 tokens of every stream, so the state that the batch before ended with belongs at its beginning.

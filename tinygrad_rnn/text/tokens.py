@@ -1,4 +1,4 @@
-"""A long row of token numbers, in memory while it is short and on the disk when it is not."""
+"""Keep a long row of token numbers in memory or on the disk, for `vocabulary`."""
 
 from __future__ import annotations
 

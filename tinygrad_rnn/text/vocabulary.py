@@ -1,4 +1,4 @@
-"""Vocabularies: which number stands for which character, word or byte.
+"""Number the characters, words or bytes of a text; programs call it.
 
 The first numbers are the specials, in this order: <PAD> fills up, <UNK> stands for what is unknown,
 <BOS> and <EOS> mark beginning and end. After them the tokens come by falling frequency.

@@ -1,4 +1,4 @@
-"""Training: one loop that any example uses, which can be ended and gone on with at any step.
+"""Train with one loop that can be ended and gone on with at any step; programs call `fit`.
 
 `fit` is read from top to bottom; `run` holds what it changes and saves, `generators` finds the
 random numbers, `interrupts` hears Ctrl-C, `progress` and `curves` show how it goes.

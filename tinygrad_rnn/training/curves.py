@@ -1,4 +1,4 @@
-"""Curves of a run as a picture: loss, gradient norm, learning rate over the steps."""
+"""Plot loss, gradient norm and learning rate over a run's steps; `fit` calls it."""
 
 from __future__ import annotations
 

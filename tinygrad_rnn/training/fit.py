@@ -1,4 +1,4 @@
-"""The loop: step, note, validate, save; and all of it can be ended and gone on with at any step."""
+"""Step, note, validate, save, and go on after an end at any step; programs call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All sources of random numbers below a model: what a run draws belongs to its state.
+"""Find all sources of random numbers below a model, since they belong to the state of a `run`.
 
 A layer's dropout, a cell's zoneout, a wrapper's masks hold `Generator`s, often one together.
 """

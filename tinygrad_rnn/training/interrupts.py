@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, heard but not obeyed before the step at hand is done and saved."""
+"""Finish and save the step at hand before Ctrl-C or SIGTERM ends it; `fit` listens here."""
 
 from __future__ import annotations
 

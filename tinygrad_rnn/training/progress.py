@@ -1,4 +1,4 @@
-"""A bar that moves while a model learns: tqdm's if it is installed, else a plain one."""
+"""Move a bar while a model learns, tqdm's or a plain one; `fit` calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: everything that training changes, so that to save it is to be able to go on from it."""
+"""Hold everything that training changes, so that saving it saves the run; `fit` works on it."""
 
 from __future__ import annotations
 

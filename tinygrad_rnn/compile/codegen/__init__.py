@@ -1,1 +1,1 @@
-"""From a captured and rewritten step to code: NumPy calls, C or CUDA from one memory plan."""
+"""Turn a rewritten step into NumPy calls, C or CUDA from one memory plan, for `compile.layer`."""

@@ -1,4 +1,4 @@
-"""The one way in which what a user names gets into a generated program: as part of a comment."""
+"""Make a user's name fit for a comment in generated code; `row_text` and `listing` call it."""
 
 from __future__ import annotations
 

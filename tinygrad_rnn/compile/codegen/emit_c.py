@@ -1,4 +1,4 @@
-"""The loops in C: one function per phase, with the element-wise work of a step fused.
+"""Write the loops in C, one function per phase with fused row-wise work, for `compile.layer`.
 
 Rows of the batch do not depend on each other, so threads take some rows each through all of time.
 """

@@ -1,4 +1,4 @@
-"""The loops in CUDA: row stages as fused kernels, products by cuBLAS, the whole loop as one graph.
+"""Launch the loops in CUDA: fused row kernels, cuBLAS products, one graph; for `compile.layer`.
 
 The stages, their text and the memory plan are those of the C loops. The first run of a phase issues
 its kernels one by one, the second records them as a CUDA graph, later ones launch the graph. With

@@ -1,4 +1,4 @@
-"""The loops in NumPy: every instruction writes into memory that was planned before.
+"""Run the loops as NumPy calls into memory planned before, for `compile.layer`.
 
 A step becomes a list of calls `function(*arrays)` whose last array is where the result goes, bound
 once per number of steps; running a loop is running that list. Nothing is allocated while time runs.

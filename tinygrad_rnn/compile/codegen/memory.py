@@ -1,4 +1,4 @@
-"""Where values live: planned once per program for every emitter, and the arrays of one run.
+"""Plan once where every value lives, for the emitters `emit_c`, `emit_cuda` and `emit_numpy`.
 
 A value's place says which buffer holds it, what of time selects in it, and the columns. New states
 are computed where all states are kept, adjoints where the next step looks for them, parts of a

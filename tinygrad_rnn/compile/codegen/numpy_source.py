@@ -1,4 +1,4 @@
-"""A program as Python source, whole: the loops in NumPy, and the array calls around any loops.
+"""Write a whole program as Python source, the loops and the calls around them, for `listing`.
 
 Nothing is described twice: the loops are bound to `Letters` instead of arrays, and the calls that
 would run are printed. With `xs, states, params, dy, dstates` in its namespace the text leaves

@@ -1,4 +1,4 @@
-"""The text of row stages, the same for C and CUDA: macros say what a loop over columns is.
+"""Write row stages as text that C and CUDA share by macros, for `emit_c` and `emit_cuda`.
 
 A stage is some loops over the columns of a row; what crosses from one of them to another, or leaves
 the stage, is in memory, everything else in registers.

@@ -1,4 +1,4 @@
-"""Row-wise work: what a loop over the columns of a row computes, and the order it comes in.
+"""Split row-wise work into loops over a row's columns, in order, for `emit_c` and `row_text`.
 
 The native emitters (C, CUDA) see a phase as stages: products with weights, and between them row
 stages, in which each row goes through a few loops over its columns with all values in registers.

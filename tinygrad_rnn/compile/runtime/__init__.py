@@ -1,1 +1,1 @@
-"""Running what was emitted: building C, launching CUDA, workspaces, the node on the tape."""
+"""Run what was emitted: build C, launch CUDA, keep workspaces, for `compile.layer`."""

@@ -1,4 +1,4 @@
-"""Build C source into a library, once per machine, and call what is in it.
+"""Build C source into a library, once per machine, and call what is in it, for `emit_c`.
 
 The library lies in a folder of the user's alone, under the hash of all that went into it, beside a
 hash of itself: what is damaged is built again. One process builds while the others wait; the file

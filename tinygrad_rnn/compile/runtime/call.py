@@ -1,4 +1,4 @@
-"""One call of a compiled loop: what it is about, and when it needs a new kernel."""
+"""Describe one call of a compiled loop and whether it needs a new kernel, for `compile.layer`."""
 
 from __future__ import annotations
 

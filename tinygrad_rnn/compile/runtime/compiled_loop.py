@@ -1,4 +1,4 @@
-"""Running a compiled loop: one node on the tape, from inputs, states and parameters to all results.
+"""Run a compiled loop over time as one node of the graph, for `compile.layer`.
 
 The node's value is one flat array, `y` followed by the last states. Its rules run the compiled
 backward loop on arrays. On Tensors (`create_graph=True`) they run the plain loop instead, as those

@@ -1,4 +1,4 @@
-"""Run a C compiler that may be absent, broken, slow or talkative: text comes back, or a reason.
+"""Run a C compiler that may be absent, broken, slow or talkative, for `c_build`.
 
 A compiler hangs now and then, waiting for a licence or a network folder, and so do the children of
 a wrapper. Whatever it does, there is an answer within a limit; who hung is not asked again.

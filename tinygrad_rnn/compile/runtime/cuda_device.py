@@ -1,4 +1,4 @@
-"""CUDA by way of CuPy: compiled kernels, products, and graphs that launch many of them at once."""
+"""Compile kernels, multiply and record launches with CuPy, for `emit_cuda`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a module holds, all of it: how the compiler knows whether a kernel still fits a cell."""
+"""Tell whether a kernel still fits a cell, from all that the cell holds, for `compile.layer`."""
 
 from __future__ import annotations
 

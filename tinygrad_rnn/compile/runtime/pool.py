@@ -1,4 +1,4 @@
-"""Things that are used again and again, by one thread at a time."""
+"""Lend things that are used again and again to one thread at a time, for `compiled_loop`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A run → Graph: what was computed, in which step, under which name, with which numbers."""
+"""Turn a run into a Graph: what was computed, at which step, by which name; for `drawing`."""

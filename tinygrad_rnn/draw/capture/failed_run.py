@@ -1,4 +1,4 @@
-"""The graph of a function that raised: all operations before the error, and the one that failed."""
+"""Draw a function that raised, up to the operation that failed; `runs` calls it."""
 
 from __future__ import annotations
 

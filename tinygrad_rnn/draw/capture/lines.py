@@ -1,4 +1,4 @@
-"""Which line of which function made each operation: the tie between a picture and its code.
+"""Note which line of which function made each operation, for `run_to_graph` and `runs`.
 
 While a function is traced, the lines that run are noted with every node: those of the reader's
 code, and of the library's cells the innermost. The engine and what only calls it are left out.

@@ -1,4 +1,4 @@
-"""The cells that `--cell` draws: the library's own, a matrix for each gate, over random data."""
+"""Build the cells that `--cell` draws, a matrix for each gate, for `sources` and `cli`."""
 
 from __future__ import annotations
 

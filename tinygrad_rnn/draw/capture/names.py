@@ -1,4 +1,4 @@
-"""The book's letters for what a traced graph left without a name, or named for code.
+"""Name nodes by the book's letters where the code gave none, for `run_to_graph`.
 
 A state called h in code is a⟨t⟩ in the book; the value of a gate is Γ with the gate's letter;
 x[t] of an input x is x⟨t⟩. Names that a user gave stay, with ⟨t⟩ where a name repeats in time.

@@ -1,4 +1,4 @@
-"""What the compiler made of a layer, before and after each pass, as graphs like any other.
+"""Turn a compiled step into graphs, one before and after each pass, for `drawing`.
 
 A program is one time step, forward and backward; `compiled_graphs` gives the graph of each pass,
 so that two of them can be drawn as a difference.

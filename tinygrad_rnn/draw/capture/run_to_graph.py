@@ -1,4 +1,4 @@
-"""A computation of the engine as a `Graph`: nodes, values, and what backward carried.
+"""Run a computation and turn it into a `Graph`, for `drawing`, `runs` and `sources`.
 
 The function is run once within `trace()`, so that operations without gradient are seen too, and
 a function that raises half-way still leaves the operations before the error. Names of local

@@ -1,4 +1,4 @@
-"""A function that was run, as a graph: with its backward pass, or as far as it came."""
+"""Turn a function that was run into a graph, as far as it came, for `drawing` and `sources`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to draw: a cell of the book, `file.py:function`, `module:object`, or a graph in JSON.
+"""Load what the command is to draw: a cell, `file.py:function` or JSON; for `cli` and `drawing`.
 
 User code is loaded and run here and nowhere else. What it raises is kept with the graph as far as
 it came; what it is not (a file, a name, a Tensor) is said in one line.

@@ -1,4 +1,4 @@
-"""What is shown of an array: its norm, range, mean, and its first numbers.
+"""Measure arrays for show: norm, range, mean, first numbers; for `run_to_graph`.
 
 A long graph has tens of thousands of small arrays, of few shapes: those of one shape are
 measured together, as the rows of one matrix.

@@ -1,4 +1,4 @@
-"""Which time step a node belongs to, also where nobody said so.
+"""Find the time step of every node, also where no scope says it, for `run_to_graph`.
 
 Scopes say it for the library's cells. Without scopes the turns of loops say it: what is computed
 from one turn alone joins it, and a leaf joins the step of its only user. Nodes that only serve one

@@ -1,4 +1,4 @@
-"""Truncated BPTT without running the model again: the same graph, some of its edges cut.
+"""Cut back-propagation after k steps in a recorded graph, without a new run, for `player.page`.
 
 Detaching the state changes no value, only what flows back. So the recorded nodes are copied with
 the cut parents left out, and the engine's own `pull` runs over the copy.

@@ -1,4 +1,4 @@
-"""The variables of the drawn code, as names of the nodes that they hold when a function returns.
+"""Name nodes by the variables that held them when a function returned, for `run_to_graph`.
 
 A picture speaks the language of who wrote the program. The drawn function's own variables win over
 those of functions it calls, which name only what they made and the leaves they were given.

@@ -1,1 +1,1 @@
-"""Graph → Scene: where each box and wire goes."""
+"""Give each box and wire its coordinates: Graph → Scene; `views` calls it."""

@@ -1,4 +1,4 @@
-"""The five shapes of sequence problem as boxes: input, cell, output, token, and what is fed back.
+"""Draw the five shapes of sequence problem as boxes, for `views` and `cli`.
 
 `arch_graph` says which cell reads and gives what, `arch_view` draws any such graph. Nothing is
 computed here: these are the pictures that introduce the subject.

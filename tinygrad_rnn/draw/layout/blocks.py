@@ -1,4 +1,4 @@
-"""Nested layout: gates inside cells inside steps, each laid out alone and then placed as one.
+"""Lay out gates inside cells inside steps, each alone and then as one box, for `templates`.
 
 A block hides its inside and shows ports: wires enter at its bottom and leave at its top, and
 what comes from or goes to another time step runs through a horizontal lane. So nothing that

@@ -1,4 +1,4 @@
-"""A box per cell and step: time across, layers up, states as straight lines between the boxes.
+"""Draw a box per cell and step, time across and layers up, for `views`.
 
 All of it is arithmetic: column = step, row = layer and direction. State lines carry the colour
 of ‖∂L/∂state‖; the parameters stand on a shelf below with how often each is used.

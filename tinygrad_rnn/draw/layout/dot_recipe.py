@@ -1,4 +1,4 @@
-"""A graph as DOT without positions: the recipe that `dot` lays out well and fast by itself.
+"""Write a graph as DOT without positions, so that `dot` lays it out well; for `drawing`.
 
 Parameters are chips, one per use, since shared nodes are what `dot` cannot survive. Invisible
 heavy fences keep the steps in one straight row, in time order; what comes from farther than the

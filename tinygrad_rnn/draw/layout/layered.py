@@ -1,4 +1,4 @@
-"""Layered layout of a small graph: ranks, dummies on long links, barycentre order, straight x.
+"""Lay out a small graph in layers: ranks, dummies on long links, straight x; for `blocks`.
 
 Data flows from the bottom to the top. A link without a tail enters from the left through a
 horizontal lane below the lowest row that uses it; an exit leaves to the right through a lane

@@ -1,4 +1,4 @@
-"""The legend and the notes of a picture, added to its scene so that all renderers show them."""
+"""Add the legend and the notes to a scene, so that all renderers show them; for `views`."""
 
 from __future__ import annotations
 

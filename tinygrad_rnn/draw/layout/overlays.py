@@ -1,4 +1,4 @@
-"""Unrolled scenes with something drawn over them: marks of a difference, loops of a rolled cell."""
+"""Mark differences and rolled loops over an unrolled scene, for `views`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two views of gradients over time: `flow`, strips below the cells, and `params`, bars per use.
+"""Draw gradients over time: strips below the cells, bars per use of a parameter; for `views`.
 
 Strips show log10 ‖∂L/∂state⟨t⟩‖ for each state and the mean of each gate; several models stand
 below each other on one scale. Bars show what each time step contributed to a parameter's

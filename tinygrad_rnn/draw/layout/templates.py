@@ -1,4 +1,4 @@
-"""One layout for all time steps that are alike: signature, then nested blocks.
+"""Lay out equal time steps once, so that every step looks the same, for `unrolled`.
 
 Two columns share a template when their nodes, names with digits masked, and connections are
 the same. Inside a template a node is its position in the column, so a template can be stamped

@@ -1,4 +1,4 @@
-"""Put the templates of all steps side by side and join them: a scene of the unrolled graph.
+"""Set the templates of all steps side by side and join them to a scene, for `views`.
 
 Time runs from left to right and depth from bottom to top. Every step of one template has the
 same picture; states leave and enter through lanes at the same height in each step, and the

@@ -1,4 +1,4 @@
-"""The last touches of wires: where each meets its nodes, and the curve it takes.
+"""Settle where each wire meets its nodes and the curve it takes, for `unrolled`.
 
 Wires that meet in one node arrive side by side, in the order of where they come from, and leave
 likewise; inside a step they are smooth, between steps square with round corners.

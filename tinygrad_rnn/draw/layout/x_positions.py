@@ -1,4 +1,4 @@
-"""The x of nodes in rows: near their neighbours, apart from each other, long wires straight.
+"""Place nodes of a row near their neighbours and apart from each other, for `layered`.
 
 Each row in turn moves to where the rows beside it want it. That is isotonic regression: the
 wanted places, less the room that neighbours need, made non-decreasing at least cost.

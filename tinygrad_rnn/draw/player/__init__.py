@@ -1,1 +1,1 @@
-"""The page to step through a computation, forward and backward; needs no network."""
+"""Make the page to step through a computation, forward and backward, for `drawing`."""

@@ -1,4 +1,4 @@
-"""How much arithmetic a node is: the work that a line of code makes, whatever the machine."""
+"""Count the arithmetic of a node, whatever the machine, for `player.data`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the player knows of a graph, as columns: one list per property, so no key is repeated.
+"""Collect what the player knows of a graph, one list per property, for `player.page`.
 
 Numbers have as many digits as a reader can use, and samples of arrays are as long as the limit
 allows. What a browser could not open in good time is folded to cells, and the page says so.

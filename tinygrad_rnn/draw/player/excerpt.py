@@ -1,4 +1,4 @@
-"""A short graph that looks like a long one: one or two steps of every kind.
+"""Shorten a long graph to one or two steps of every kind, for `player.data` and `levels`.
 
 Laying out and folding cost time per node, and in a thousand equal steps there is nothing new to
 lay out. The excerpt keeps the first and the last steps and joins them as neighbours; for every

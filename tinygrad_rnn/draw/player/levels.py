@@ -1,4 +1,4 @@
-"""A laid-out scene cut into columns that can be drawn one by one.
+"""Cut a laid-out scene into columns that can be drawn one by one, for `player.data`.
 
 A column is a time step, or what stands before or after all steps. Columns that look alike share
 one picture, and only the ids of their nodes differ. A wire between columns keeps which of its

@@ -1,4 +1,4 @@
-"""The player: a graph, its layouts and its gradients as one offline HTML file.
+"""Write a graph, its layouts and its gradients as one offline HTML file, for `drawing`.
 
 The file holds three things: the template (player.html, .css, .js), numbers as columns, and
 pictures of columns. Every time step that looks like another shares its picture, so a thousand

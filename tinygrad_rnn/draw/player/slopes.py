@@ -1,4 +1,4 @@
-"""The local slope of each input as numbers: upstream × local = contribution, entry by entry.
+"""Compute upstream × local = contribution for each input of a node, for `player.data`.
 
 The engine's own rule computes it, from the sampled values and an upstream gradient of 1.
 """

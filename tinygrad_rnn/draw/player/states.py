@@ -1,4 +1,4 @@
-"""The states of a run: what one time step hands to another."""
+"""Find the states that one time step hands to another, for `player.data` and `levels`."""
 
 from __future__ import annotations
 

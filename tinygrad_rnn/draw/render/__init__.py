@@ -1,1 +1,1 @@
-"""Scene → text: one painter with SVG, DOT and TikZ as its brushes; Graphviz for all else."""
+"""Write a Scene as text: one painter with SVG, DOT and TikZ as brushes; for `drawing`."""

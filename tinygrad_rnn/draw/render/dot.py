@@ -1,4 +1,4 @@
-"""The Graphviz brush: DOT with every node, every edge, and where each of them goes.
+"""Write a scene as DOT with the place of every node and edge, for `drawing`.
 
 `layout=nop2` lets plain `dot` draw what stands there instead of laying it out anew, in every
 format that Graphviz has. Frames, bars and free words are the `_background` of the graph, written

@@ -1,4 +1,4 @@
-"""All formats that we do not write ourselves: Graphviz draws them from DOT.
+"""Have Graphviz draw all formats that are not written here, for `drawing` and `cli`.
 
 The package graphviz (extra `viz`) knows its engines and formats and starts its program `dot`.
 Where they are missing, resvg_py draws PNG from SVG; nothing else of this package needs them.

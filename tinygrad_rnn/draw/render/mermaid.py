@@ -1,4 +1,4 @@
-"""A graph as a Mermaid flow chart, which GitHub and many wikis draw: steps are subgraphs."""
+"""Write a graph as a Mermaid flow chart, steps as subgraphs, for `drawing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paint a finished scene stroke by stroke, in the order in which one part lies over the other.
+"""Paint a scene stroke by stroke, bottom first, for the brushes `svg`, `dot` and `tikz`.
 
 `paint` says where every stroke goes and how it looks; a brush says how one format writes an area,
 a curve, a polygon and a line of text. So every format shows the same picture, and a new format is

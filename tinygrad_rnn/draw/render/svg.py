@@ -1,4 +1,4 @@
-"""The SVG brush, the reference picture: nothing to install.
+"""Write a scene as SVG, the reference picture, with nothing to install; for `drawing`.
 
 The file stands alone (system fonts, no script, no link), has a title and a description for
 screen readers, and the same scene gives the same bytes.

@@ -1,4 +1,4 @@
-"""A graph as a plain table, one line per node: for the terminal, and for screen readers."""
+"""Write a graph as a plain table, one line per node, for terminals; `drawing` calls it."""
 
 from __future__ import annotations
 

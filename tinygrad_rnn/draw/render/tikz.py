@@ -1,4 +1,4 @@
-"""The TikZ brush: a standalone LaTeX document whose signs are set as mathematics."""
+"""Write a scene as a standalone LaTeX document with TikZ, for `drawing`."""
 
 from __future__ import annotations
 

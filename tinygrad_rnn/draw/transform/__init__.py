@@ -1,1 +1,1 @@
-"""Graph → Graph: folding, rolling, comparing, choosing; nothing here knows a Tensor or a pixel."""
+"""Turn Graph into Graph: fold, roll, compare, choose; `views` calls it."""

@@ -1,4 +1,4 @@
-"""The backward pass as a graph of its own: what each rule computes, and where gradients meet.
+"""Draw the backward pass as a graph: what each rule computes, where gradients meet; for `views`.
 
 For each node that backward reached there is its gradient ∂L/∂node, and for each edge the product
 of the upstream gradient ĝ with the local derivative. Where a value was used several times the

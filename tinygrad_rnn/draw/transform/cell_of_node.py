@@ -1,4 +1,4 @@
-"""Which cell each node of a graph is part of: the layer, the direction and the step it works in."""
+"""Find the cell that each node is part of: layer, direction, step; for `layout`."""
 
 from __future__ import annotations
 

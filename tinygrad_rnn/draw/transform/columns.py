@@ -1,4 +1,4 @@
-"""Which node stands in which column, and how each edge reaches it.
+"""Sort nodes into columns of time and say how each edge reaches its column, for `layout`.
 
 A column is a time step, or what comes before or after all steps. An edge inside a column is a
 plain wire; one from a neighbouring column is a state and gets a lane; many edges that meet in

@@ -1,4 +1,4 @@
-"""Which groups of nodes can be drawn as one: those that no path leaves and enters again."""
+"""Keep groups that no path leaves and enters again, since only they fold; for `fold`."""
 
 from __future__ import annotations
 

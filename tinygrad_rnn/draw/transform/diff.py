@@ -1,4 +1,4 @@
-"""Two graphs as one: what only the first has, what only the second has, and what changed.
+"""Match two graphs and mark what only one has or what changed, for `overlays`.
 
 What is made alike of equals is the same. The other nodes are matched by where they stand (scopes
 and step), their role and operation, and the how-manieth such node they are; so two variants of a

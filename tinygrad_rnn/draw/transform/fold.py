@@ -1,4 +1,4 @@
-"""Fewer nodes: groups of nodes become one, chosen by label or by a pattern and never by depth.
+"""Fold groups of nodes into one node each, by label or pattern, for `views` and `drawing`.
 
 A folded graph is a graph again, so all views and renderers work on it. A group that a path
 leaves and enters again cannot be one node without a cycle; it stays unfolded and a note says so.

@@ -1,4 +1,4 @@
-"""How a node reads: its formula, and what its gradient rule sends to each input.
+"""Write a node's formula and what its rule sends to each input, for `backward_graph`.
 
 Both are read off the engine's rules, run on letters; ĝ is the gradient that arrived at the result.
 A text names nodes by the way to them: `{}` is the node itself, `{1}` its second input, `{1.0}` the

@@ -1,4 +1,4 @@
-"""One step that stands for all: the cell at op level, its states going back through a delay.
+"""Roll equal steps up into one whose states go back through a delay, for `overlays`.
 
 Parameters appear with how often they are used. This is how papers draw a recurrent network; it
 hides the order of evaluation, so it is never chosen unasked.

@@ -1,4 +1,4 @@
-"""Which nodes a reader means: predicates such as `t=1,2,-1 gate=forget`, with help on typos."""
+"""Choose the nodes that `t=1,2,-1 gate=forget` means, with help on typos, for `views`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nn.utils`, the place where PyTorch's programs look for clipping and for packed sequences."""
+"""Offer clipping and packed sequences where ported programs look for them: `nn.utils`."""
 
 from ..clipping import clip_grad_norm_, clip_grad_value_
 from . import rnn

@@ -1,4 +1,4 @@
-"""`nn.utils.rnn`: padded and packed sequences under PyTorch's names."""
+"""Offer padded and packed sequences under the names of `torch.nn.utils.rnn`, to programs."""
 
 from ..masks import pad_sequence, unpad_sequence
 from ..packed import (

@@ -1,4 +1,4 @@
-"""All parameters of a model as one vector, and back."""
+"""Join all parameters of a model into one vector, and split it again; programs call it."""
 
 from __future__ import annotations
 
