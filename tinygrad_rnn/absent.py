@@ -50,7 +50,7 @@ USE = {
 
 
 def signpost(module: str, name: str, known: list[str]) -> NoReturn:
-    """Raise AttributeError for a missing name, with what to use, or what is nearest.
+    """Raise AttributeError for a missing name and say which name to use instead.
 
     >>> import tinygrad_rnn as t
     >>> t.jit

@@ -8,7 +8,7 @@ from .engine.arrays import library
 
 
 def _runtime() -> Any:
-    """CuPy's CUDA runtime, or None where CuPy or a device is missing."""
+    """Return CuPy's CUDA runtime, or None where CuPy or a device is missing."""
     try:
         runtime = library("cuda").xp.cuda.runtime
         return runtime if runtime.getDeviceCount() else None

@@ -31,7 +31,7 @@ Seed = int | Generator | None
 
 
 def generator_from(seed: Seed) -> Generator:
-    """The generator itself, one from an integer, or for None one that differs in every run."""
+    """Return the generator given, one from an integer, or for None one new in every run."""
     if isinstance(seed, Generator):
         return seed
     return Generator(secrets.randbits(63) if seed is None else seed)
@@ -53,7 +53,7 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor that keeps activations' variance through a nonlinearity (PyTorch's table)."""
+    """Return the factor that keeps activations' variance through a nonlinearity, as PyTorch."""
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     gains = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
@@ -69,19 +69,19 @@ def constant(shape: Shape, value: float = 0.0, *, generator: Seed = None, dtype:
 
 
 def zeros(shape: Shape, *, generator: Seed = None, dtype: Any = None) -> Any:
-    """Zeros everywhere."""
+    """Return zeros everywhere."""
     return constant(shape, 0.0, dtype=dtype)
 
 
 def ones(shape: Shape, *, generator: Seed = None, dtype: Any = None) -> Any:
-    """Ones everywhere."""
+    """Return ones everywhere."""
     return constant(shape, 1.0, dtype=dtype)
 
 
 def uniform(
     shape: Shape, low: float = 0.0, high: float = 1.0, *, generator: Seed = None, dtype: Any = None
 ) -> Any:
-    """Independent draws from U(low, high)."""
+    """Draw independently from U(low, high)."""
     draw = generator_from(generator).uniform(shape, low, high, np.float64, "cpu")
     return _array(draw._array, dtype)
 
@@ -89,7 +89,7 @@ def uniform(
 def normal(
     shape: Shape, mean: float = 0.0, std: float = 1.0, *, generator: Seed = None, dtype: Any = None
 ) -> Any:
-    """Independent draws from N(mean, std²)."""
+    """Draw independently from N(mean, std²)."""
     draw = generator_from(generator).normal(shape, std, mean, np.float64, "cpu")
     return _array(draw._array, dtype)
 
@@ -97,7 +97,7 @@ def normal(
 def xavier_uniform(
     shape: Shape, gain: float = 1.0, *, generator: Seed = None, dtype: Any = None
 ) -> Any:
-    """U(−b, b) with b = gain·√(6 / (fan_in + fan_out))  (Glorot & Bengio 2010)."""
+    """Draw from U(−b, b) with b = gain·√(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
     bound = gain * math.sqrt(6 / sum(fans(shape)))
     return uniform(shape, -bound, bound, generator=generator, dtype=dtype)
 
@@ -105,7 +105,7 @@ def xavier_uniform(
 def xavier_normal(
     shape: Shape, gain: float = 1.0, *, generator: Seed = None, dtype: Any = None
 ) -> Any:
-    """N(0, s²) with s = gain·√(2 / (fan_in + fan_out))."""
+    """Draw from N(0, s²) with s = gain·√(2 / (fan_in + fan_out))."""
     std = gain * math.sqrt(2 / sum(fans(shape)))
     return normal(shape, 0.0, std, generator=generator, dtype=dtype)
 
@@ -119,7 +119,7 @@ def kaiming_uniform(
     generator: Seed = None,
     dtype: Any = None,
 ) -> Any:
-    """U(−b, b) with b = gain·√(3 / fan)  (He et al. 2015)."""
+    """Draw from U(−b, b) with b = gain·√(3 / fan) (He et al. 2015)."""
     bound = math.sqrt(3) * _kaiming_std(shape, a, mode, nonlinearity)
     return uniform(shape, -bound, bound, generator=generator, dtype=dtype)
 
@@ -133,7 +133,7 @@ def kaiming_normal(
     generator: Seed = None,
     dtype: Any = None,
 ) -> Any:
-    """N(0, s²) with s = gain / √fan."""
+    """Draw from N(0, s²) with s = gain / √fan."""
     std = _kaiming_std(shape, a, mode, nonlinearity)
     return normal(shape, 0.0, std, generator=generator, dtype=dtype)
 
@@ -148,7 +148,8 @@ def _kaiming_std(shape: Shape, a: float, mode: str, nonlinearity: str) -> float:
 def orthogonal(
     shape: Shape, gain: float = 1.0, *, generator: Seed = None, dtype: Any = None
 ) -> Any:
-    """gain·Q with orthonormal rows or columns, whichever are fewer; uniform over such matrices."""
+    """Return gain·Q with orthonormal rows or columns, whichever are fewer; uniform over such
+    matrices."""
     if len(shape) < 2:
         raise ValueError(f"Only tensors with 2 or more dimensions are supported, got shape {shape}")
     rows, columns = shape[0], math.prod(shape[1:])
@@ -159,7 +160,7 @@ def orthogonal(
 
 
 def identity(shape: Shape, gain: float = 1.0, *, generator: Seed = None, dtype: Any = None) -> Any:
-    """gain·I; with ReLU and zero bias the IRNN of Le, Jaitly & Hinton (2015)."""
+    """Return gain·I; with ReLU and zero bias the IRNN of Le, Jaitly & Hinton (2015)."""
     if len(shape) != 2:
         raise ValueError(f"Only tensors with 2 dimensions are supported, got shape {shape}")
     return gain * np.eye(*shape, dtype=dtype or get_default_dtype())
@@ -168,7 +169,7 @@ def identity(shape: Shape, gain: float = 1.0, *, generator: Seed = None, dtype: 
 def sparse(
     shape: Shape, sparsity: float, std: float = 0.01, *, generator: Seed = None, dtype: Any = None
 ) -> Any:
-    """N(0, std²) with ⌈sparsity·rows⌉ entries of every column set to 0 (Martens 2010)."""
+    """Draw from N(0, std²) with ⌈sparsity·rows⌉ entries of every column set to 0 (Martens 2010)."""
     if len(shape) != 2 or not 0 <= sparsity <= 1:
         raise ValueError(f"need two axes and 0 <= sparsity <= 1, got {shape} and {sparsity}")
     order = np.argsort(uniform(shape, generator=(g := generator_from(generator))), axis=0)
@@ -224,7 +225,8 @@ ones_ = _refilling(ones, "ones_")
 
 
 def values(what: Any, shape: Shape, generator: Seed = None, dtype: Any = None) -> Any:
-    """An array of `shape` from a rule's name, (name, options), a number, an array or a function."""
+    """Return an array of `shape` from a rule's name, (name, options), a number, an array or a
+    function."""
     if isinstance(what, tuple):
         name, options = what
         return _named(name)(shape, generator=generator, dtype=dtype, **options)
@@ -258,7 +260,7 @@ def apply(cell: Any, spec: dict[str, Any], generator: Seed = None) -> None:
 
 
 def chrono_(cell: Any, longest: int, generator: Seed = None) -> None:
-    """Biases that remember for up to `longest` steps (Tallec & Ollivier 2018).
+    """Set biases so that a cell remembers for up to `longest` steps (Tallec & Ollivier 2018).
 
     A gate that keeps gets b = log U(1, longest − 1); the gate that writes, if it is separate, gets
     −b.

@@ -22,7 +22,8 @@ def _fresh(inputs: Many) -> tuple[Tensor, ...]:
 
 
 def vjp(func: Callable, inputs: Many, v: Many = None) -> tuple[Many, Many]:
-    """(func(inputs), vᵀJ): what a backward pass gives. v may be left out for a scalar result."""
+    """Return (func(inputs), vᵀJ): what a backward pass gives. v may be left out for a scalar
+    result."""
     xs = _fresh(inputs)
     with enable_grad():
         y = func(*xs)
@@ -52,7 +53,8 @@ def jvp(func: Callable, inputs: Many, v: Many) -> tuple[Many, Many]:
 
 
 def _pulled(ys: tuple, xs: tuple, weights: tuple, create_graph: bool = False) -> tuple:
-    """`grad` of those results that depend on anything; None for an input that none depends on."""
+    """Return `grad` of those results that depend on anything; None for an input that none depends
+    on."""
     kept = [(y, w) for y, w in zip(ys, weights, strict=True) if y.requires_grad]
     if not kept:
         return (None,) * len(xs)
@@ -61,8 +63,8 @@ def _pulled(ys: tuple, xs: tuple, weights: tuple, create_graph: bool = False) ->
 
 
 def jacobian(func: Callable, inputs: Many, create_graph: bool = False) -> Many:
-    """∂func/∂input, shape (*output, *input), for a `func` that returns one Tensor; a tuple of
-    them for several inputs."""
+    """Return ∂func/∂input, shape (*output, *input), for a `func` that returns one Tensor; a tuple
+    of them for several inputs."""
     xs = _tuple(inputs) if create_graph else _fresh(inputs)
     with enable_grad():
         y = func(*xs)
@@ -94,7 +96,8 @@ def _slope(y: Tensor, x: Tensor) -> Tensor:
 
 
 def hessian(func: Callable, inputs: Tensor) -> Tensor:
-    """∂²func/∂input², shape (*input, *input), for a function with a single number as its result."""
+    """Return ∂²func/∂input², shape (*input, *input), for a function with a single number as its
+    result."""
 
     def slope(x: Tensor) -> Tensor:
         return _slope(func(x), x)
@@ -115,6 +118,6 @@ def hvp(func: Callable, inputs: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def detect_anomaly() -> Any:
-    """Within the block, the first value or gradient that is not finite raises FloatingPointError,
+    """Raise FloatingPointError at the first value or gradient in the block that is not finite,
     naming the operation, its scope and your source line."""
     return mode(anomaly=True)

@@ -97,7 +97,7 @@ def _plan(xs: Sequence[Any], eps: float, atol: float, rtol: float, fast: bool) -
 
 def _verdict(name: str, func: Callable, xs: tuple, plan: CheckOptions, raises: bool,
              search: Callable) -> bool:  # fmt: skip
-    """True, or what is wrong, and what `search` finds behind it."""
+    """Return True, or a text that names the fault and the cause that `search` finds."""
     try:
         told = unsteady(func, xs)
         fault = None if told else compare(func, xs, plan)
@@ -134,7 +134,7 @@ def unsteady(func: Callable, xs: tuple) -> str:
 
 # Which operation
 def first_order(func: Callable, xs: tuple, plan: CheckOptions) -> Iterator[str]:
-    """A sentence for each node of the graph of `func` whose own rule is not its slope."""
+    """Return a sentence for each node of the graph of `func` whose own rule is not its slope."""
     nodes = nodes_of(func, xs)
     for node in filter(checkable, nodes):
         yield from blamed(node, *alone(node), plan, "its rule")
@@ -166,7 +166,7 @@ def checkable(node: Node) -> bool:
 
 
 def alone(node: Node) -> tuple[Callable, tuple]:
-    """The node's operation as a function of those of its inputs that have slopes, and these."""
+    """Isolate one node: return (f, inputs) such that f(*inputs) re-runs its operation."""
     free = movable(node)
     leaves = tuple(wrap(node.inputs[k], None).requires_grad_() for k in free)
 
@@ -198,14 +198,15 @@ def blamed(node: Node, own: Callable, given: tuple, plan: CheckOptions, what: st
 
 
 def named(node: Node) -> str:
-    """'mul' (node 7, in lstm.layer=0.gate=forget)"""
+    """Return a node's name for messages: 'mul' (node 7, in lstm.layer=0.gate=forget)."""
     what = node.op.name if node.op else node.name or "input"
     place = ".".join([*node.path, *(f"{k}={v}" for k, v in node.labels.items())])
     return f"'{what}' (node {node.index}{', in ' * bool(place)}{place})"
 
 
 def cuts(nodes: list[Node]) -> Iterator[str]:
-    """Where a value that has a gradient enters the graph again without it, as detach() does."""
+    """List the places where a value with a gradient enters the graph again without it, as after
+    detach()."""
     known = {id(n.value): n for n in nodes if n.needs}
     for node in nodes:
         for k, parent in enumerate(node.parents):

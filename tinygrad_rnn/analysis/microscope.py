@@ -32,7 +32,7 @@ Where = tuple[Any, Any]  # (layer, dir), as the loop over time labels nodes
 
 
 class Report:
-    """What one backward pass did, step by step.
+    """Hold what one backward pass did, step by step.
 
     `states[name, layer, dir]` is {t: ∂L/∂state_t}, `steps[parameter]` {t: its contribution at t}
     (None for uses outside the loop), both as NumPy arrays.
@@ -42,7 +42,7 @@ class Report:
         self.states, self.steps, self.totals = states, steps, totals
 
     def gradient(self, name: str = "h", layer: int = 0, dir: str = "fwd") -> np.ndarray:
-        """∂L/∂state_t stacked over time, (T, B, H); 0 where nothing arrived."""
+        """Return ∂L/∂state_t stacked over time, (T, B, H); 0 where nothing arrived."""
         found = self.states.get((name, layer, dir))
         if not found:
             known = ", ".join(map(str, self.states)) or "none"
@@ -55,7 +55,8 @@ class Report:
         return np.linalg.norm(_flat(self.gradient(name, layer, dir)), axis=1)
 
     def per_step(self, parameter: str) -> np.ndarray:
-        """The parameter's contributions (T, *shape): with `outside` they sum to its gradient."""
+        """Return the parameter's contributions (T, *shape): with `outside` they sum to its
+        gradient."""
         found = {t: g for t, g in self._steps(parameter).items() if t is not None}
         empty = np.zeros_like(self.totals[parameter])
         return np.stack([found.get(t, empty) for t in range(max(found, default=-1) + 1)] or [empty])
@@ -69,7 +70,8 @@ class Report:
         return np.linalg.norm(_flat(self.per_step(parameter)), axis=1)
 
     def cosines(self, parameter: str) -> np.ndarray:
-        """Cosine of each step's contribution with the whole gradient; 0 where one of them is 0."""
+        """Return the cosine of each step's contribution with the whole gradient; 0 where one of
+        them is 0."""
         steps, total = _flat(self.per_step(parameter)), self.totals[parameter].ravel()
         sizes = np.linalg.norm(steps, axis=1) * np.linalg.norm(total)
         return np.divide(steps @ total, sizes, out=np.zeros(len(steps)), where=sizes > 0)
@@ -201,7 +203,7 @@ class Lags:
                 product = jacobians[t] @ product if t + 1 < size else product
 
     def product(self, t: int, k: int) -> np.ndarray:
-        """∂s_t/∂s_k = J_t J_{t−1} … J_{k+1}."""
+        """Return ∂s_t/∂s_k = J_t J_{t−1} … J_{k+1}."""
         result = np.eye(self.jacobians.shape[1])
         for j in self.jacobians[k:t]:
             result = j @ result
@@ -257,7 +259,7 @@ def lags(cell: Cell, x: Tensor, state: State | None = None) -> Lags:
 
 
 def step_jacobian(cell: Cell, x: Tensor, state: State) -> tuple[np.ndarray, State]:
-    """(∂s'/∂s, s') of one step with a batch of one: one backward pass with a copy per row."""
+    """Return (∂s'/∂s, s') of one step with a batch of one, by one backward pass over copies."""
     parts = [p.detach() for p in parts_of(state)]
     width = sum(p.shape[-1] for p in parts)
     copies = [_repeated(p, width).requires_grad_() for p in parts]
@@ -283,7 +285,7 @@ class StateLeakWarning(UserWarning):
 
 @contextmanager
 def state_leaks(model: Module, limit: int = 3) -> Iterator[None]:
-    """Within the block, warn when a layer is given a state whose graph is `limit` batches deep.
+    """Warn, within the block, when a layer is given a state whose graph is `limit` batches deep.
 
     Such a loop grows in memory and time with every batch, or fails in its second backward.
     """

@@ -18,7 +18,7 @@ from ..engine.tensor import Tensor, wrap
 
 
 class CheckOptions(NamedTuple):
-    """How far inputs are moved, and how far slope and gradient may differ."""
+    """Say how far inputs are moved, and how far slope and gradient may differ."""
 
     eps: float
     atol: float
@@ -79,7 +79,7 @@ def compare(func: Callable, xs: tuple, plan: CheckOptions) -> Fault | None:
 def everywhere(
     func: Callable, xs: tuple, i: int, outs: list[Tensor], plan: CheckOptions
 ) -> Iterator[Fault]:
-    """The entries of the Jacobian with respect to input i that are wrong."""
+    """List the wrong entries of the Jacobian with respect to input i."""
     size = xs[i]._array.size
     slopes = [sides(func, xs, i, unit(xs[i].shape, k), outs, plan) for k in range(size)]
     for j, y in enumerate(outs):
@@ -114,7 +114,7 @@ def unit(shape: tuple[int, ...], k: int) -> np.ndarray:
 def sides(
     func: Callable, xs: tuple, i: int, v: np.ndarray, outs: list[Tensor], plan: CheckOptions
 ) -> list[tuple]:
-    """For each output its slope along v, flat: from below and from above.
+    """Return each output's slope along v, flat: from below and from above.
 
     The Tensor itself is moved, so a function that uses it without being given it sees it too.
     """
@@ -137,13 +137,13 @@ def evaluated(func: Callable, x: Tensor, step: np.ndarray, xs: tuple) -> list[np
 
 
 def jacobian_of(y: Tensor, x: Tensor) -> np.ndarray:
-    """∂y/∂x by backward passes, one row per entry of y."""
+    """Return ∂y/∂x by backward passes, one row per entry of y."""
     rows = [pulled(y, x, unit(y.shape, k)).ravel() for k in range(y._array.size)]
     return np.stack(rows) if rows else np.zeros((0, x._array.size))
 
 
 def pulled(y: Tensor, x: Tensor, u: np.ndarray) -> np.ndarray:
-    """uᵀ ∂y/∂x by a backward pass."""
+    """Return uᵀ ∂y/∂x by a backward pass."""
     if not y.requires_grad:
         return np.zeros(x.shape)
     (g,) = grad(y, x, wrap(array_like(u, y, y.device), None), retain_graph=True, allow_unused=True)
@@ -151,7 +151,7 @@ def pulled(y: Tensor, x: Tensor, u: np.ndarray) -> np.ndarray:
 
 
 def kink(left: float, right: float, plan: CheckOptions) -> str:
-    """What to say when the slopes on the two sides differ: there is no gradient to be right."""
+    """Describe a corner: the slopes on its two sides differ, so no gradient is right there."""
     if plan.agrees(left, right) or not np.isfinite([left, right]).all():
         return ""
     both = f"slope {left:.6g} from below, {right:.6g} from above"

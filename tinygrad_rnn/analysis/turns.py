@@ -30,7 +30,7 @@ class Computation(Protocol):
 
 @dataclass(slots=True)
 class Operation:
-    """What tells one operation from another; the step is what scopes said, None at first."""
+    """Tell one operation from another by its name, inputs and step (None until scopes say it)."""
 
     id: int
     op: str | None
@@ -170,7 +170,8 @@ def _crossing(graph: Computation, loop: Loop) -> set[tuple[int, int]]:
 
 
 def _is_time(graph: Computation, loop: Loop) -> bool:
-    """True if each turn is made like the first, and reads the same places of the turn before."""
+    """Return True if each turn is made like the first, and reads the same places of the turn
+    before."""
     crossing = _crossing(graph, loop)
     turns = [loop.ids[k : k + loop.period] for k in range(0, len(loop.ids), loop.period)]
     alike = len({_inside(graph, turn) for turn in turns}) == 1

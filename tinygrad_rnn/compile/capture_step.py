@@ -61,8 +61,8 @@ class Sample:
 
 
 def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
-    """The program of a step; `wants` says for each input, state and held Tensor, in this order,
-    whether its gradient is asked for."""
+    """Return the program of a step; `wants` says for each input, state and held Tensor, in this
+    order, whether its gradient is asked for."""
     few = next(n for n in count(4) if math.gcd(n, rows) == 1)
     try:
         first, second = (Sample(run, n, wants, k) for k, n in enumerate((rows, few)))
@@ -90,8 +90,8 @@ def capture(run: Callable, rows: int, wants: list[bool]) -> Step:
 
 
 def _as_inputs(step: Step) -> Step:
-    """What the cell holds for each row (a mask drawn once per sequence, say) is an input that is
-    the same at every step."""
+    """Turn what the cell holds for each row, such as a mask drawn once per sequence, into inputs
+    that are the same at every step."""
     at = len(step.xs) - len(step.draws)
     for p in [p for p in step.params if p.batch][::-1]:
         if step.dparams[p.params["number"]] is not None:
@@ -141,7 +141,7 @@ def _constant(v: Any, w: Any) -> Instr:
 
 
 def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:
-    """An option that two runs gave; sizes that follow the batch, and x as an index, are marked."""
+    """Join an option that two runs gave: mark sizes that follow the batch, and x as an index."""
     if isinstance(v, tuple) and isinstance(w, tuple) and len(v) == len(w):
         return tuple([_both(p, q, args, x) for p, q in zip(v, w)])
     if is_array(v):
@@ -159,8 +159,8 @@ def _both(v: Any, w: Any, args: list[Instr], x: Instr) -> Any:
 
 
 def _random(t: Tensor, rows: int, rng: np.random.Generator) -> Tensor:
-    """A leaf like `t` for so many rows with other values; whole numbers, which may be indices,
-    are taken from those that are there."""
+    """Return a leaf like `t` for so many rows with other values; whole numbers, which may be
+    indices, are taken from those that are there."""
     shape = (rows, *t.shape[1:])
     if t.dtype.kind != "f":
         return tensor(rng.choice(t._array.reshape(-1), shape))

@@ -135,7 +135,7 @@ class CompiledScan:
         return Kernel(loops, history, time.perf_counter() - began, call.held)
 
     def _emitted(self, step: Step, device: str) -> Any:
-        """Return the loops by the emitter wanted, or by NumPy where there can be none in C."""
+        """Return the loops by the emitter wanted, or by NumPy where C cannot run them."""
         cuda = device == "cuda"
         name = ("cuda" if cuda else "c") if self.backend == "auto" else self.backend
         if cuda != (name == "cuda"):
@@ -149,7 +149,7 @@ class CompiledScan:
             return NumPyLoops(step, self.without)
 
     def note(self, message: str, aloud: bool = True) -> None:
-        """Remembers why something is not as fast as asked; says it once."""
+        """Remember why something is not as fast as asked, and say it once."""
         if message not in self.notes:
             self.notes.append(message)
             if aloud:
@@ -162,7 +162,7 @@ class CompiledScan:
         return source(self._latest())
 
     def explain(self) -> str:
-        """Return what each pass did, what runs when, and what was not compiled and why."""
+        """Return a text: the effect of each pass, the phases, reasons for anything uncompiled."""
         from .listing import report
 
         return "\n".join([*map(report, self._made()[-1:]), *self.notes]) or "nothing was called yet"

@@ -1,9 +1,9 @@
 """Rewrite a step program into a cheaper one, function by function; `compile.layer` runs them.
 
 They are the known hand optimisations of recurrent kernels, found by the machine for any cell. A
-pass says what replaces what; `Step.rewritten` compares the values, so a pass cannot change what a
-program computes. To add a pass, write one function and put it into `PASSES`. When something runs,
-in the time loops or outside of them, is decided afterwards, in `phases.py`.
+pass says which instruction stands for another; `Step.rewritten` compares the values, so a pass
+cannot change what a program computes. To add a pass, write one function and put it into `PASSES`.
+When something runs, in the time loops or outside of them, is decided afterwards, in `phases.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .runtime.c_build import address
 
 
 def share(step: Step) -> Step:
-    """Equal sub-expressions are computed once; what changes nothing goes."""
+    """Compute equal sub-expressions once, and drop what changes nothing."""
     seen: dict[Any, Instr] = {}
     new: dict[Instr, Instr] = {}
     for i in step.order():
@@ -47,7 +47,7 @@ def _without_effect(i: Instr) -> Instr | None:
 
 
 def gather(step: Step) -> Step:
-    """Slices' gradients (zeros with a piece put in, added up) become one concatenation."""
+    """Turn slices' gradients (zeros with a piece put in, added up) into one concatenation."""
     readers = consumers(step.order())
     inner = {i for i, by in readers.items() if by and all(r.op == "add" for r in by)}
     new: dict[Instr, Instr] = {}
@@ -64,7 +64,7 @@ def gather(step: Step) -> Step:
 
 
 def _side_by_side(pieces: list[tuple[int, int, Instr]]) -> Instr:
-    """What is put into a row from one column to another, with zeros where there is nothing."""
+    """Return the pieces in a row from one column to another, zeros where nothing is put."""
     like = pieces[0][2]
     *rows, width = like.params["shape"]
     blank = const(np.zeros((1,) * len(like.shape), like.dtype))
@@ -78,8 +78,8 @@ def _side_by_side(pieces: list[tuple[int, int, Instr]]) -> Instr:
 
 
 def split(step: Step) -> Step:
-    """A product with a concatenation is a sum of products, so that the part which belongs to the
-    input need not wait for the state; a slice of a concatenation may be one of its parts."""
+    """Split a product with a concatenation into a sum of products, so that the part that belongs to
+    the input need not wait for the state; a slice of a concatenation may be one of its parts."""
     kinds = depends(step.order())
     new: dict[Instr, Instr] = {}
     for i in kinds:
@@ -114,7 +114,7 @@ def is_product(i: Instr) -> bool:
 
 
 def merge(step: Step) -> Step:
-    """a @ U, a @ V → slices of a @ [U V], for products that run at the same time."""
+    """Merge a @ U, a @ V into slices of a @ [U V], for products that run at the same time."""
     phase = assign_phases(step)
     groups: dict[Any, list[Instr]] = {}
     for i in step.order():
@@ -131,8 +131,8 @@ def merge(step: Step) -> Step:
 
 
 def join(step: Step) -> Step:
-    """a @ U + b @ V → [a b] @ [U; V], for products that run at the same time, unless a and b stand
-    beside others already: they cannot be in two places."""
+    """Join a @ U + b @ V to [a b] @ [U; V], for products that run at the same time, unless a and b
+    stand beside others already: they cannot be in two places."""
     phase, readers = assign_phases(step), consumers(step.order())
     new: dict[Instr, Instr] = {}
     for i in readers:
@@ -153,7 +153,7 @@ def beside(products: list[Instr]) -> Instr:
 
 
 def hoist(step: Step) -> Step:
-    """Sums are added in the order in which their terms become known, so that little waits.
+    """Add sums in the order in which their terms become known, so that little waits.
 
     (W x + b) + (U h + d) = ((b + d) + W x) + U h: all but the last addition leaves the time loop.
     """
@@ -170,8 +170,8 @@ def hoist(step: Step) -> Step:
 
 
 def defer(step: Step) -> Step:
-    """Weights' gradients come out in the weights' own layout: (a @ b)ᵀ = bᵀ @ aᵀ. They then are one
-    product of T·B rows after the loop, as `phases.assign_phases` sees to."""
+    """Lay weights' gradients out as the weights: (a @ b)ᵀ = bᵀ @ aᵀ. They then are one product of
+    T·B rows after the loop, as `phases.assign_phases` sees to."""
     new: dict[Instr, Instr] = {}
     for i in step.order():
         if i.op == "transpose" and i.params["axes"] == (1, 0) and i.args[0].op == "matmul":
@@ -181,8 +181,8 @@ def defer(step: Step) -> Step:
 
 
 def terms(i: Instr, inner: set[Instr] | None = None) -> list[Instr]:
-    """What a tree of additions adds up. Without `inner`, which names the additions to look through,
-    these are the ones that need no broadcasting."""
+    """Return the terms that a tree of additions adds up. Without `inner`, which names the additions
+    to look through, these are the ones that need no broadcasting."""
     found, stack = [], [i]
     while stack:
         t = stack.pop()
@@ -199,7 +199,8 @@ def total(parts: Iterable[Instr]) -> Instr:
 
 
 def columns(i: Instr) -> tuple[int, int] | None:
-    """(start, stop) if a slice, or a put, takes whole rows and one range of columns, else None."""
+    """Return (start, stop) if a slice, or a put, takes whole rows and one range of columns, else
+    None."""
     if i.op not in ("getitem", "put") or not is_basic(i.params["index"]):
         return None
     whole = np.empty(i.shape if i.op == "put" else i.args[0].shape, np.bool_)
@@ -214,7 +215,7 @@ PASSES = {one.__name__: one for one in (share, gather, split, merge, join, hoist
 
 
 def optimise(step: Step, without: Iterable[str] = ()) -> tuple[Step, list[tuple[str, Step]]]:
-    """The rewritten step, and what each pass left, in order. `without` names passes to skip."""
+    """Return the rewritten step and what each pass left; `without` names passes to skip."""
     history = [("captured", step)]
     for name, one in PASSES.items():
         if name not in without:

@@ -25,8 +25,8 @@ NEXT = {"forward": "between", "backward": "after"}
 
 def assign_phases(step: Step, light: Callable[[Instr], bool] = lambda i: False, hoist: bool = True,
           defer: bool = True) -> dict[Instr, str]:  # fmt: skip
-    """The phase of every instruction. Without `hoist` what changes with time stays in the loops,
-    without `defer` the sums over rows do."""
+    """Return the phase of every instruction. Without `hoist` what changes with time stays in the
+    loops, without `defer` the sums over rows do."""
     order, forward = step.order(), step.forward()
     stays = lambda i: (light(i) or not hoist) if i.batch == [0] else not defer
     late = dict.fromkeys(order, AFTER)  # when the next step, or a reader, needs a value
@@ -50,11 +50,11 @@ def assign_phases(step: Step, light: Callable[[Instr], bool] = lambda i: False, 
 
 
 class Program:
-    """A step with everything decided: what runs when, by whom, and which values are kept.
+    """A step with everything decided: each instruction's phase and runner, and the values kept.
 
-    `native[phase]` is what the emitter computes row by row, `sums[phase]` what it sums over all
-    rows, `calls[phase]` what array calls do afterwards.
-    `kept` are the values that one phase makes for another: they are in memory for all steps.
+    `native[phase]` are the values that the emitter computes row by row, `sums[phase]` its sums over
+    all rows, `calls[phase]` the array calls that follow. `kept` are the values that one phase makes
+    for another: they are in memory for all steps.
     """
 
     def __init__(self, step: Step, emitter: Any, without: Sequence[str] = ()):
@@ -93,7 +93,8 @@ class Program:
         return (i in self.inside or i.op in MOVING) and i.dtype == self.step.y.dtype
 
     def _native(self, name: str) -> list[Instr]:
-        """A loop as a whole; of another phase the work on rows, if the emitter can do all of it."""
+        """Return a loop as a whole; of another phase the work on rows, if the emitter can do all of
+        it."""
         mine = [i for i in self.order if self.phase[i] == name and i.args]
         rows = [i for i in mine if i.batch == [0]]
         return mine if name in LOOPS else rows if all(map(self.able, rows)) else []

@@ -24,7 +24,7 @@ MOVING = ("x", "state", "dy", "dstate")  # leaves with other values at every ste
 
 
 class Uncompilable(Exception):
-    """Why a cell, or one emitter, cannot be compiled; the caller then runs unrolled."""
+    """Say why a cell, or one emitter, cannot be compiled; the caller then runs unrolled."""
 
 
 class Rows(int):
@@ -65,7 +65,7 @@ class Instr:
 
     @property
     def width(self) -> int:
-        """Entries per row, 1 for a number."""
+        """Return entries per row, 1 for a number."""
         return self.shape[-1] if self.shape else 1
 
     def run(self, arrays: Iterable[Any], rows: int) -> Any:
@@ -157,9 +157,9 @@ class Step:
         return replace(self, y=built[self.y], **ends)
 
     def mixes_rows(self) -> bool:
-        """True unless rows are independent: nothing they are made of is a number for all of them,
-        and the second batch in two parts must give the rows of the whole, and of each parameter's
-        gradient the sum (a product of rows with rows is one by itself)."""
+        """Return True unless rows are independent: nothing they are made of is a number for all of
+        them, and the second batch in two parts must give the rows of the whole, and of each
+        parameter's gradient the sum (a product of rows with rows is one by itself)."""
         rows = [i for i in self.roots() if i not in self.dparams]
         adds = lambda i: i.op == "matmul" and [a.batch for a in i.args] == [[1], [0]]
         ends = rows + [a for i in self.dparams if i for a in (i.args if adds(i) else [i])]
@@ -187,7 +187,8 @@ class Step:
 
 
 def toposort(roots: Iterable[Instr], reads: Callable = lambda i: i.args) -> list[Instr]:
-    """Everything the roots are made of, operands first, in a repeatable order (no recursion)."""
+    """Return everything that the roots are made of, operands first, in a repeatable order (no
+    recursion)."""
     order: dict[Instr, None] = {}
     stack = list(roots)[::-1]
     while stack:
@@ -207,14 +208,14 @@ def is_view(i: Instr) -> bool:
 
 
 def is_always_view(i: Instr) -> bool:
-    """True if they do so whatever the operand's strides; of turned rows a reshape is a copy."""
+    """True if NumPy returns a view for every stride; reshape of a transposed array copies."""
     sizes = lambda v: [n for n in np.shape(v.values[1]) if n != 1]
     return is_view(i) and (i.op != "reshape" or sizes(i) == sizes(i.args[0]))
 
 
 def close(a: Any, b: Any, tiny: float = 1e-3) -> bool:
-    """Equal up to `tiny` of the largest entry, in double precision up to its third power; of large
-    arrays a grid is looked at."""
+    """Tell whether arrays are equal up to `tiny` of the largest entry, in double precision up to
+    its third power; of large arrays a grid is looked at."""
     if np.shape(a) != np.shape(b):
         return False
     grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
@@ -225,7 +226,7 @@ def close(a: Any, b: Any, tiny: float = 1e-3) -> bool:
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
-    """Who reads each instruction."""
+    """List for each instruction those that read it."""
     found: dict[Instr, list[Instr]] = {i: [] for i in order}
     for i in found:
         for a in i.args:
@@ -234,7 +235,8 @@ def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:
 
 
 def depends(order: Iterable[Instr]) -> dict[Instr, frozenset[str]]:
-    """For every instruction the kinds of leaves that change with time it is made from."""
+    """Return for every instruction the kinds of leaves that it is made from and that change with
+    time."""
     kinds: dict[Instr, frozenset[str]] = {}
     for i in order:
         kinds[i] = frozenset({i.op}.intersection(MOVING)).union(*[kinds[a] for a in i.args])
@@ -242,6 +244,7 @@ def depends(order: Iterable[Instr]) -> dict[Instr, frozenset[str]]:
 
 
 def names_of(order: Iterable[Instr]) -> dict[Instr, str]:
-    """A short name for each instruction, valid in C and Python: leaves by kind, others numbered."""
+    """Return a short name for each instruction, valid in C and Python: leaves by kind, others
+    numbered."""
     leaf = lambda i: i.op in MOVING or i.op == "param"
     return {i: f"{i.op}{i.params['number']}" if leaf(i) else f"v{k}" for k, i in enumerate(order)}

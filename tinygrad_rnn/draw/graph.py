@@ -20,7 +20,7 @@ from .schema import ROLES, SCHEMA, GraphError, check
 
 
 class Place(NamedTuple):
-    """Where a node stands in the model: what the scopes round it say; None where they say nothing.
+    """Say where a node stands in the model, as the scopes round it do; None where they say nothing.
 
     As a tuple it is what nodes of one cell, one gate or one moment have in common.
 
@@ -75,7 +75,7 @@ def place_of(labels: Mapping[str, Any]) -> tuple[Place, dict[str, Any]]:
 
 @dataclass(slots=True)
 class GraphNode:
-    """One tensor: what made it (`op`, None for a leaf), from what, and what is known of it.
+    """One tensor: its operation (`op`, None for a leaf), its parents, and its numbers.
 
     Labels that tell a place become part of `place`; `labels` keeps the others. A number among the
     inputs has no node: its parent is None, and `numbers` holds it by its slot. `lines` are the

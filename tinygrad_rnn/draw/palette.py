@@ -82,7 +82,7 @@ THEMES = {"light": LIGHT, "dark": DARK}
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """How one wire is drawn; `dash` is an SVG dash list, empty for a full line."""
+    """Say how one wire is drawn; `dash` is an SVG dash list, empty for a full line."""
 
     colour: str
     width: float

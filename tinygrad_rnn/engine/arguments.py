@@ -217,7 +217,7 @@ def names_in_rule(source: Any, first: int) -> tuple[list[str], list[str], bool, 
 
 
 class Signed:
-    """What a function wraps, in the eyes of `inspect`: a signature that is made when asked for."""
+    """Show `inspect` a wrapped function's signature, made when it is asked for."""
 
     __slots__ = ("make",)
 

@@ -90,22 +90,24 @@ def move(array: Array, device: str) -> Array:
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """A NumPy array, not always a copy, of a Tensor (PyTorch's too), an array of any library, a
-    number or a nested list."""
+    """Return a NumPy array, not always a copy, of a Tensor (PyTorch's too), an array of any
+    library, a number or a nested list."""
     for step in ("detach", "cpu"):
         value = getattr(value, step)() if hasattr(value, step) else value
     return move(value, "cpu") if is_array(value) else np.asarray(value)
 
 
 def named_dtype(name: Any) -> np.dtype:
-    """The dtype of that name: "float" is the default one, Python's int int64 on every platform."""
+    """Return the dtype of that name: "float" is the default one, Python's int int64 on every
+    platform."""
     if name is int:
         return np.dtype(np.int64)
     return _default_dtype if isinstance(name, str) and name == "float" else np.dtype(name)
 
 
 def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
-    """`data` as a fresh native array of its library (or `device`'s), floats as `tensor` says."""
+    """Return `data` as a fresh native array of its library (or `device`'s), floats as `tensor`
+    says."""
     data = getattr(data, "_array", data)  # a Tensor
     if not is_array(data) and not isinstance(data, np.generic):
         data = _from_python(data)
@@ -122,7 +124,8 @@ def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
 
 
 def _from_python(data: Any) -> Array:
-    """Numbers, nested sequences (of Tensors too) and foreign arrays; Python floats are default."""
+    """Return an array of numbers, nested sequences (of Tensors too) or foreign arrays; Python
+    floats get the default dtype."""
     if isinstance(data, (list, tuple)) and any(hasattr(v, "_array") for v in data):
         data = [v.tolist() if hasattr(v, "_array") else v for v in data]
     try:
@@ -145,7 +148,7 @@ def _holds_numpy(data: Any) -> bool:
 
 
 def set_default_dtype(dtype: Any) -> None:
-    """The dtype of Tensors made from Python floats, and of parameters (float32 at first)."""
+    """Set the dtype of Tensors made from Python floats, and of parameters (float32 at first)."""
     global _default_dtype
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"only floating-point types are supported as the default, not {dtype}")

@@ -95,7 +95,8 @@ def saved_tensors(node: Node) -> tuple:
 
 
 def reachable(roots: Iterable[Node], start: int = 0) -> list[Node]:
-    """The nodes gradients reach from `roots`, oldest first; not beyond those older than `start`."""
+    """Return the nodes that gradients reach from `roots`, oldest first; not beyond those older than
+    `start`."""
     found = [n for n in roots if n.needs]
     seen = set(found)
     for node in found:  # grows while we walk
@@ -144,7 +145,8 @@ def as_tensor(g: Any) -> Tensor:
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, allow_unused: bool = False) -> tuple:  # fmt: skip
-    """The gradients of `outputs` (weighted by `grad_outputs`) with respect to each of `inputs`.
+    """Return the gradients of `outputs` (weighted by `grad_outputs`) with respect to each of
+    `inputs`.
 
     Returns a tuple of Tensors, None for an unused input if `allow_unused`; `.grad` is not touched.
     """
@@ -169,7 +171,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 
 def leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
-    """Those nodes of `order` through which gradients must pass to arrive at `ends`."""
+    """Return those nodes of `order` through which gradients must pass to arrive at `ends`."""
     if ends.issuperset([n for n in order if n.op is None]):
         return order  # all leaves are wanted, and everything leads to a leaf
     live, way = set(ends), []

@@ -1,7 +1,7 @@
 """Compute what NumPy has no single call for; the table in `ops` names these functions.
 
-1 and the like are kept as arrays: NumPy makes one of a Python number at every call, which costs as
-much again as the arithmetic of a small cell.
+Constants such as 1 are kept as arrays: NumPy makes an array of a Python number at every call,
+which costs as much again as the arithmetic of a small cell.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ONE = {np.dtype(t): np.array(1, t) for t in FLOATS}
 
 
 def compute_sigmoid(a: Array) -> Array:
-    """eᵃ / (1 + eᵃ), right to 4 units in the last place wherever σ is a number at all.
+    """Return eᵃ / (1 + eᵃ), right to 4 units in the last place wherever σ is a number at all.
 
     ½ + ½ tanh(a/2) has on the left only what tanh leaves of -1: at -17 half of float32 is gone.
     """
@@ -37,7 +37,8 @@ def compute_sigmoid(a: Array) -> Array:
 
 
 def multiply_rows(a: Array, b: Array) -> Array:
-    """a @ b of many matrices; by one matrix it is a single product of all rows, which is faster."""
+    """Return a @ b of many matrices; by one matrix it is a single product of all rows, which is
+    faster."""
     if b.ndim != 2 or not a.size:
         return np.matmul(a, b)
     rows = a.reshape(-1, a.shape[-1])
@@ -45,7 +46,7 @@ def multiply_rows(a: Array, b: Array) -> Array:
 
 
 def square(a: Any) -> Any:
-    """a², for what divides by it or decays with it: infinite without a warning if it is large."""
+    """Return a² for use as a divisor or a decay: infinite without a warning if it is large."""
     if type(a) is not np.ndarray:
         return a * a
     with np.errstate(over="ignore"):
@@ -62,7 +63,7 @@ def compute_sum(a: Array, axis: Any, keepdims: bool) -> Array:
 
 
 def compute_cumsum(a: Array, axis: int) -> Array:
-    """Running sums, counted as `compute_sum` does."""
+    """Return running sums, counted as `compute_sum` does."""
     if a.dtype.kind != "f":
         return np.cumsum(a, axis=axis, dtype=np.int64)
     if a.dtype == np.float16:
@@ -71,7 +72,7 @@ def compute_cumsum(a: Array, axis: int) -> Array:
 
 
 def whole(function: Callable) -> Callable:
-    """`function`, which rounds, with integers as they are; old NumPy makes floats of them."""
+    """Return a rounding function that leaves integers as they are; old NumPy makes them floats."""
 
     def compute(a: Array, **params: Any) -> Array:
         if a.dtype.kind == "b":
@@ -103,6 +104,6 @@ def _below_max(a: Array, axis: int) -> Array:
 
 
 def compute_put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
-    """Zeros of `shape` with `g` added at `index`; places named twice get both."""
+    """Return zeros of `shape` with `g` added at `index`; places named twice get both."""
     y = library_of(g).xp.zeros(shape, dtype)
     return add_at(y, index, g)

@@ -134,7 +134,7 @@ def enclosing(inner: scope | None) -> list[scope]:
 
 
 class Mode:
-    """What a primitive does besides computing: record for gradients, trace, look for NaN.
+    """Hold what a primitive does besides computing: record for gradients, trace, look for NaN.
 
     `draw` stands in for random draws, `on_use` is told what Python does with a Tensor's values.
     """
@@ -173,15 +173,15 @@ class mode(ContextBlock):
 
 
 def report_use(deed: str, way: str) -> None:
-    """Every way by which Python reads a Tensor's values, or changes them, comes through here: what
-    is made of them then is not to be seen in a graph."""
+    """Report every way by which Python reads a Tensor's values or changes them: a graph does not
+    show what is made of them then."""
     on_use = MODE.get().on_use
     if on_use is not None:
         on_use(f"{deed} ({way})")
 
 
 def no_grad() -> Any:
-    """Within the block (or decorated function) nothing is recorded and nothing requires grad."""
+    """Record nothing within the block (or decorated function), so that nothing requires grad."""
     return mode(grad=False)
 
 

@@ -128,7 +128,8 @@ class Conversion(Attached):
     # To other devices and dtypes
     def to(self, target: Any = None, other: Any = None, *, device: Any = None, dtype: Any = None,
            non_blocking: bool = False, copy: bool = False) -> Tensor:  # fmt: skip
-        """On another device (`"cuda"`, `"cpu"`), with another dtype, or both; gradients flow back.
+        """Return the Tensor on another device (`"cuda"`, `"cpu"`), with another dtype, or both;
+        gradients flow back.
 
         `non_blocking` changes nothing: there is one stream.
         """
@@ -164,7 +165,7 @@ class Conversion(Attached):
 
 
 class Hook:
-    """What `register_hook` returns; `remove()` takes the hook away again."""
+    """Take a hook away again by `remove()`; `register_hook` returns it."""
 
     __slots__ = ("hooks", "key")
 

@@ -22,7 +22,7 @@ KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def promoted(arrays: list) -> list:
-    """Arithmetic's inputs in their common dtype."""
+    """Return arithmetic's inputs in their common dtype."""
     a, b = arrays
     kind = type(a)
     if kind is type(b):
@@ -36,7 +36,7 @@ def promoted(arrays: list) -> list:
 
 
 def together(arrays: Sequence) -> list:
-    """Any number of inputs in their common dtype.
+    """Return any number of inputs in their common dtype.
 
     >>> [a.dtype.name for a in together([np.zeros(2, np.uint8), np.zeros((), np.int64)])]
     ['uint8', 'uint8']
@@ -50,8 +50,8 @@ def together(arrays: Sequence) -> list:
 
 
 def common_dtype(values: Sequence) -> np.dtype:
-    """The dtype of a result: of the widest kind there is, and within it of arrays that have axes,
-    before 0-d ones, before numbers."""
+    """Return the dtype of a result: of the widest kind there is, and within it of arrays that have
+    axes, before 0-d ones, before numbers."""
     ranked: tuple[list, list, list] = ([], [], [])
     for x in values:
         known = getattr(x, "dtype", None)
@@ -63,14 +63,15 @@ def common_dtype(values: Sequence) -> np.dtype:
 
 
 def dtype_of_number(x: Any) -> np.dtype:
-    """int64 for Python's integers on every platform, the default dtype for its floats."""
+    """Return int64 for Python's integers on every platform, the default dtype for its floats."""
     if isinstance(x, int):
         return np.dtype(np.bool_ if isinstance(x, bool) else np.int64)
     return get_default_dtype()
 
 
 def counted(arrays: list) -> list:
-    """The inputs of a power or a remainder, in their common dtype; NumPy gives booleans int8."""
+    """Return the inputs of a power or a remainder, in their common dtype; NumPy gives booleans
+    int8."""
     arrays = promoted(arrays) if len(arrays) == 2 else together(arrays)
     if getattr(arrays[0], "dtype", None) == BOOLEAN:
         raise TypeError("there is none of booleans; use astype('int64') first")
@@ -78,7 +79,7 @@ def counted(arrays: list) -> list:
 
 
 def divided(arrays: list) -> list:
-    """The inputs of a remainder; of integers there is none by 0, where NumPy would have 0."""
+    """Return a remainder's inputs; refuse the integer divisor 0, where NumPy would give 0."""
     arrays = counted(arrays)
     whole = getattr(arrays[1], "dtype", BOOLEAN).kind in "iu"
     if whole and np.size(arrays[0]) and not np.all(arrays[1]):
@@ -87,7 +88,8 @@ def divided(arrays: list) -> list:
 
 
 def multiplied(arrays: list) -> list:
-    """The factors of a product of matrices; of booleans NumPy would tell if any product is true."""
+    """Return the factors of a product of matrices; refuse booleans, where NumPy would return
+    whether any product is true."""
     first = arrays[0].dtype
     if first is not BOOLEAN and len(arrays) == 2 and first is arrays[1].dtype:
         return arrays
@@ -95,7 +97,7 @@ def multiplied(arrays: list) -> list:
 
 
 def compared(arrays: list) -> list:
-    """The inputs of a comparison; a number that an integer array cannot hold is met as it is."""
+    """Return a comparison's inputs; a number that an integer array cannot hold stays as it is."""
     for array, number in (arrays, arrays[::-1]):
         whole = isinstance(number, (int, np.integer)) and array.dtype.kind in "iu"
         if whole and not fits(int(number), array.dtype):
@@ -114,7 +116,8 @@ def as_floats(arrays: list) -> list:
 
 
 def typed_floats(arrays: list) -> list:
-    """As `as_floats`, and a Python number has the other's dtype: for what is not one ufunc."""
+    """Return what `as_floats` does, with Python numbers in the other's dtype, for functions that
+    are not one ufunc."""
     a, b = as_floats(arrays)
     return [x if hasattr(x, "dtype") else cast(x, y.dtype) for x, y in ((a, b), (b, a))]
 
@@ -130,7 +133,7 @@ def branches(arrays: list) -> list:
 
 
 def unwidened(y: Any, arrays: list) -> Any:
-    """Before NumPy 2 a 0-d float32 with a Python number came to float64: this takes it back."""
+    """Undo NumPy 1's widening: a 0-d float32 with a Python number came to float64 there."""
     floats = [a.dtype for a in arrays if getattr(getattr(a, "dtype", None), "kind", "") == "f"]
     return y.astype(np.result_type(*floats)) if floats and y.dtype == np.float64 else y
 
@@ -146,7 +149,8 @@ def fits(number: int, dtype: np.dtype) -> bool:
 
 
 def cast(x: Any, dtype: np.dtype) -> Any:
-    """An array or a number in `dtype`; an integer that it cannot hold is refused, never wrapped."""
+    """Return an array or a number in `dtype`; refuse an integer that it cannot hold rather than
+    wrap it."""
     if not isinstance(x, (bool, int, float)):
         return x.astype(dtype) if x.dtype != dtype else x
     if dtype.kind in "iu" and not fits(int(x), dtype):

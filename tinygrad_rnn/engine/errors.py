@@ -38,7 +38,7 @@ def explained(name: str, inputs: Sequence[Any], error: Exception) -> Exception:
 
 
 def different_devices(name: str, arrays: Sequence[Array]) -> str:
-    """Names the device of each input that is an array, and the way out."""
+    """Name the device of each input that is an array, and the way out."""
     where = [f"{library_of(a).device} (input {k})" for k, a in enumerate(arrays) if is_array(a)]
     return (f"{name}: operands live on different devices: {' and '.join(where)}; "
             'use .to("cuda") or .to("cpu")')  # fmt: skip
@@ -60,7 +60,7 @@ def _reason(name: str, arrays: Sequence[Array], error: Exception) -> str:
 
 def watch(name: str, place: str, values: Array, where: str, what: str = "value",
           given: Sequence[Any] = ()) -> None:  # fmt: skip
-    """FloatingPointError naming op, scope and line if `values` has a NaN or an infinity.
+    """Raise FloatingPointError naming op, scope and line if `values` has a NaN or an infinity.
 
     If an infinity came in with the inputs `given`, as the -inf of a mask does, only a NaN is new.
     """

@@ -6,7 +6,7 @@ from _thread import _local  # threading.local, without all of threading
 
 
 class Dropped(_local):
-    """What this thread still has to let go of; None while it lets go of nothing."""
+    """Hold what this thread still has to let go of; None while it lets go of nothing."""
 
     pile: list | None = None
 

@@ -109,7 +109,8 @@ def _is_number(x: Letter) -> bool:
 
 # Making expressions
 def write(op: str, inputs: Sequence[Any], compute: Callable | None = None) -> Letter:
-    """The expression `op(*inputs)`, shorter where that is the same; `compute` gives its sample."""
+    """Return the expression `op(*inputs)`, shorter where that is the same; `compute` gives its
+    sample."""
     parts = tuple(map(_leaf, inputs))
     with np.errstate(all="ignore"):
         sample = (compute or PRIMITIVES[op].compute)(*[x.sample for x in parts])
@@ -124,7 +125,8 @@ TRUE, FALSE, NOTHING = Letter(True, "true"), Letter(False, "false"), Letter(0.0,
 
 
 def _shorter(op: str, x: tuple[Letter, ...], shape: tuple[int, ...]) -> Letter | None:
-    """What the expression is for ordinary numbers, if that is less; its value has this shape."""
+    """Return a shorter expression that is equal for ordinary numbers, if there is one; its value
+    has this shape."""
     if op in ("isnan", "isinf", "equal", "isfinite", "not_equal") and not (
         len(x) > 1 and _meet(*x)
     ):
@@ -149,7 +151,8 @@ def _shorter(op: str, x: tuple[Letter, ...], shape: tuple[int, ...]) -> Letter |
 
 
 def _meet(a: Letter, b: Letter) -> bool:
-    """True if two values may be equal: only the result can be, to an input that it came from."""
+    """Return True if two values may be equal: only the result can be, to an input that it came
+    from."""
     return (a.result or b.result) and not (_is_number(a) or _is_number(b))
 
 
@@ -177,7 +180,8 @@ def _text(x: Letter) -> tuple[str, int]:
 
 
 def _within(x: Letter, need: int, first: bool = True) -> str:
-    """The text as part of another: in brackets if it binds less, or has a sign but is not first."""
+    """Return the text as part of another: in brackets if it binds less, or has a sign but is not
+    first."""
     text, level = _text(x)
     signed = text.startswith("−") and not first and need
     return f"({text})" if level < need or signed else text

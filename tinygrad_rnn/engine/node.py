@@ -22,7 +22,8 @@ NO_PARAMS: dict[str, Any] = {}  # one for all nodes that have none; never writte
 
 
 class Node:
-    """How one value was made. `parents` has an entry per input: its Node, or None for a constant.
+    """Tell how one value was made. `parents` has an entry per input: its Node, or None for a
+    constant.
 
     `saved` is `(y, *inputs)` with only those arrays in it that a gradient rule reads; for the
     others the parent's Node stands in, which has the same shape, dtype and ndim. Creation order

@@ -1,9 +1,10 @@
 """List every primitive, its computation beside its gradient rules; `functions` builds on it.
 
-A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the result
-`y`. Rules are written with primitives and operators, so on arrays they compute and on Tensors they
-build a graph. They need not undo broadcasting: `backward` sums a gradient to its input's shape, or
-spreads it there. What is made of these, with no rule of its own, is in `functions/`.
+A rule is `(g, y, *inputs, **params) -> gradient`, one per input, with `g` the gradient of the
+result `y`. Rules are written with primitives and operators, so on arrays they compute and on
+Tensors they build a graph. They need not undo broadcasting: `backward` sums a gradient to its
+input's shape, or spreads it there. What is made of these, with no rule of its own, is in
+`functions/`.
 
 A row is all there is to an operation: `casts` brings inputs to one dtype, `keeps` says which arrays
 its rules read, `writes` how it is written, `doc` what `help` says of it.
@@ -80,7 +81,7 @@ def flipped(x: Any, axis: int) -> Any:
 
 
 def through_sigmoid(g: Any, y: Any) -> Any:
-    """g ∘ y ∘ (1 − y), of NumPy arrays with one allocation."""
+    """Return g ∘ y ∘ (1 − y) of NumPy arrays with one allocation."""
     if type(g) is not np.ndarray or not g.ndim or y.dtype not in ONE:
         return g * (y * (1 - y))
     slope = ONE[y.dtype] - y
@@ -90,7 +91,7 @@ def through_sigmoid(g: Any, y: Any) -> Any:
 
 
 def through_tanh(g: Any, y: Any) -> Any:
-    """g ∘ (1 − y²), of NumPy arrays with one allocation."""
+    """Return g ∘ (1 − y²) of NumPy arrays with one allocation."""
     if type(g) is not np.ndarray or not g.ndim or y.dtype not in ONE:
         return g * (1 - y * y)
     slope = y * y
@@ -291,7 +292,7 @@ __all__ = sorted(
 
 
 def power_slope(a: Any, b: Any) -> Any:
-    """b aᵇ⁻¹, and 0 where b is 0, even if a is too."""
+    """Return b aᵇ⁻¹, and 0 where b is 0, even if a is too."""
     if isinstance(b, SCALARS):
         return b * power(a, b - 1) if b else zero(a)
     none = equal(b, 0)
@@ -299,19 +300,19 @@ def power_slope(a: Any, b: Any) -> Any:
 
 
 def power_log(a: Any, b: Any) -> Any:
-    """log a, and 0 where a is 0 and b is not negative: there aᵇ does not change with b."""
+    """Return log a, and 0 where a is 0 and b is not negative: there aᵇ does not change with b."""
     if isinstance(a, SCALARS) and a > 0:
         return math.log(a)
     return log(where(logical_and(equal(a, 0), greater_equal(b, 0)), 1.0, a))
 
 
 def split_at_ties(g: Any, a: Any, b: Any, y: Any) -> Any:
-    """g where `a` is the extreme `y`, half of it where `b` is too, 0 elsewhere."""
+    """Return g where `a` is the extreme `y`, half of it where `b` is too, 0 elsewhere."""
     return where(equal(a, b), g * 0.5, where(logical_or(equal(a, y), isnan(a)), g, 0.0))
 
 
 def turned(x: Any, a: Any, b: Any) -> Any:
-    """x / (a² + b²) without the squares, which may be no numbers, and 0 at the origin."""
+    """Return x / (a² + b²) without the squares, which may be no numbers, and 0 at the origin."""
     length = hypot(a, b)
     none = equal(length, 0)
     length = where(none, 1.0, length)

@@ -1,8 +1,8 @@
 """Return an option's value if it fits, or say whose option does not; `nn` and `optim` call it.
 
 Classes with options (layers, cells, optimisers) call these in their constructors. A message names
-the class, the option, what would fit and what came. A wrong type is a TypeError, a value out of
-range a ValueError.
+the class, the option, the values that fit and the one given. A wrong type is a TypeError, a value
+out of range a ValueError.
 """
 
 from __future__ import annotations

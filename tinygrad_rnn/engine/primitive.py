@@ -59,18 +59,20 @@ class Primitive:
 
     @property
     def signature(self) -> inspect.Signature:
-        """Inputs and options as the first rule names them, or the computation if there is none."""
+        """Return inputs and options as the first rule names them, or the computation if there is
+        none."""
         return signature_of_rule(*self.source)
 
     @property
     def source(self) -> tuple[Callable, int]:
-        """What names the inputs and options, and how many of its parameters stand before them."""
+        """Return the function whose parameters name the inputs and options, and how many stand
+        before them."""
         each = isinstance(self.rules, ForEach)
         source = self.rules.rule if each else self.rules[0] if self.rules else self.compute
         return source, 3 if each else 2 if self.rules else 0
 
     def bound(self, inputs: tuple, options: dict) -> tuple[tuple, dict]:
-        """Inputs by place and options by name; TypeError if they are not what is declared."""
+        """Return inputs by place and options by name; raise TypeError if others are declared."""
         return bind(self.name, self.signature, inputs, options, "tensor")
 
 
@@ -217,7 +219,7 @@ def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
 
 def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
                mode: Mode) -> Node:  # fmt: skip
-    """The node of a result: its parents, and of the arrays only those that a rule will read."""
+    """Return a result's node: its parents, and of the arrays those that a rule will read."""
     parents = []
     for x in inputs:  # a list comprehension would be one more call
         parents.append((x.node or leaf_of(x)) if type(x) is Tensor else None)
@@ -237,5 +239,5 @@ def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arr
 
 
 def constant(array: Any, x: Any) -> Any:
-    """The array of an input `x`: a Tensor's own, else a copy that nobody else can write to."""
+    """Return an input's array: a Tensor's own, else a copy that nobody else can write to."""
     return array if isinstance(x, Tensor) or not is_array(array) else as_array(array)

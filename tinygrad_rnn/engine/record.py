@@ -16,7 +16,7 @@ from .tensor import Tensor, leaf_of, wrap
 
 
 class BackwardRecord:
-    """What one backward pass carried: `nodes` what met at each node, `edges` what each edge sent.
+    """Hold what one backward pass carried: in `nodes` the sum at each node, in `edges` its shares.
 
     With "norm" an entry is a Euclidean norm, with "full" the array; an edge without gradient has
     None. `order` lists the nodes as they were processed.
@@ -104,7 +104,7 @@ def hooked(node: Node, g: Any) -> Any:
 
 # While a graph grows
 def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
-    """What tracing and anomaly mode do with a node just made."""
+    """Hand a node just made to tracing and to anomaly mode."""
     if mode.nodes is not None:
         trace_leaves(inputs, mode.nodes)
         node.value = y

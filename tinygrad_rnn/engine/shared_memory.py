@@ -141,7 +141,7 @@ def rebind(x: Tensor, array: Array) -> None:
 
 
 def leave(x: Tensor) -> None:
-    """Parts `x` from its memory: it keeps its values, writes elsewhere no longer reach it."""
+    """Part `x` from its memory: it keeps its values, writes elsewhere no longer reach it."""
     if hasattr(x, "_memory"):
         del x._memory
     if hasattr(x, "_way"):
@@ -161,7 +161,7 @@ def is_watched(x: Tensor) -> bool:
 
 
 def is_part_of_a_graph(x: Tensor) -> bool:
-    """True for a view that a graph recorded, and what shares its memory: it has a way, but leads to
+    """Return True for a view that a graph recorded, and what shares its memory: such a Tensor has
     no memory that could be written."""
     memory = getattr(x, "_memory", None)
     return memory.partial if memory is not None else hasattr(x, "_way")

@@ -5,7 +5,7 @@ nodes of their inputs. Nodes never point to Tensors, so there are no cycles and 
 gradient rule will read is freed as soon as the last Tensor holding it is gone.
 
 One rule keeps every gradient right: **an array is never written after it was wrapped.** Changing a
-Tensor binds a new array to it, so what the graph saved stays what it was.
+Tensor binds a new array to it, so the numbers that a graph saved never change.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Tensor(Conversion):
         leaf_of(self).retains = True
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Hook:
-        """`hook(gradient)` runs when this tensor's gradient is complete; it may return another."""
+        """Run `hook(gradient)` when this tensor's gradient is complete; it may return another."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if not callable(hook):
@@ -168,8 +168,8 @@ class Tensor(Conversion):
 @checked
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False,
            name: str | None = None) -> Tensor:  # fmt: skip
-    """A new Tensor holding a copy of `data`; float arrays keep their dtype, Python floats get the
-    default one (float32 unless `set_default_dtype` said otherwise)."""
+    """Return a new Tensor holding a copy of `data`; float arrays keep their dtype, Python floats
+    get the default one (float32 unless `set_default_dtype` said otherwise)."""
     return Tensor(data, dtype, device, requires_grad, name)
 
 

@@ -19,7 +19,7 @@ _hinted: Counter = Counter()
 
 
 class Verdict(NamedTuple):
-    """Whether an answer is right; else the mistake's name, or None, and what to say."""
+    """Say whether an answer is right; else the mistake's name, or None, and what to say."""
 
     right: bool
     mistake: str | None
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One run of the answer: its arguments, what was wanted, what came."""
+    """One run of the answer: its arguments, the wanted result and the one it gave."""
 
     args: tuple
     wanted: Any
@@ -126,7 +126,8 @@ def plain(value: Any) -> Any:
 
 
 def _same(a: Any, b: Any, tolerance: float) -> bool:
-    """True if two answers agree: numbers, arrays, Tensors, texts, and lists and tuples of them."""
+    """Return True if two answers agree: numbers, arrays, Tensors, texts, and lists and tuples of
+    them."""
     a, b = plain(a), plain(b)
     if isinstance(b, (tuple, list)) and isinstance(a, (tuple, list)):
         return len(a) == len(b) and all(_same(p, q, tolerance) for p, q in zip(a, b))
@@ -145,7 +146,7 @@ def _same(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def _explanations(exercise: Exercise, trials: list[Trial]) -> Iterator[Mistake]:
-    """The mistakes whose results are the answer's in every trial, the exercise's own first."""
+    """Yield the mistakes with the answer's result in every trial, the exercise's own first."""
     for mistake in exercise.mistakes:
         if all(_same(trial.got, _computed(mistake, trial), exercise.tolerance) for trial in trials):
             yield mistake
@@ -182,7 +183,7 @@ class General:
         yield from self.scaled(trials, pairs, same)
 
     def scaled(self, trials: list[Trial], pairs: list, same: Any) -> Iterator[Mistake]:
-        """A mean for a sum or the reverse, and a factor that is the same everywhere."""
+        """Find a mean taken for a sum or the reverse, or a factor that is the same everywhere."""
         ratios = [float(np.vdot(a, b) / np.vdot(b, b)) for a, b in pairs
                   if a.shape == b.shape and np.vdot(b, b) > 0]  # fmt: skip
         if len(ratios) < len(pairs) or not all(
@@ -232,7 +233,7 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _arrays(got: Any, wanted: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of arrays of numbers that should be equal."""
+    """Return pairs of arrays of numbers that should be equal."""
     got, wanted = plain(got), plain(wanted)
     if isinstance(wanted, (tuple, list)):
         if isinstance(got, (tuple, list)) and len(got) == len(wanted):

@@ -13,7 +13,7 @@ Rng = np.random.Generator
 
 
 def sizes(rng: Rng, n: int, low: int = 2, high: int = 6) -> list[int]:
-    """Different sizes, so that no axis can be taken for another."""
+    """Return different sizes, so that no axis can be taken for another."""
     return [int(k) for k in rng.permutation(np.arange(low, max(high, low + n)))[:n]]
 
 
@@ -425,7 +425,7 @@ def _bptt_inputs(rng: Rng) -> tuple:
 
 def _bptt(W: Any, U: Any, xs: Any, gs: Any, *, through_time: bool = True, slope: bool = True,
           shifted: bool = True, keep: bool = False, turned: bool = True) -> Any:  # fmt: skip
-    """∂L/∂W of a⟨t⟩ = tanh(W a⟨t−1⟩ + U x⟨t⟩), with gs = ∂L_t/∂a⟨t⟩ directly."""
+    """Return ∂L/∂W of a⟨t⟩ = tanh(W a⟨t−1⟩ + U x⟨t⟩), with gs = ∂L_t/∂a⟨t⟩ directly."""
     a = np.concatenate([[np.zeros(len(W))], _states(W, U, 0.0, xs)])
     total, carried = np.zeros_like(W), np.zeros(len(W))
     for t in range(len(xs), 0, -1):

@@ -14,7 +14,7 @@ CHAPTERS = ("graphs", "networks", "gated_cells", "sequences")
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that is recognised: what it computes, its name, and what to look at."""
+    """A wrong answer that is recognised: its computation, its name, and a place to look at."""
 
     name: str
     wrong: Callable

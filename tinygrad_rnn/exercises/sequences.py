@@ -128,7 +128,7 @@ encode.mistake("unknown is the end", "unknown words are <UNK>, not <EOS>.")(
 
 # 14 encoder and decoder
 def _chain(rng: Rng) -> tuple:
-    """P(first), P(next | last) of three symbols, such that the likeliest first one misleads."""
+    """Return P(first), P(next | last) of three symbols; the likeliest first one misleads."""
     while True:
         first, then = np.log(rng.dirichlet(np.ones(3))), np.log(rng.dirichlet(np.ones(3), 3))
         if _greedy(first, then, 3) != _best(first, then, 3):
@@ -339,7 +339,7 @@ def _ctc_inputs(rng: Rng) -> tuple:
 
 def _alpha(y: Any, text: list[int], *, skip: bool = True, repeats: bool = False,
            ends: int = 2) -> float:  # fmt: skip
-    """P(text) by the forward recurrence over the text with blanks between."""
+    """Return P(text) by the forward recurrence over the text with blanks between."""
     symbols = [0]
     for a in text:
         symbols += [a, 0]

@@ -35,7 +35,7 @@ CODES: dict[np.dtype[Any], str] = {
 
 
 class Entry(NamedTuple):
-    """What the header says of one tensor; `begin` and `end` count from the header's end."""
+    """Hold what the header says of one tensor; `begin` and `end` count from the header's end."""
 
     code: str
     shape: tuple[int, ...]

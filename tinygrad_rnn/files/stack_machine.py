@@ -18,7 +18,7 @@ PLAIN = (str, int, float, bool, bytes, type(None))  # a key of a dict: its hash 
 
 
 class Name(NamedTuple):
-    """What a program names: a thing of a module."""
+    """Hold what a program names: a thing of a module."""
 
     module: str
     name: str
@@ -131,7 +131,7 @@ class StackMachine:
         self.push(function(*arguments))
 
     def set_attributes(self) -> None:
-        """A state_dict of torch carries version numbers as an attribute; they are left out."""
+        """Leave out the version numbers that a torch state_dict carries as an attribute."""
         self.pop()
         self.top(dict)
 

@@ -101,7 +101,8 @@ class _Reading:
         return self.tensor(typed, offset, size, stride, requires_grad, hooks)
 
     def _copied(self, array: np.ndarray, size: tuple, stride: tuple) -> np.ndarray:
-        """A transposed tensor is as large as its storage; an expanded one could be of any size."""
+        """Copy a tensor unless its size was made up: a transposed one is as large as its storage,
+        an expanded one could be of any size."""
         self.growth += max(0, math.prod(size) - array.size) * array.itemsize
         if self.growth > GROWTH:
             raise CheckpointError(f"an expanded tensor of shape {size}: save a contiguous() one")
@@ -149,7 +150,7 @@ def _tuple(sizes: tuple) -> tuple:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """Old protocols write bytes as text of the same numbers."""
+    """Return the bytes that old protocols write as text of the same numbers."""
     if encoding != "latin1":
         raise CheckpointError(f"bytes encoded as {encoding!r}")
     return text.encode("latin1")

@@ -157,7 +157,7 @@ def _advice(value: Any) -> str:
 
 
 class Rebuilding:
-    """The way back: `take(name)` gives each array, once, and `make` makes Tensors of arrays."""
+    """Go the way back: `take(name)` gives each array, once, and `make` makes Tensors of arrays."""
 
     def __init__(self, take: Callable[[str], np.ndarray], make: Callable[[np.ndarray], Tensor]):
         self.take, self.make = take, make

@@ -36,7 +36,8 @@ def _like(values: tuple, given: Many) -> Many:
 
 # Recomputing instead of remembering
 def again(func: Callable[[], Tensor], g: Any, ends: set[Node]) -> dict[Node, Any]:
-    """What `g`, the gradient of func(), sends to those of the older nodes `ends` that it reaches.
+    """Return what `g`, the gradient of func(), sends to those of the older nodes `ends` that it
+    reaches.
 
     It is a graph if `g` is a Tensor. Hooks of `ends` wait for all that arrives there.
     """
@@ -135,7 +136,7 @@ unpack = primitive(
 
 
 def checkpoint(func: Callable, *inputs: Any) -> Many:
-    """func(*inputs), remembering only the inputs: the backward pass runs it once more.
+    """Return func(*inputs), remembering only the inputs: the backward pass runs it once more.
 
     Gradients also reach Tensors that `func` uses without being given them, such as weights. Dropout
     draws the same mask again. `func` returns a Tensor or a tuple of Tensors.

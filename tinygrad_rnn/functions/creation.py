@@ -92,7 +92,7 @@ def ones_like(x: Tensor, dtype: Any = None, device: Any = None,
 
 def arange(start: float, end: float | None = None, step: float = 1, dtype: Any = None,
            device: str = "cpu", requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """start, start + step, … below end; `arange(n)` counts from 0. Integers stay integers.
+    """Return start, start + step, … below end; `arange(n)` counts from 0. Integers stay integers.
 
     >>> t.arange(3), t.arange(1.0, 2.0, 0.5)
     (tensor([0, 1, 2]), tensor([1. , 1.5]))

@@ -35,12 +35,12 @@ def square(x: Tensor) -> Tensor:
 
 
 def pow(x: Any, exponent: Any) -> Tensor:
-    """x ** exponent; an integer to a negative integer is refused as NumPy does."""
+    """Return x ** exponent; an integer to a negative integer is refused as NumPy does."""
     return power(x, exponent)
 
 
 def float_power(x: Tensor, exponent: Any) -> Tensor:
-    """x ** exponent computed in double precision."""
+    """Return x ** exponent computed in double precision."""
     both = [v.astype(np.float64) if isinstance(v, Tensor) else float(v) for v in (x, exponent)]
     return power(*both)
 
@@ -71,7 +71,7 @@ def log10(x: Tensor) -> Tensor:
 
 
 def lerp(start: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """start + weight · (end - start), from the nearer end: exact at both."""
+    """Return start + weight · (end - start), from the nearer end: exact at both."""
     away = end - start
     first, last = start + weight * away, end - (1 - weight) * away
     return (
@@ -84,7 +84,7 @@ def lerp(start: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 
 def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """x held between two bounds, numbers or Tensors; at a bound the gradient is x's.
+    """Return x held between two bounds, numbers or Tensors; at a bound the gradient is x's.
 
     >>> t.clamp(t.tensor([-2.0, 0.5, 2.0]), -1.0, 1.0)
     tensor([-1. ,  0.5,  1. ])
@@ -100,7 +100,7 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 def _held(x: Any, bound: Any, inside: Any) -> Tensor:
-    """x where it is inside, else the bound; NaN where either is NaN. Ties are x's."""
+    """Return x where it is inside, else the bound; NaN where either is NaN. Ties are x's."""
     stays = inside(x, bound)
     y = where(stays, x, bound)
     if y.dtype.kind != "f":
@@ -109,7 +109,7 @@ def _held(x: Any, bound: Any, inside: Any) -> Tensor:
 
 
 def _whole_bounds(x: Tensor, *bounds: Any) -> tuple:
-    """Integers and bounds of one dtype; a bound beyond all numbers of the dtype is the last one."""
+    """Return integers and bounds of one dtype; a bound beyond it becomes its last number."""
     dtype = common_dtype([x, *(b for b in bounds if b is not None)])
     if dtype.kind in "iu":
         last = np.iinfo(dtype)
@@ -121,7 +121,7 @@ clip = clamp
 
 
 def round(x: Tensor, decimals: int = 0) -> Tensor:
-    """To the nearest number of so many decimals, halves to even."""
+    """Round to the nearest number of so many decimals, halves to even."""
     return ops.rounded(x, decimals=decimals)
 
 
@@ -136,7 +136,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
-    """x if positive, else α(eˣ - 1)"""
+    """Return x if positive, else α(eˣ - 1)"""
     return where(x > 0, x, alpha * expm1(clamp(x, max=0.0)))
 
 
@@ -146,7 +146,7 @@ def silu(x: Tensor) -> Tensor:
 
 
 def gelu(x: Tensor, approximate: str = "none") -> Tensor:
-    """x Φ(x); with approximate="tanh" the usual approximation."""
+    """Return x Φ(x); with approximate="tanh" the usual approximation."""
     if approximate == "tanh":
         return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     if approximate != "none":
@@ -155,7 +155,7 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 
 
 def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(βx)) / β, the smooth relu.
+    """Return log(1 + e^(βx)) / β, the smooth relu.
 
     Where βx exceeds `threshold` it is x itself, which at 20 differs by less than 1e-8.
     """
@@ -164,7 +164,7 @@ def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
 
 
 def logsigmoid(x: Tensor) -> Tensor:
-    """log σ(x) = -softplus(-x), exact where σ rounds to 0"""
+    """Return log σ(x) = -softplus(-x), exact where σ rounds to 0."""
     return -softplus(-as_real(x))
 
 
@@ -174,7 +174,7 @@ def softsign(x: Tensor) -> Tensor:
 
 
 def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """x cut off at two bounds; unlike clamp the gradient at a bound is 0."""
+    """Return x cut off at two bounds; unlike clamp the gradient at a bound is 0."""
     if x.dtype.kind in "iu" and min_val == int(min_val) and max_val == int(max_val):
         min_val, max_val = int(min_val), int(max_val)  # integers stay integers
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))

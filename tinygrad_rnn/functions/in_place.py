@@ -80,7 +80,7 @@ def _in_dtype_of(x: Tensor, y: Tensor, name: str) -> Tensor:
 
 
 def _part_from_memory(x: Tensor, name: str) -> None:
-    """A graph begins in x, which nothing that looks at the same memory could join."""
+    """Part x from its memory: a graph begins in x, which nothing that shares it could join."""
     if is_watched(x):
         raise RuntimeError(
             f"{name}: a graph would begin in a tensor of shape {x.shape} that shares its "
@@ -125,12 +125,12 @@ def fitting(name: str, function: Callable, args: tuple, options: dict) -> None:
 
 
 def add(x: Tensor, y: Any, *, alpha: Any = 1) -> Tensor:
-    """x + alpha · y."""
+    """Add alpha · y to x."""
     return x + (y if alpha == 1 else y * alpha)
 
 
 def sub(x: Tensor, y: Any, *, alpha: Any = 1) -> Tensor:
-    """x − alpha · y."""
+    """Subtract alpha · y from x."""
     return x - (y if alpha == 1 else y * alpha)
 
 
@@ -142,7 +142,7 @@ def fill(x: Tensor, value: Any) -> Tensor:
 
 
 def zero(x: Tensor) -> Tensor:
-    """0 everywhere."""
+    """Set x to 0 everywhere."""
     return fill(x, 0)
 
 
@@ -156,12 +156,12 @@ def copy(x: Tensor, source: Any) -> Tensor:
 
 
 def normal(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
-    """Numbers from N(mean, std²)."""
+    """Fill x with numbers from N(mean, std²)."""
     return _source(generator).normal(x.shape, std, mean, dtype=x.dtype, device=x.device)
 
 
 def uniform(x: Tensor, low: float = 0.0, high: float = 1.0, *, generator: Any = None) -> Tensor:
-    """Numbers from U(low, high)."""
+    """Fill x with numbers from U(low, high)."""
     return _source(generator).uniform(x.shape, low, high, dtype=x.dtype, device=x.device)
 
 
@@ -173,7 +173,7 @@ OWN = {f.__name__: f for f in (add, sub, fill, zero, copy, normal, uniform)}
 
 
 def reshaping(function: Callable, name: str) -> Callable:
-    """`x.function_(…)` that gives x itself another shape of the same numbers, and returns it."""
+    """Return `x.function_(…)`, which gives x itself another shape of the same numbers."""
 
     def apply(x: Tensor, *args: Any, **options: Any) -> Tensor:
         try:  # as in `in_place`: first of all, do the arguments fit

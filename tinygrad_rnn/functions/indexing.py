@@ -1,7 +1,7 @@
 """Read and write at places, and sort: `x[...]`, gather, scatter; `methods` and programs call it.
 
-`index_put`, `scatter` and their kin return a new Tensor. `x[key] = values` changes `x` and all that
-look at its memory; x then has a new array, and what a graph saved of the old one stays what it was.
+`index_put`, `scatter` and others return a new Tensor. `x[key] = values` changes `x` and all that
+look at its memory; x then has a new array, and a graph that saved the old one keeps it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from .shapes import along, axis_of, flatten, flip, narrow
 
 
 class ValuesIndices(NamedTuple):
-    """What max, min, sort, topk and cummax return along an axis."""
+    """Hold the (values, indices) that max, min, sort, topk and cummax return along an axis."""
 
     values: Tensor
     indices: Tensor
 
 
 def index_of(x: Tensor, key: Any) -> tuple:
-    """A user's index as a tuple of slices, integers, None, … and integer arrays of x's library."""
+    """Return a user's index as a tuple of slices, integers, None, … and integer arrays of x's
+    library."""
     keys = [_index_part(x, k) for k in (key if isinstance(key, tuple) else (key,))]
     widths = [0 if k is None or k is Ellipsis else k.ndim if _is_mask(k) else 1 for k in keys]
     parts: list[Any] = []
@@ -76,7 +77,8 @@ def _whole_numbers(k: Any) -> np.ndarray:
 
 
 def take(x: Tensor, key: Any) -> Tensor:
-    """`x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean masks."""
+    """Return `x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean
+    masks."""
     if type(key) is int or type(key) is slice:  # as `viewed` does, without the call
         y = apply_primitive(GETITEM, (x,), params := {"index": (key,)})
         if y.node is None or not y.node.needs:
@@ -92,15 +94,15 @@ def take(x: Tensor, key: Any) -> Tensor:
 
 
 def _integers_first(x: Tensor, index: tuple) -> Tensor:
-    """As PyTorch: an integer takes its axis away before the arrays meet. NumPy counts it among the
-    arrays, so that x[0, :, [1, 2]] would have the axis of the array in front."""
+    """Take integers' axes away before arrays meet, as PyTorch does. NumPy counts an integer among
+    the arrays, so that x[0, :, [1, 2]] would have the axis of the array in front."""
     alone = (k if type(k) is int or k is Ellipsis else slice(None) for k in index if k is not None)
     rest = tuple(k for k in index if type(k) is not int)
     return getitem(getitem(x, index=tuple(alone)), index=rest)
 
 
 def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Tensor:
-    """A copy of `x` with `values` at `key`: added if `accumulate`, else the last one stays."""
+    """Return a copy of `x` with `values` at `key`: added if `accumulate`, else the last stays."""
     index = index_of(x, key)
     values = (
         values if isinstance(values, Tensor) else wrap(as_array(values, x.dtype, x.device), None)
@@ -121,13 +123,13 @@ def index_put(x: Tensor, key: Any, values: Any, accumulate: bool = False) -> Ten
 
 
 def _last_stays(x: Tensor, index: tuple) -> bool:
-    """True if an assignment leaves the last of several values written to one place: NumPy's does,
-    CuPy's leaves any of them."""
+    """Return True if an assignment leaves the last of several values written to one place: NumPy's
+    does, CuPy's leaves any of them."""
     return x.xp is np or is_basic(index)
 
 
 def set_items(x: Tensor, key: Any, values: Any) -> None:
-    """`x[key] = values`, seen by all views of `x`; in a graph if `x` or `values` belong to one."""
+    """Set `x[key] = values` for all views of `x`; in a graph if `x` or `values` have one."""
     report_use("changes a Tensor", "x[key] = values")
     if is_grad_enabled() and (x.requires_grad or getattr(values, "requires_grad", False)):
         refuse_leaf(x, ", or x = index_put(x, key, values) for a changed copy")
@@ -163,7 +165,8 @@ def _is_there(x: Tensor, index: tuple, values: Tensor) -> bool:
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """For each place of `indices` the entry of `x` that many along `dim`; other axes broadcast.
+    """Return for each place of `indices` the entry of `x` that many along `dim`; other axes
+    broadcast.
 
     >>> take_along_dim(tensor([[1, 2], [3, 4]]), tensor([[1]]), 1).tolist()
     [[2], [4]]
@@ -224,7 +227,7 @@ def _grid(x: Tensor, index: Any, dim: int) -> tuple:
 
 
 def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """x with alpha · source added at the places of one axis that `index` (K,) names.
+    """Return x with alpha · source added at the places of one axis that `index` (K,) names.
 
     >>> t.zeros(3).index_add(0, t.tensor([0, 2, 2]), t.ones(3))
     tensor([1., 0., 2.])

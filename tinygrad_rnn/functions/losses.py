@@ -54,7 +54,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
 ) -> Tensor:
-    """½d² where |d| < delta, beyond it the tangent."""
+    """Return ½d² where |d| < delta, beyond it the tangent."""
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")
     same_shape("huber_loss", input, target)
@@ -65,7 +65,7 @@ def huber_loss(
 def smooth_l1_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
-    """huber_loss / beta; beta 0 is the L1 loss."""
+    """Return huber_loss / beta; beta 0 is the L1 loss."""
     if beta == 0:
         return l1_loss(input, target, reduction)
     return huber_loss(input, target, reduction, beta) / beta
@@ -73,7 +73,7 @@ def smooth_l1_loss(
 
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Any = None,
                          reduction: str = "mean") -> Tensor:  # fmt: skip
-    """-y log p - (1 - y) log(1 - p), each logarithm held at -100 as PyTorch does."""
+    """Return -y log p - (1 - y) log(1 - p), each logarithm held at -100 as PyTorch does."""
     same_shape("binary_cross_entropy", input, target)
     p = input._array
     if p.size and not bool(((p >= 0) & (p <= 1)).all()):
@@ -84,7 +84,8 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Any = None,
 
 
 def _held_log(p: Tensor) -> Tensor:
-    """max(log p, -100), with the steep but finite gradient 10¹² where p is 0, as PyTorch has it."""
+    """Return max(log p, -100), with the steep but finite gradient 10¹² where p is 0, as PyTorch has
+    it."""
     tiny = np.maximum(1e-12, np.finfo(p.dtype).tiny).item()
     steep = (p - tiny) / tiny  # the slope of log at 1e-12
     held = steep - wrap(steep._array, None) - 100.0
@@ -106,7 +107,7 @@ def binary_cross_entropy_with_logits(
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_index: int = -100,
                   reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:  # fmt: skip
-    """-log softmax(x)[target], for x (N, C, …) or (C,) and class numbers or probabilities.
+    """Return -log softmax(x)[target], for x (N, C, …) or (C,) and class numbers or probabilities.
 
     If every target is ignored the mean is 0 with zero gradient (and a warning), never NaN.
 
@@ -142,7 +143,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, ignore_inde
 
 
 def _are_plain_rows(input: Tensor, target: Tensor) -> bool:
-    """True for what one operation can do; while a trace is kept, its parts are to be seen."""
+    """Tell whether one operation can do it; while a trace is kept, its parts are to be seen."""
     a, integers = input._array, target.dtype.kind in "iu"
     fits = type(a) is np.ndarray and a.ndim == 2 and a.dtype.char in "fd" and a.size > 0
     return fits and integers and target.shape == a.shape[:1] and MODE.get().plain
@@ -194,7 +195,7 @@ def _total_weight(logp: Tensor, target: Tensor, weight: Any, ignore_index: int) 
 
 def nll_loss(input: Tensor, target: Tensor, weight: Any = None, ignore_index: int = -100,
              reduction: str = "mean") -> Tensor:  # fmt: skip
-    """-input[target] for log-probabilities (N, C, …) or (C,) and class numbers (N, …) or ()."""
+    """Return -input[target], log-probabilities (N, C, …) or (C,) at class numbers (N, …) or ()."""
     axis = 0 if input.ndim == 1 else 1
     expected = input.shape[:axis] + input.shape[axis + 1 :]
     if target.shape != expected:
@@ -242,7 +243,7 @@ def kl_div(
 
 # What layers are made of
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b, with weight (out, in).
+    """Return x Wᵀ + b, with weight (out, in).
 
     >>> t.linear(t.ones(5, 3), t.ones(2, 3)).shape
     (5, 2)
@@ -289,7 +290,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True,
 
 def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
                bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:  # fmt: skip
-    """Mean 0 and variance 1 over the last axes, then weight and bias.
+    """Normalise the last axes to mean 0 and variance 1, then apply weight and bias.
 
     >>> t.layer_norm(t.tensor([[1.0, 3.0]]), 2)
     tensor([[-1.,  1.]])
@@ -306,12 +307,12 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """x / max(‖x‖, eps)"""
+    """Return x / max(‖x‖, eps)"""
     return input / clamp(input.norm(p, dim, keepdims=True), min=eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps))
+    """Return x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps))
 
     >>> t.cosine_similarity(t.tensor([[1.0, 0.0]]), t.tensor([[1.0, 1.0]]))
     tensor([0.7071])

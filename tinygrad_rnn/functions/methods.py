@@ -109,7 +109,7 @@ def where_method(x: Tensor, condition: Any, other: Any) -> Tensor:
 
 
 def of_numbers(function: Callable) -> Callable:
-    """== and !=, which Python answers itself for what is no number: `x == None` is False."""
+    """Make == or != an operator that leaves to Python what is no number: `x == None` is False."""
 
     def apply(a: Tensor, b: Any) -> Any:
         fits = isinstance(b, (Tensor, int, float, np.generic)) or is_array(b)
@@ -119,7 +119,7 @@ def of_numbers(function: Callable) -> Callable:
 
 
 def of_booleans(function: Callable, name: str) -> Callable:
-    """`function` as the operator & | ^ or ~: numbers are refused, whose bits one would expect."""
+    """Make `function` the operator & | ^ or ~ and refuse numbers, whose bits one would expect."""
 
     def apply(*inputs: Any) -> Any:
         for x in inputs:

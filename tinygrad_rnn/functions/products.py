@@ -26,7 +26,7 @@ def mm(a: Tensor, b: Tensor) -> Tensor:
 
 
 def bmm(a: Tensor, b: Tensor) -> Tensor:
-    """Batched products of matrices of one batch size.
+    """Return batched products of matrices of one batch size.
 
     >>> t.bmm(t.ones(5, 2, 3), t.ones(5, 3, 4)).shape
     (5, 2, 4)
@@ -59,7 +59,7 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
-    """β c + α a @ b"""
+    """Return β c + α a @ b"""
     product = mm(a, b) if alpha == 1 else alpha * mm(a, b)
     return (c if beta == 1 else beta * c) + product
 
@@ -83,7 +83,7 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Contracts the last axes of `a` with the first of `b` (a number), or the axes named.
+    """Contract the last axes of `a` with the first of `b` (a number), or the axes named.
 
     >>> t.tensordot(t.ones(2, 3, 4), t.ones(3, 4, 5)).shape
     (2, 5)
@@ -105,7 +105,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def einsum(subscripts: str, *operands: Tensor) -> Tensor:
-    """Einstein's summation, with ellipses and repeated letters: `einsum("bi,io->bo", x, w)`.
+    """Return Einstein's summation, with ellipses and repeated letters: `einsum("bi,io->bo", x, w)`.
 
     >>> t.einsum("bi,io->bo", t.ones(2, 3), t.ones(3, 4)).shape
     (2, 4)
@@ -117,7 +117,8 @@ def einsum(subscripts: str, *operands: Tensor) -> Tensor:
 
 
 def _spelled_out(subscripts: str, operands: tuple) -> tuple[list[str], tuple]:
-    """Every operand's letters and the result's, with ellipses replaced by letters of their own."""
+    """Return every operand's letters and the result's, with ellipses replaced by letters of their
+    own."""
     left, arrow, out = subscripts.partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
@@ -142,7 +143,7 @@ def _spelled_out(subscripts: str, operands: tuple) -> tuple[list[str], tuple]:
 
 
 def _same_sizes(operands: tuple, names: list[str], widest: str) -> tuple:
-    """Ellipsis axes of size 1 broadcast to the others' size."""
+    """Broadcast ellipsis axes of size 1 to the others' size."""
     sizes: dict[str, int] = {}
     for t, n in zip(operands, names, strict=True):
         for c, size in zip(n, t.shape, strict=True):

@@ -47,8 +47,8 @@ class Generator:
 
     def _draw(self, numbers: Callable[[np.random.Generator], Any], dtype: Any,
               device: str | None = None) -> Tensor:  # fmt: skip
-        """All draws come through here. Where the mode has a stand-in, it is given a function that
-        draws, as often as it is called, and what kind of draw this is."""
+        """Make every draw here. Where the mode has a stand-in, it is given a function that draws,
+        as often as it is called, and what kind of draw this is."""
 
         def draw() -> Tensor:
             noted = NOTED.get()
@@ -73,13 +73,13 @@ class Generator:
 
     def bernoulli(self, shape: Sequence[int], p: float, dtype: Any = None,
                   device: str | None = None) -> Tensor:  # fmt: skip
-        """1 with probability p, else 0."""
+        """Return 1 with probability p, else 0."""
         if not 0 <= p <= 1:
             raise ValueError(f"bernoulli: p must be between 0 and 1, got {p}")
         return self._draw(lambda source: source.random(tuple(shape)) < p, dtype, device)
 
     def integers(self, low: int, high: int, shape: Sequence[int] = ()) -> Tensor:
-        """Integers from low to high - 1."""
+        """Return integers from low to high - 1."""
         return self._draw(lambda source: source.integers(low, high, tuple(shape)), np.int64)
 
     def permutation(self, n: int) -> Tensor:

@@ -22,7 +22,7 @@ from .shapes import axis_of, flatten, narrow, squeeze
 
 
 def _axes(x: Tensor, axis: Any, dim: Any) -> Any:
-    """None, one axis or a tuple of axes, counted from the front and checked."""
+    """Return None, one axis or a tuple of axes, counted from the front and checked."""
     named = dim if axis is None else axis
     if type(named) is int:
         first = axis_of(x, named)
@@ -133,7 +133,8 @@ def std_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """The square root with gradient 0 at 0. The inner `where` keeps the infinite slope out."""
+    """Return the square root with gradient 0 at 0."""
+    # the inner where keeps the infinite slope at 0 out of the graph: 0 · inf would be NaN
     zero = equal(x, 0)
     return where(zero, 0.0, sqrt(where(zero, 1.0, x)))
 
@@ -181,7 +182,7 @@ def amin(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Any:  # fmt: skip
-    """Over everything: the largest value. Along an axis: (values, indices), of ties the first.
+    """Return the largest value of all; along an axis (values, indices), of ties the first.
 
     >>> values, indices = t.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1)
     >>> values, indices
@@ -196,7 +197,7 @@ def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 def min(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False) -> Any:  # fmt: skip
-    """Over everything: the smallest value. Along an axis: (values, indices), of ties the first."""
+    """Return the smallest value of all; along an axis (values, indices), of ties the first."""
     if isinstance(axis, Tensor):
         return ops.minimum(x, axis)
     if axis is None and dim is None:
@@ -217,7 +218,8 @@ def _extreme(where_is: Any, x: Tensor, axis: int, keep: bool) -> ValuesIndices:
 
 def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None,
            keepdim: bool = False) -> Tensor:  # fmt: skip
-    """Where the largest value is, the first of several; over all axes: in the flattened tensor.
+    """Return the place of the largest value, the first of several; without an axis, in the
+    flattened tensor.
 
     >>> x = t.tensor([[1.0, 5.0], [7.0, 2.0]])
     >>> x.argmax(), x.argmax(dim=0)
@@ -260,8 +262,8 @@ def any(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
               keepdim: bool = False) -> Tensor:  # fmt: skip
-    """log Σ exp, finite wherever the answer is; -inf of nothing. Where the largest is infinite it
-    is the answer, and no gradient flows.
+    """Return log Σ exp, finite wherever the answer is; -inf of nothing. Where the largest is
+    infinite it is the answer, and no gradient flows.
 
     >>> t.tensor([[1000.0, 1000.0]]).logsumexp(dim=1)
     tensor([1000.6932])
@@ -281,7 +283,7 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any =
 
 def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None,
            dtype: Any = None) -> Tensor:  # fmt: skip
-    """Running sums along an axis (of the flattened tensor if none is named).
+    """Return running sums along an axis (of the flattened tensor if none is named).
 
     >>> t.tensor([[1, 2], [3, 4]]).cumsum(dim=1)
     tensor([[1, 3],
@@ -297,7 +299,8 @@ def cumsum(x: Tensor, axis: int | None = None, *, dim: int | None = None,
 
 def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None,
             dtype: Any = None) -> Tensor:  # fmt: skip
-    """Running products, in log₂ n steps of pairwise products, so zeros leave gradients exact."""
+    """Return running products, in log₂ n steps of pairwise products, so zeros leave gradients
+    exact."""
     if dtype is not None:
         return cumprod(x.astype(dtype), axis, dim=dim).astype(dtype)
     axis = axis_of(x, (0 if dim is None else dim) if axis is None else axis)
@@ -311,7 +314,7 @@ def cumprod(x: Tensor, axis: int | None = None, *, dim: int | None = None,
 
 
 def cummax(x: Tensor, dim: int) -> ValuesIndices:
-    """Running maxima and where they were (of equal ones the latest).
+    """Return running maxima and where they were (of equal ones the latest).
 
     >>> t.tensor([1.0, 3.0, 2.0]).cummax(0)
     ValuesIndices(values=tensor([1., 3., 3.]), indices=tensor([0, 1, 1]))
@@ -366,7 +369,7 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim
 
 def softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None,
             dtype: Any = None) -> Tensor:  # fmt: skip
-    """exp(x) / Σ exp(x) along an axis (the last), without overflow.
+    """Return exp(x) / Σ exp(x) along an axis (the last), without overflow.
 
     >>> t.tensor([[0.0, 0.0], [0.0, 1000.0]]).softmax(dim=1)
     tensor([[0.5, 0.5],
@@ -389,14 +392,14 @@ def softmin(x: Tensor, axis: int | None = None, *, dim: int | None = None,
 
 def log_softmax(x: Tensor, axis: int | None = None, *, dim: int | None = None,
                 dtype: Any = None) -> Tensor:  # fmt: skip
-    """log softmax, exact where softmax itself would round to 0."""
+    """Return log softmax(x), exact where softmax itself would round to 0."""
     x = x if dtype is None else x.astype(dtype)
     axis = axis_of(x, (-1 if dim is None else dim) if axis is None else axis)
     return ops.log_softmax(x, axis=axis) if x.ndim else log_softmax(x.reshape(1)).reshape()
 
 
 def masked_softmax(x: Tensor, mask: Any, axis: int = -1) -> Tensor:
-    """softmax over the entries where `mask` is true; where none is, zeros and no gradient.
+    """Return the softmax of the entries where `mask` is true; where none is, 0 and no gradient.
 
     >>> t.masked_softmax(t.tensor([1.0, 1.0, 9.0]), t.tensor([True, True, False]))
     tensor([0.5, 0.5, 0. ])

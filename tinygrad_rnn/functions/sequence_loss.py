@@ -86,8 +86,8 @@ class _CountedRows:
 
 
 def _rule(k: int, g: Any, y: Any, *inputs: Any, rows: _CountedRows) -> Any:
-    """On arrays the gradients are there already; on Tensors the plain composite gives them a
-    graph."""
+    """Return the gradients: on arrays they are there already; on Tensors the plain composite gives
+    them a graph."""
     if not isinstance(g, Tensor):
         return rows.gradients[k] * g
     parts = [

@@ -66,7 +66,7 @@ def view(x: Tensor, *shape: Any) -> Tensor:
 
 
 def _view_or_copy(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """As PyTorch's reshape: numbers whose order in memory does not fit the shape are copied."""
+    """Reshape as PyTorch does: numbers whose order in memory does not fit the shape are copied."""
     a = x._array
     if a.flags.c_contiguous or min(a.strides) < 0:
         return viewed(x, _reshape, shape=shape)
@@ -135,7 +135,7 @@ def permute(x: Tensor, *axes: Any) -> Tensor:
 
 
 def transpose(x: Tensor, *axes: Any) -> Tensor:
-    """Two axes: they change places (PyTorch). None: all reversed. All: a permutation (NumPy).
+    """Exchange two axes (PyTorch), reverse all of them (none named), or permute them (NumPy).
 
     >>> t.ones(2, 3, 4).transpose(0, 2).shape, t.ones(2, 3).transpose().shape
     ((4, 3, 2), (3, 2))
@@ -166,7 +166,7 @@ def swapaxes(x: Tensor, axis0: int, axis1: int) -> Tensor:
 
 
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
-    """Axes `source` to the places `destination`; the others keep their order.
+    """Move axes `source` to the places `destination`; the others keep their order.
 
     >>> t.ones(2, 3, 4).movedim(0, -1).shape
     (3, 4, 2)
@@ -195,7 +195,7 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
 
 
 def squeeze(x: Tensor, axis: Any = None, *, dim: Any = None) -> Tensor:
-    """Without the axes of size 1, or without those named that have size 1.
+    """Remove the axes of size 1, or those named that have size 1.
 
     >>> t.ones(1, 3, 1).squeeze().shape, t.ones(1, 3, 1).squeeze(0).shape
     ((3,), (3, 1))
@@ -223,7 +223,7 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def expand(x: Tensor, *sizes: Any) -> Tensor:
-    """broadcast_to, where -1 keeps an axis as it is.
+    """Broadcast x to a shape, where -1 keeps an axis as it is.
 
     >>> t.ones(3, 1).expand(-1, 4).shape
     (3, 4)
@@ -264,7 +264,7 @@ def tile(x: Tensor, dims: Any, *more: int) -> Tensor:
 
 
 def repeat(x: Tensor, *repeats: Any) -> Tensor:
-    """PyTorch's repeat: `tile` with at least one count per axis.
+    """Tile x with at least one count per axis, as PyTorch's repeat does.
 
     >>> t.ones(2, 3).repeat(2, 1, 4).shape
     (2, 2, 12)
@@ -299,7 +299,7 @@ def flip(x: Tensor, dims: Any, *more: int) -> Tensor:
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Values moved round by `shifts`; without `dims` over the flattened tensor.
+    """Move values round by `shifts`; without `dims` over the flattened tensor.
 
     >>> t.arange(4).roll(1)
     tensor([3, 0, 1, 2])
@@ -335,7 +335,7 @@ def cat(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> 
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0, *, dim: int | None = None) -> Tensor:
-    """Tensors of one shape along a new axis.
+    """Stack Tensors of one shape along a new axis.
 
     >>> t.stack([t.ones(3), t.zeros(3)]).shape, t.stack([t.ones(3), t.zeros(3)], -1).shape
     ((2, 3), (3, 2))
@@ -383,7 +383,7 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one size (the last may be smaller), or of the given sizes.
+    """Split x into pieces of one size (the last may be smaller), or of the given sizes.
 
     >>> [p.shape[0] for p in t.arange(5).split(2)], [p.shape[0] for p in t.arange(5).split([1, 4])]
     ([2, 2, 1], [1, 4])
@@ -396,7 +396,8 @@ def split(x: Tensor, sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
 
 @lru_cache(maxsize=256)
 def _cuts(n: int, sizes: int | tuple[int, ...], axis: int) -> list[tuple]:
-    """The index of each piece of an axis of length n; a recurrent cell asks the same every step."""
+    """Return the index of each piece of an axis of length n; a recurrent cell asks the same every
+    step."""
     if isinstance(sizes, int):
         if sizes <= 0:
             raise ValueError(f"split expects split_size be positive, but got {sizes}")
@@ -414,7 +415,7 @@ split_with_sizes = split
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` pieces of equal size, the last perhaps smaller.
+    """Split x into at most `chunks` pieces of equal size, the last perhaps smaller.
 
     >>> [p.shape for p in t.ones(2, 8).chunk(4, dim=1)]
     [(2, 2), (2, 2), (2, 2), (2, 2)]
@@ -491,7 +492,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
 
 
 def _pad_from_within(x: Tensor, both: Sequence[tuple[int, int]], mode: str) -> Tensor:
-    """Entries of x itself around it: mirrored, the last ones repeated, or from the other end."""
+    """Pad x with entries of its own: mirrored, the last ones repeated, or from the other end."""
     for axis, (a, b) in enumerate(both):
         n = x.shape[axis]
         if mode != "replicate" and max(a, b) > n - (mode == "reflect"):
@@ -566,7 +567,7 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def _beyond(name: str, x: Tensor) -> Any:
-    """column - row of each entry of a matrix"""
+    """Return column - row of each entry of a matrix."""
     if x.ndim < 2:
         raise ValueError(f"{name}: a matrix or several are needed, got shape {x.shape}")
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
@@ -574,7 +575,7 @@ def _beyond(name: str, x: Tensor) -> Any:
 
 
 def same_shape(name: str, *tensors: Any) -> None:
-    """ValueError unless all shapes agree: (4,) against (4, 1) is nearly always a slip."""
+    """Raise ValueError unless all shapes agree: (4,) against (4, 1) is nearly always a slip."""
     if not all_true(t.shape == tensors[0].shape for t in tensors):
         raise ValueError(f"{name}: shapes {' and '.join(str(t.shape) for t in tensors)} differ")
 

@@ -31,7 +31,7 @@ def _sides(padding: Any, size: Any, stride: Any, dilation: Any) -> list[tuple[in
 
 def _windows(x: Tensor, size: tuple[int, ...], stride: Any, padding: Any, dilation: Any = 1,
              fill: float = 0.0) -> list[Tensor]:  # fmt: skip
-    """For each place (i, j) of a window, what all windows see there: slices (…, rows, columns)."""
+    """List for each place (i, j) of a window the slice (…, rows, columns) that all see there."""
     (sh, sw), (dh, dw) = _pair(stride), _pair(dilation)
     (top, bottom), (left, right) = _sides(padding, size, stride, dilation)
     x = pad(x, (left, right, top, bottom), value=fill) if top or bottom or left or right else x
@@ -54,7 +54,8 @@ def _windows(x: Tensor, size: tuple[int, ...], stride: Any, padding: Any, dilati
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
            padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
-    """Cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product, all windows.
+    """Return the cross-correlation of (N, C, H, W) with (O, C/groups, kh, kw): one product, all
+    windows.
 
     >>> t.conv2d(t.ones(1, 2, 5, 5), t.ones(3, 2, 3, 3), padding=1).shape
     (1, 3, 5, 5)
@@ -77,7 +78,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1,
            padding: int = 0, dilation: int = 1, groups: int = 1) -> Tensor:  # fmt: skip
-    """Cross-correlation of (N, C, L) with (O, C/groups, k).
+    """Return the cross-correlation of (N, C, L) with (O, C/groups, k).
 
     >>> t.conv1d(t.ones(1, 2, 7), t.ones(3, 2, 3)).shape
     (1, 3, 5)

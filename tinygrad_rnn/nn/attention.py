@@ -26,8 +26,8 @@ from .wrapper import Wrapper
 
 
 class Memory(NamedTuple):
-    """What can be looked at: values (B, S, V), keys (B, S, K) to compare with, and which are real
-    (B, S), or None if all are."""
+    """Hold what can be looked at: values (B, S, V), keys (B, S, K) to compare with, and which are
+    real (B, S), or None if all are."""
 
     values: Tensor
     keys: Tensor
@@ -196,5 +196,5 @@ class AttentionCell(Wrapper):
 
 
 def attention_map(trace: Any) -> Any:
-    """The weights (T, B, S) of a traced decoder, as a NumPy array to be shown as a picture."""
+    """Return a traced decoder's weights (T, B, S) as a NumPy array, to be shown as a picture."""
     return to_numpy(trace.gate("attention"))

@@ -43,7 +43,8 @@ class Cell(Module):
         self.dtype = floating(self, "dtype", dtype or get_default_dtype())
 
     def parameter(self, *shape: int) -> Tensor:
-        """A new parameter drawn from U(−1/√H, 1/√H), PyTorch's start for everything recurrent."""
+        """Return a new parameter drawn from U(−1/√H, 1/√H), PyTorch's start for everything
+        recurrent."""
         bound = self.hidden_size**-0.5
         values = uniform(shape, -bound, bound, generator=self.generator, dtype=self.dtype)
         return tensor(values, device=self.device, requires_grad=True)
@@ -58,7 +59,7 @@ class Cell(Module):
         return self
 
     def blank(self, batch: int, size: int, like: Tensor) -> Tensor:
-        """Zeros (batch, size) of the dtype and device of `like`."""
+        """Return zeros (batch, size) of the dtype and device of `like`."""
         return wrap(like.xp.zeros((batch, size), like.dtype), None)
 
     def start(self, batch: int, like: Tensor) -> State:
@@ -66,14 +67,14 @@ class Cell(Module):
         return self.blank(batch, self.hidden_size, like)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(output, next state) of one time step; x is (B, I), or (B,) whole numbers."""
+        """Return (output, next state) of one time step; x is (B, I), or (B,) whole numbers."""
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def begin(self, batch: int, like: Tensor) -> None:
-        """Called before the first step of a sequence: draw what stays the same for all of it."""
+        """Draw what stays the same for a whole sequence; called before its first step."""
 
     def end(self) -> None:
-        """Called after the last step of a sequence."""
+        """Let go of what was drawn for a sequence; called after its last step."""
 
     def keep(self, name: str, value: Tensor) -> Tensor:
         """Return the value; when the loop runs with trace=True it is kept under that name too."""
@@ -108,7 +109,8 @@ class Cell(Module):
 
 
 def map_state(function: Callable, *states: State) -> State:
-    """The function of every part of a state (a Tensor or a tuple), in the state's own structure."""
+    """Apply a function to every part of a state (a Tensor or a tuple), in the state's own
+    structure."""
     if isinstance(states[0], tuple):
         return tuple(function(*parts) for parts in zip(*states, strict=True))
     return function(*states)
@@ -145,7 +147,7 @@ def check_parts(owner: Any, names: tuple[str, ...], given: tuple, wanted: int) -
 
 
 def check_kind(x: Any, owner: Any) -> None:
-    """TypeError unless x is a Tensor of floats or whole numbers."""
+    """Raise TypeError unless x is a Tensor of floats or whole numbers."""
     if isinstance(x, Tensor) and x.dtype.kind in "fiu":
         return
     wanted = f"{called(owner)}: x must be a Tensor of floats or whole numbers"

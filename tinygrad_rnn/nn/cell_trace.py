@@ -23,7 +23,7 @@ class CellTrace:
             self._steps.setdefault(name, []).append(value)
 
     def close(self) -> CellTrace:
-        """This run, stacked in the order of time."""
+        """Return this run, stacked in the order of time."""
         order = -1 if self.direction else 1
         joined = lambda steps: {name: stack(parts[::order], 0) for name, parts in steps.items()}
         self.states, self.gates = joined(self._steps), joined(self.gate_steps)

@@ -78,12 +78,12 @@ class CRF(Module):
 
     def forward(self, emissions: Tensor, tags: Any, lengths: Any = None, mask: Any = None,
                 reduction: str = "mean") -> Tensor:  # fmt: skip
-        """−log P(tags | emissions) of each sequence (reduction="none"), their mean or sum."""
+        """Return −log P(tags | emissions) per sequence (reduction="none"), their mean or sum."""
         real = self._real(emissions, lengths, mask)
         return reduced(self._total(emissions, real) - self._score(emissions, tags, real), reduction)
 
     def log_partition(self, emissions: Tensor, lengths: Any = None, mask: Any = None) -> Tensor:
-        """log Z (B,): the logarithm of the sum of exp(score) over all rows of tags."""
+        """Return log Z (B,): the logarithm of the sum of exp(score) over all rows of tags."""
         return self._total(emissions, self._real(emissions, lengths, mask))
 
     def score(self, emissions: Tensor, tags: Any, lengths: Any = None, mask: Any = None) -> Tensor:
@@ -91,7 +91,7 @@ class CRF(Module):
         return self._score(emissions, tags, self._real(emissions, lengths, mask))
 
     def marginals(self, emissions: Tensor, lengths: Any = None, mask: Any = None) -> Tensor:
-        """P(tag k at step t | emissions) as (T, B, K): the gradient of log Z, 0 on padding."""
+        """Return P(tag k at step t | emissions) (T, B, K): the gradient of log Z, 0 on padding."""
         return self._pulled(emissions, self._real(emissions, lengths, mask), best=False)
 
     def decode(self, emissions: Tensor, lengths: Any = None, mask: Any = None) -> list[list[int]]:
@@ -101,7 +101,7 @@ class CRF(Module):
         return [path[real[:, k], k].tolist() for k in range(path.shape[1])]
 
     def _pulled(self, emissions: Tensor, real: np.ndarray, best: bool) -> Tensor:
-        """∂ Σ_b log Z_b / ∂ emissions, or of the best scores."""
+        """Return ∂ Σ_b log Z_b / ∂ emissions, or that of the best scores."""
         x = emissions.detach().requires_grad_()
         with enable_grad():
             return grad(self._total(x, real, best).sum(), x)[0]

@@ -43,7 +43,7 @@ class CTCForward(Cell):
         super().__init__(2 * symbols, symbols)
 
     def start(self, batch: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """log of 1 before the first blank, of 0 elsewhere."""
+        """Return log of 1 before the first blank, of 0 elsewhere."""
         first = like.xp.full((batch, self.hidden_size), NEVER, like.dtype)
         first[:, 0] = 0
         return tensor(first, device=like.device), self.blank(batch, 1, like)
@@ -63,7 +63,7 @@ class CTCForward(Cell):
 def ctc_loss(log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths: Any,
              blank: int = 0, reduction: str = "mean", zero_infinity: bool = False,
              layer: Recurrent | None = None) -> Tensor:  # fmt: skip
-    """−log P(target | log_probs), as PyTorch's `ctc_loss`.
+    """Return −log P(target | log_probs), as PyTorch's `ctc_loss`.
 
     `log_probs` is (T, B, C), or (T, C) for one sequence; `targets` (B, L) padded, or all in one
     row. The mean divides each loss by its target's length. A text too long for its sequence has
@@ -112,7 +112,7 @@ def _run(layer: Recurrent, log_probs: Tensor, symbols: np.ndarray, times: np.nda
 
 
 def _read_out(last: Tensor, lengths: Sequence[int]) -> Tensor:
-    """log(α(2L) + α(2L−1)): a text ends with its last symbol or with the blank after it."""
+    """Return log(α(2L) + α(2L−1)): a text ends with its last symbol or with the blank after it."""
     ends = np.array([[2 * n, max(2 * n - 1, 0)] for n in lengths])
     pair = gather(last, 1, tensor(last.xp.asarray(ends), device=last.device))
     empty = tensor(last.xp.asarray(np.array([[0.0, NEVER * (n == 0)] for n in lengths])),
@@ -122,7 +122,8 @@ def _read_out(last: Tensor, lengths: Sequence[int]) -> Tensor:
 
 def _texts(targets: np.ndarray, lengths: np.ndarray, classes: int, blank: int,
            batch: int) -> list[np.ndarray]:  # fmt: skip
-    """The targets, each as long as it is, from a padded table or from one row after the other."""
+    """Return the targets, each as long as it is, from a padded table or from one row after the
+    other."""
     if targets.dtype.kind not in "iu" and targets.size or lengths.dtype.kind not in "iu":
         raise TypeError("ctc_loss: targets and target_lengths must hold whole numbers")
     if lengths.shape != (batch,) or (lengths < 0).any():
@@ -197,7 +198,7 @@ def _scored(owner: str, log_probs: Any, axes: str) -> tuple[int, ...]:
 
 
 def ctc_greedy(log_probs: Tensor, lengths: Any = None, blank: int = 0) -> list[list[int]]:
-    """The texts of the most probable paths of (T, B, C), not always the most probable texts."""
+    """Return the texts of the likeliest paths in (T, B, C), not always the likeliest texts."""
     steps, batch, _ = _scored("ctc_greedy", log_probs, "T, B, C")
     times = checked_lengths(steps if lengths is None else lengths, steps, batch) \
         if lengths is not None else [steps] * batch  # fmt: skip
@@ -207,7 +208,8 @@ def ctc_greedy(log_probs: Tensor, lengths: Any = None, blank: int = 0) -> list[l
 
 def ctc_beam(log_probs: Tensor, width: int = 16, blank: int = 0, best: int = 1,
              bonus: Any = None) -> list[tuple[list[int], float]]:  # fmt: skip
-    """The most probable texts of one sequence (T, C) with their log-probabilities, best first.
+    """Return the most probable texts of one sequence (T, C) with their log-probabilities, best
+    first.
 
     Prefix beam search: the recurrence of `CTCForward` over the `width` likeliest prefixes. With a
     width that holds all prefixes it is exact. `bonus(prefix, symbol)` adds, say, a language
@@ -225,7 +227,8 @@ def ctc_beam(log_probs: Tensor, width: int = 16, blank: int = 0, best: int = 1,
 
 
 def _grown(beams: dict, y: np.ndarray, blank: int, bonus: Any) -> dict:
-    """All prefixes one step later: each stays, by blank or by repeating, or takes a symbol more."""
+    """Return all prefixes one step later: each stays, by blank or by repeating, or takes a symbol
+    more."""
     new: dict[tuple, tuple[float, float]] = {}
 
     def add(prefix: tuple, in_blank: float, in_symbol: float) -> None:

@@ -80,7 +80,7 @@ def kept(logits: np.ndarray, top_k: int | None = None, top_p: float | None = Non
 
 def _rolled(step: Step, state: State, start: Any, end: int | None, max_steps: int,
             choose: Callable) -> list[list[int]]:  # fmt: skip
-    """One symbol after the other, each chosen from the log-probabilities (N, V), fed back."""
+    """Choose one symbol after the other from the log-probabilities (N, V) and feed it back."""
     symbols = np.atleast_1d(to_numpy(start)).astype(np.int64)
     found: list[list[int]] = [[] for _ in symbols]
     going = np.ones(len(symbols), bool)
@@ -136,7 +136,7 @@ def _largest(scores: np.ndarray, n: int) -> np.ndarray:
 
 
 def taken(state: State, rows: Sequence[int]) -> State:
-    """These rows of every part of a state, in this order."""
+    """Return these rows of every part of a state, in this order."""
     if state is None:
         return None
     index = tensor(np.array(rows, np.int64))

@@ -85,7 +85,8 @@ def fill(cell: Gated, blocks: Mapping[str, GateArrays]) -> Gated:
 
 
 def spoken(cell: Gated, dialect: str) -> dict[str, GateArrays]:
-    """The weights of a cell that the dialect can express, a GRU's z keeping; else ValueError."""
+    """Return the weights of a cell that the dialect can express, a GRU's z keeping; else
+    ValueError."""
     for option, allowed in (ALWAYS | LIMITS[dialect]).items():
         told = getattr(cell, option, allowed[0])
         told = told[0] if isinstance(told, Sequential) else told  # what follows is dropout
@@ -116,7 +117,7 @@ def cut(
 
 
 def kind_of(cell: Any) -> str:
-    """ "RNN", "GRU" or "LSTM"."""
+    """Return "RNN", "GRU" or "LSTM"."""
     for kind, made in CELLS.items():
         if isinstance(cell, made):
             return kind
@@ -125,7 +126,8 @@ def kind_of(cell: Any) -> str:
 
 # PyTorch
 def from_torch(module: Any) -> Recurrent:
-    """Our layer of a torch.nn.RNN, GRU or LSTM, with its weights (torch itself is not imported)."""
+    """Return our layer of a torch.nn.RNN, GRU or LSTM, with its weights (torch itself is not
+    imported)."""
     kind = type(module).__name__
     if kind not in LAYERS:
         raise TypeError(f"from_torch takes an RNN, GRU or LSTM, not {kind}")
@@ -160,10 +162,11 @@ def to_torch(layer: Recurrent) -> dict[str, Array]:
 
 # Keras: kernel (I, G·H), recurrent_kernel (H, G·H), bias (G·H,), or (2, G·H) for reset after
 def from_keras(kind: str, weights: Any, **options: Any) -> Gated:
-    """Our cell of a Keras SimpleRNN, GRU or LSTM: weights by name, or as `get_weights()` has them.
+    """Return our cell of a Keras SimpleRNN, GRU or LSTM, its weights by name or in Keras' order.
 
-    Activations are not weights: pass `nonlinearity=` and the like if they are not Keras' defaults.
-    Nor is `reset_after` if a GRU has no bias: pass reset="after" (Keras' default) or "before".
+    Activations are not weights: pass `nonlinearity=` or `activation=` if they are not Keras'
+    defaults. Nor is `reset_after` if a GRU has no bias: pass reset="after" (Keras' default) or
+    "before".
     """
     kind = {"SimpleRNN": "RNN"}.get(kind, kind)
     choice("from_keras", "kind", kind, CELLS)
@@ -183,7 +186,7 @@ def from_keras(kind: str, weights: Any, **options: Any) -> Gated:
 
 
 def to_keras(cell: Any) -> dict[str, Array]:
-    """kernel, recurrent_kernel and, if there is one, bias; a GRU's reset is `reset_after`."""
+    """Return kernel, recurrent_kernel and bias if any; a GRU's reset is `reset_after`."""
     cell = cell.core
     blocks, order = spoken(cell, "keras"), ORDER["keras"][kind_of(cell)]
     weights = {"kernel": stacked(blocks, order, "ih").T}
@@ -198,7 +201,8 @@ def to_keras(cell: Any) -> dict[str, Array]:
 def from_onnx(
     kind: str, inputs: Mapping[str, Any], linear_before_reset: int = 0, **options: Any
 ) -> list:
-    """Our cells of an ONNX RNN, GRU or LSTM, one per direction: `nn.Recurrent([cells])` runs them.
+    """Return our cells of an ONNX RNN, GRU or LSTM, one per direction: `nn.Recurrent([cells])` runs
+    them.
 
     A node with direction "reverse" has one cell: run it with `nn.scan(…, reverse=True)`.
     """
@@ -223,7 +227,7 @@ def _onnx_cell(kind: str, inputs: Mapping[str, Any], d: int, options: dict[str, 
 
 
 def to_onnx(layer: Recurrent) -> dict[str, Any]:
-    """W, R, B and P of a layer of depth one, and for a GRU linear_before_reset."""
+    """Return W, R, B and P of a layer of depth one, and for a GRU linear_before_reset."""
     if layer.num_layers != 1:
         raise ValueError(f"an ONNX node is one layer, this has {layer.num_layers}: export each")
     cells: list[Any] = [cell.core for cell in layer.cells[0]]

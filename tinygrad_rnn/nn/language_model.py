@@ -101,7 +101,7 @@ class LanguageModel(Module):
 
     @no_grad()
     def log_prob(self, sentence: Sequence[int], start: int, end: int | None = None) -> float:
-        """log P(sentence), which begins after `start` and, if told, ends with `end`."""
+        """Return log P(sentence), which begins after `start` and, if told, ends with `end`."""
         whole = [start, *sentence, *([] if end is None else [end])]
         if len(whole) < 2:
             return 0.0
@@ -110,7 +110,7 @@ class LanguageModel(Module):
         return float(log_p[np.arange(len(line) - 1), 0, line[1:]].sum().item())
 
     def perplexity(self, sentence: Sequence[int], start: int, end: int | None = None) -> float:
-        """exp of the mean −log P per symbol."""
+        """Return exp of the mean −log P per symbol."""
         n = len(sentence) + (end is not None)
         return math.exp(-self.log_prob(sentence, start, end) / max(n, 1))
 

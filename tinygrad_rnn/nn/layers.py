@@ -246,7 +246,7 @@ def sizes(owner: Any, option: str, value: Any, axes: int | None = None, least: i
 def _weight_and_bias(
     owner: Any, shape: tuple[int, ...], bias: bool, device: Any, dtype: Any, generator: Generator
 ) -> tuple[Tensor, Tensor | None]:
-    """PyTorch's default: both U(−b, b) with b = 1/√fan_in."""
+    """Draw PyTorch's default: both U(−b, b) with b = 1/√fan_in."""
     bound = 1 / math.sqrt(max(initial.fans(shape)[0], 1))
     make = lambda s: initial.uniform(s, -bound, bound, generator=generator, dtype=dtype)
     weight = parameter(make(shape), device)

@@ -15,7 +15,7 @@ from ..functions.shapes import cat, stack
 
 
 def time_mask(shape: tuple[int, ...], lengths: Any, mask: Any, batch_first: bool) -> Any:
-    """A (T, B) array, True on real steps, from lengths (B,) or a mask; None if all are real."""
+    """Return a (T, B) array, True on real steps, from lengths (B,) or a mask; None if all are."""
     if lengths is None and mask is None:
         return None
     if lengths is not None and mask is not None:

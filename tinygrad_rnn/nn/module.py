@@ -29,7 +29,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 class LoadResult(NamedTuple):
-    """What did not match in a load that was allowed to differ (strict=False)."""
+    """List what did not match in a load that was allowed to differ (strict=False)."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -82,7 +82,8 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return self(*again[0], **again[1])
 
     def _renamed(self, error: TypeError, args: tuple, options: dict) -> Any:
-        """Arguments under our names if the call, not what it runs, failed: `lstm(x, hx=state)`."""
+        """Return arguments under our names if the call, not what it runs, failed: `lstm(x,
+        hx=state)`."""
         inside = error.__traceback__ and error.__traceback__.tb_next
         if not options or inside or not self.forward.__module__.startswith(PACKAGE):
             return None
@@ -110,13 +111,13 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return Hook(self._hooks, hook)
 
     def named_members(self) -> Iterator[tuple[str, Any]]:
-        """Each Tensor or Module held directly, with its name ("cells.0" for one in a list)."""
+        """Yield each Tensor or Module held directly, by name ("cells.0" for one in a list)."""
         for key, value in vars(self).items():
             if not key.startswith("_"):
                 yield from _leaves(key, value)
 
     def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every parameter and saved buffer, shared ones under each of their names."""
+        """Yield every parameter and saved buffer, shared ones under each of their names."""
         for name, member in self.named_members():
             if isinstance(member, Module):
                 yield from member.named_tensors(f"{prefix}{name}.")
@@ -129,7 +130,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return name in self._parameters or bool(tensor.node and tensor.node.parameter)
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """(name, Tensor) of all buffers, saved or not."""
+        """Yield (name, Tensor) of all buffers, saved or not."""
         for name, member in self.named_members():
             if isinstance(member, Module):
                 yield from member.named_buffers(f"{prefix}{name}.")
@@ -189,7 +190,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return self
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and of all below it."""
+        """Yield (path, module) of this module and of all below it."""
         yield prefix, self
         for name, member in self.named_members():
             if isinstance(member, Module):
@@ -200,7 +201,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """(name, Tensor) of all that learns, each Tensor once even if shared."""
+        """Yield (name, Tensor) of all that learns, each Tensor once even if shared."""
         seen: set[int] = set()
         for name, tensor in self.named_tensors():
             if tensor.requires_grad and id(tensor) not in seen:
@@ -242,7 +243,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return LoadResult(missing, unexpected)
 
     def train(self, mode: bool = True) -> Module:
-        """This module, with dropout and the like switched on, or off with mode=False."""
+        """Switch dropout and its like on, or off with mode=False; return this module."""
         for module in self.modules():
             module.training = mode
         return self
@@ -260,7 +261,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
                 parameter.grad.zero_()
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
-        """This module, frozen or set free (a frozen Tensor leaves `parameters()`)."""
+        """Freeze this module or set it free (a frozen Tensor leaves `parameters()`); return it."""
         buffers = dict(self.named_buffers())
         for name, tensor in self.named_tensors():
             if name not in buffers:
@@ -268,7 +269,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return self
 
     def to(self, device: Any = None, dtype: Any = None) -> Module:
-        """This module with every Tensor moved, the Tensors staying the same objects.
+        """Move every Tensor of this module, the Tensors staying the same objects; return it.
 
         Move before an optimiser is made: its state stays where the parameters were.
         """
@@ -305,7 +306,7 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return self.to(dtype=np.float16)
 
     def compile(self, backend: str = "auto", **options: Any) -> Any:
-        """This module, with the time loop of every recurrent layer inside compiled.
+        """Compile the time loop of every recurrent layer inside; return this module.
 
         A recurrent layer itself returns a compiled twin; see `tinygrad_rnn.compile.compile`.
         """
@@ -324,7 +325,8 @@ class Module(CheckedCall, metaclass=ModuleClass):
         return ""
 
     def summary(self) -> str:
-        """A table: shape, count and norm of each parameter, spectral radius of each square gate."""
+        """Return a table: shape, count and norm of each parameter, spectral radius of each square
+        gate."""
         return UPPER("nn.summary").summary(self)
 
 
@@ -389,7 +391,7 @@ def read_only(array: Any) -> Any:
 
 
 def _learning(module: Module) -> Iterator[str]:
-    """The names of the Tensors held directly that are parameters at this moment."""
+    """Return the names of the Tensors held directly that are parameters at this moment."""
     for name, member in module.named_members():
         own = isinstance(member, Tensor) and member.is_leaf and name not in module._buffers
         if own and (member.requires_grad or (member.node and member.node.parameter)):

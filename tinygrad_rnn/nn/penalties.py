@@ -31,7 +31,8 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
 
 
 def vanishing_penalty(loss: Tensor, states: Sequence[Tensor]) -> Tensor:
-    """Ω of Pascanu, Mikolov & Bengio (2013): how far each step is from keeping the gradient's norm.
+    """Return Ω of Pascanu, Mikolov & Bengio (2013): how far each step is from keeping the
+    gradient's norm.
 
     Ω = Σ_k ( ‖(∂L/∂a_{k+1}) ∂a_{k+1}/∂a_k‖ / ‖∂L/∂a_{k+1}‖ − 1 )². `states` are a_1 … a_T as the
     loop made them (not stacked and cut again). The result is a graph: backward(loss + λ·Ω). What

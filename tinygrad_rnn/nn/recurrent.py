@@ -165,7 +165,7 @@ class Recurrent(Module):
         """Do nothing: cuDNN wants weights in one block, no loop here does."""
 
     def compile(self, backend: str = "auto", **options: Any) -> Any:
-        """This layer with its time loop compiled; see `tinygrad_rnn.compile.compile`."""
+        """Compile this layer's time loop and return it; see `tinygrad_rnn.compile.compile`."""
         return UPPER("compile").compile(self, backend, **options)
 
     # The run
@@ -179,7 +179,8 @@ class Recurrent(Module):
         trace: bool = False,
         context: Any = None,
     ) -> tuple[Tensor, State]:
-        """(output, state) over x: (T, B, I), unbatched (T, I), or whole numbers (T, B) or (T,).
+        """Return (output, state) over x: (T, B, I), unbatched (T, I), or whole numbers (T, B) or
+        (T,).
 
         lengths (B,) or mask (T, B) mark what is real. A `context` goes to every step of the cells
         that take one, as what an `nn.Attention` remembers of another sequence. With trace=True the
@@ -278,7 +279,7 @@ class Recurrent(Module):
         )
 
     def _first_states(self, state: State | None, xs: Tensor, alone: bool) -> list[State]:
-        """One first state per cell, from zeros, from the last call (stateful) or as given."""
+        """Return a first state per cell: zeros, the last call's (stateful) or the one given."""
         state = self._state if state is None and self.stateful else state
         cells = [cell for pair in self.cells for cell in pair]
         blank = [cell.start(xs.shape[1], cell.like(xs)) for cell in cells]

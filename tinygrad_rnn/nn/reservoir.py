@@ -52,7 +52,7 @@ def reservoir(
 
 
 def ridge(features: np.ndarray, targets: np.ndarray, penalty: float) -> np.ndarray:
-    """W (outputs, features) that minimises ‖A Wᵀ − Y‖² + λ‖W‖², rows being samples."""
+    """Return W (outputs, features) that minimises ‖A Wᵀ − Y‖² + λ‖W‖², rows being samples."""
     if not penalty >= 0:
         raise ValueError(f"the ridge penalty must not be negative, got {penalty}")
     gram = features.T @ features + penalty * np.eye(features.shape[1])
@@ -132,7 +132,7 @@ class EchoState(Module):
         return cat(made, 0)
 
     def unfreeze(self) -> EchoState:
-        """This network with a reservoir that learns, for BPTT from here on."""
+        """Let the reservoir learn by BPTT from here on; return this network."""
         self.layer.requires_grad_()
         return self
 
@@ -140,7 +140,7 @@ class EchoState(Module):
 def echo_state_test(
     cell: Cell, x: Tensor, *, scale: float = 1.0, seed: int | Generator | None = 0
 ) -> np.ndarray:
-    """Distances (T + 1,) between two runs over x (T, B, I) from random states.
+    """Return the distances (T + 1,) between two runs over x (T, B, I) from random states.
 
     A cell has the echo state property on this input when they fall to 0: it forgets its start.
     """
@@ -171,7 +171,8 @@ def memory_capacity(
     penalty: float = 1e-8,
     seed: int | Generator | None = 0,
 ) -> np.ndarray:
-    """For each delay 1…longest the squared correlation of u_{t−delay} and its best linear read-out.
+    """Return for each delay 1…longest the squared correlation of u_{t−delay} and its best linear
+    read-out.
 
     u is white noise in [−0.5, 0.5]; the sum is the memory capacity, at most the number of units
     (Jaeger 2001). The second half of the steps measures what the first half was fitted on.

@@ -125,7 +125,7 @@ def per_step(function: Callable, *sequences: Steps) -> Steps:
 
 
 def clean(xs: Tensor, real: Any) -> Tensor:
-    """xs with padding replaced by 0, so that nothing can be read from it."""
+    """Return xs with padding replaced by 0, so that nothing can be read from it."""
     if real is None or real.all():
         return xs
     return where(xs.xp.asarray(real).reshape(real.shape + (1,) * (xs.ndim - 2)), xs, 0)

@@ -88,8 +88,9 @@ class Seq2Seq(Module):
 
     def forward(self, source: Tensor, given: Tensor, lengths: Any = None,
                 teacher: float = 1.0) -> Tensor:  # fmt: skip
-        """The logits (T_y, B, V) of what follows each of `given` (T_y, B), the target shifted by a
-        start symbol. At rate 1 − `teacher` a step is given what the model found likeliest."""
+        """Return the logits (T_y, B, V) of what follows each of `given` (T_y, B), the target
+        shifted by a start symbol. At rate 1 − `teacher` a step is given what the model found
+        likeliest."""
         if not 0 <= teacher <= 1:
             raise ValueError(f"teacher must be a rate between 0 and 1, got {teacher}")
         state, memory = self.encode(source, lengths)

@@ -25,7 +25,8 @@ def tbptt(
     state: State | None = None,
     after: Callable[[], None] | None = None,
 ) -> tuple[float, State]:
-    """Truncated BPTT(k1, k2): every k1 steps, the losses of these k1 steps go k2 steps back.
+    """Train by truncated BPTT(k1, k2): every k1 steps, the losses of these k1 steps go k2 steps
+    back.
 
     `model(x, state)` returns (output, state) of one step; `loss(output, t)` may be None. Gradients
     accumulate in `.grad`; `after()` runs behind each backward pass (an optimiser's step). The
@@ -65,7 +66,7 @@ def _leaf(s: Tensor) -> Tensor:
 
 
 def _send_back(window: Iterable[_Step], fresh: int, keep: int) -> None:
-    """Backward through a window, newest step first: `fresh` losses count, `keep` graphs stay."""
+    """Go backward through a window, newest step first: `fresh` losses count, `keep` graphs stay."""
     arriving: list[Tensor | None] = []
     for age, step in enumerate(reversed(list(window))):
         shares = [

@@ -1,4 +1,4 @@
-"""Step every number by its own rate: Adadelta, Adamax, NAdam and their kin; for programs."""
+"""Step every number by its own rate: Adadelta, Adamax, NAdam, Rprop, ASGD; for programs."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class NTASGD(ASGD):
 
     @property
     def triggered(self) -> bool:
-        """True once means are taken."""
+        """Return True once means are taken."""
         return self.param_groups[0]["t0"] < math.inf
 
     def validated(self, loss: float) -> bool:

@@ -87,7 +87,7 @@ class LBFGS(Optimizer):
         return first
 
     def _direction(self, g: Array, state: dict[str, Any], options: dict) -> tuple[Array, float]:
-        """−H g by the two loops over the pairs (s, y) of past steps and gradients' changes."""
+        """Return −H g by two loops over the pairs (s, y) of past steps and gradients' changes."""
         if "g" not in state:
             state.update(step=0, s=[], y=[], scale=1.0)
             return -g, min(1.0, 1 / np.abs(g).sum()) * options["lr"]
@@ -213,8 +213,8 @@ def zoom(phi: Probe, low: tuple, high: tuple, f0: float, s0: float, most: int) -
 
 
 def cubic(p: tuple, q: tuple, least: float, most: float) -> float:
-    """Where the cubic through two points with their slopes is lowest, held within bounds; the
-    middle of the bounds if it has no minimum."""
+    """Return the lowest place of the cubic through two points with their slopes, held within
+    bounds; the middle of the bounds if it has no minimum."""
     (a, fa, sa), (b, fb, sb) = sorted((p, q))
     with np.errstate(all="ignore"):
         d1 = sa + sb - 3 * (fa - fb) / (a - b)

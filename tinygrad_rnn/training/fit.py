@@ -20,7 +20,7 @@ PathLike = str | os.PathLike[str]
 
 
 class Plan(NamedTuple):
-    """What was asked of `fit` beside the parts of the run."""
+    """Hold what was asked of `fit` beside the parts of the run."""
 
     loss: Loss
     epochs: float

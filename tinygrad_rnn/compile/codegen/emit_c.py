@@ -52,14 +52,15 @@ class PointedWorkspace(Workspace):
                      for name in loops.stages}  # fmt: skip
 
     def job(self, name: str) -> Callable:
-        """The call of a function; each thread has a part of the rows, or of what sums them up."""
+        """Return the call of a function; each thread has a part of the rows, or of what sums them
+        up."""
         rows, parts = self.memory.rows, self.loops.threads
         size = rows if name in LOOPS else parts if name.endswith("_sums") else self.steps * rows
         ends = numbers([size * k // parts for k in range(parts + 1)])
         return bind_parallel(self.loops.library, name, ends, self.args)
 
     def load(self, i: Instr, array: Any) -> None:
-        """Points the table to an input; weights of products are packed into panels."""
+        """Point the table to an input, and pack weights of products into panels."""
         pack = self.loops.library.pack
         for kind, slot in self.slots.get(i, ()):
             if kind == "packed":

@@ -45,7 +45,7 @@ class RecordedWorkspace(Workspace):
                 self.issue_step(name, t)
 
     def issue_step(self, name: str, t: int | None) -> None:
-        """A phase's stages at step t, or of all steps, and at last what states carry on."""
+        """Issue a phase's stages at step t, or of all steps, and at last what carries states on."""
         rows = self.memory.rows * (self.steps if t is None else 1)
         found = lambda i: self.part(i, t).reshape(rows, -1)
         for k, stage in enumerate([*self.loops.stages[name], []]):
@@ -87,7 +87,7 @@ class CUDALoops(RowText):
         self.device = self.device_for(self.code)
 
     def steps(self, name: str) -> dict[str, str]:
-        """Kernels for what is between products, and for what carries the states on."""
+        """Return the kernels between products, and those that carry the states on."""
         texts = [self.rows(name, k) if stage[0].op != "matmul" else []
                  for k, stage in enumerate(self.stages[name])] + [self.copies(name)]  # fmt: skip
         named = {f"{name}{k}": lines for k, lines in enumerate(texts) if lines}

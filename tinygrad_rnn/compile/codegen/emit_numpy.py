@@ -66,7 +66,7 @@ class BoundWorkspace(Workspace):
         return at[i]
 
     def spare(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Memory for one intermediate result, shared by all calls that need it."""
+        """Return memory for one intermediate result, shared by all calls that need it."""
         key = "spare", (shape, dtype)
         if key not in self.arrays:
             self.arrays[key] = self.empty(shape, dtype)

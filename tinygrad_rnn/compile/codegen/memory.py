@@ -82,7 +82,7 @@ class MemoryPlan:
                 self.copies[name].append((place, i))
 
     def _timeline(self, units: Units) -> Iterator[tuple[str, list[Instr], list[Instr]]]:
-        """What runs, unit after unit: the phase, what it makes, what it reads."""
+        """List the units that run, in order: the phase, the values made, the values read."""
         p = self.program
         for name in p.native:
             for unit in units[name]:
@@ -92,7 +92,7 @@ class MemoryPlan:
         yield "", [], p.results
 
     def _used(self, units: Units) -> dict[Instr, dict[tuple[int, int], int]]:
-        """For every value the columns that are written or read, and when for the last time."""
+        """List for every value the columns that are written or read, and when for the last time."""
         p = self.program
         shown = {i for calls in p.calls.values() for i in calls if is_view(i)} & p.varies - p.kept
         found: dict[Instr, dict[tuple[int, int], int]] = {}
@@ -123,7 +123,7 @@ class MemoryPlan:
         return Location(*leaves.get(i.op, ("kept", i, "steps")), 0, i.width)
 
     def missing(self, whole: Instr) -> list[tuple[Location, Instr]]:
-        """The parts of a concatenation that were computed elsewhere, and where they belong."""
+        """Return a concatenation's parts that were computed elsewhere, and where they belong."""
         found, place = [], self.where(whole)
         for part in whole.args:
             found += [] if self.place.get(part) == place else [(place, part)]
@@ -131,7 +131,7 @@ class MemoryPlan:
         return found
 
     def _plan(self, i: Instr, name: str, unit: list[Instr], time: int) -> None:
-        """Places a result, and before it the concatenation that it is a part of."""
+        """Place a result, after the concatenation that it is a part of."""
         p, whole = self.program, self.whole.get(i, i)
         for v in (whole, i):
             if v not in self.place and self.stored(v):
@@ -159,8 +159,9 @@ class MemoryPlan:
             at += part.width
 
     def _free(self, own: Location, unit: list[Instr], time: int) -> Location | None:
-        """Columns of another buffer of that kind for all parts of a value. Those that this unit
-        is the last to read do if it computes the parts, each in columns that it reads as one."""
+        """Find columns of another buffer of that kind for all parts of a value. Columns that this
+        unit is the last to read serve if it computes the parts, each in columns that it reads as
+        one."""
         parts = own.of.args if is_beside(own.of) else (own.of,)
         at_once = own.kind == "kept" and not any(i.op in ("matmul", "concatenate") for i in unit)
         at_once = at_once and set(parts) <= set(unit)
@@ -178,8 +179,8 @@ class MemoryPlan:
 
 
 def layout(place: Location) -> tuple:
-    """What buffers have in common whose columns can hold each other's values. What lives within a
-    step does not lie in columns of others: arrays without gaps are faster."""
+    """Return the key that two buffers share if one's columns can hold the other's values. Values
+    that live within a step get buffers of their own: arrays without gaps are faster."""
     shape = place.of.shape
     rows = shape if place.kind == "once" else (len(shape), *shape[:-1])
     return place.kind, place.of.dtype, rows

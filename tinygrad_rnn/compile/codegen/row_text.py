@@ -24,7 +24,7 @@ TIME = {"steps": "t", "old": "t", "new": "(t + 1)", "came": "((t + 1) & 1)", "go
 
 
 class RowText:
-    """What the text of the phases is in C and in CUDA alike."""
+    """Write what the text of the phases has in common in C and in CUDA."""
 
     light, is_product = staticmethod(rows.light), staticmethod(is_product)
     sums: Any = staticmethod(lambda i: ())
@@ -46,7 +46,8 @@ class RowText:
         self.buffers: dict[tuple[str, Any], str] = {}  # what each pointer points to
 
     def _in_memory(self) -> set[Instr]:
-        """What is read by another loop over columns or outside of its phase, as a part too."""
+        """List the values that another loop over columns reads, or another phase, parts of them
+        too."""
         p = self.program
         keep = p.kept.union(p.source(i) for name in LOOPS for i in p.ends[name])
         for stage in [stage for all_ in self.groups.values() for stage in all_]:
@@ -92,7 +93,8 @@ class RowText:
         return [f"{order} {{", *("  " + line for line in self.body(name)), "}"]
 
     def copies(self, name: str) -> list[str]:
-        """What carries row b's state to the next step where it was not computed in its place."""
+        """Write the loops that carry row b's state to the next step where it was not computed in
+        place."""
         return [self.copy(to, i) for to, i in self.memory.copies.get(name, [])]
 
     def copy(self, to: Location, i: Instr | None) -> str:
@@ -101,7 +103,7 @@ class RowText:
         return f"EACH({i.width if i else to.wide}) ({self.pointer(to)})[j] = {value};"
 
     def heads(self, lines: list[str]) -> list[str]:
-        """Declarations of the pointers that some text uses."""
+        """Return declarations of the pointers that some text uses."""
         used = set(re.findall(r"\w+", "\n".join(lines)))
         kinds = {name: kind_of(of, "unsigned char") for (_, of), name in self.buffers.items()}
         pointers = enumerate(kinds.items())

@@ -43,8 +43,8 @@ def is_cut(i: Instr) -> bool:
 
 
 def summed(i: Instr) -> list[Instr]:
-    """The matrices over whose rows `i` is a sum: of aᵀ @ b, a weight's gradient, both; a bias's
-    gradient has one."""
+    """Return the matrices over whose rows `i` is a sum: of aᵀ @ b, a weight's gradient, both; a
+    bias's gradient has one."""
     turned = i.op == "matmul" and i.args[0].op == "transpose" and len(i.shape) == 2
     found = [i.args[0].args[0], i.args[1]] if turned else [*i.args] if i.op == "sum" else []
     rows = [a.batch == [0] and len(a.shape) == 2 for a in found]
@@ -52,7 +52,7 @@ def summed(i: Instr) -> list[Instr]:
 
 
 def light(i: Instr) -> bool:
-    """Row-wise work that a loop over columns does while the row is in cache."""
+    """Tell whether work is row-wise and cheap, so that a loop does it while the row is in cache."""
     if len(i.shape) != 2 or i.batch != [0] or i.op == "matmul":
         return False
     if i.op in ("getitem", "concatenate"):
@@ -63,7 +63,7 @@ def light(i: Instr) -> bool:
 
 
 def prepare(step: Step) -> Step:
-    """Nothing is kept only to be sliced: f(a)[:, c] becomes f(a[:, c])."""
+    """Turn f(a)[:, c] into f(a[:, c]), so that nothing is kept only to be sliced."""
     while True:
         readers = consumers(step.order())
         kinds = depends(readers)
@@ -75,7 +75,7 @@ def prepare(step: Step) -> Step:
 
 
 def _sunk(i: Instr) -> Instr | None:
-    """f(a, b)[:, c] = f(a[:, c], b[:, c])."""
+    """Rewrite f(a, b)[:, c] as f(a[:, c], b[:, c])."""
     source, cut = i.args[0], columns(i)
     if cut is None or source.op not in FORMULA or source.op in ("broadcast_to", "astype"):
         return None

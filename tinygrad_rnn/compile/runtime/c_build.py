@@ -199,7 +199,7 @@ def packaged(package: str, name: str) -> str:
 
 @functools.cache
 def thread_pool() -> ctypes.CDLL:
-    """Threads for C functions, see threads.c."""
+    """Return the pool of threads for C functions, see threads.c."""
     library = load(packaged(__package__, "threads.c"), ("_GNU_SOURCE",), ["run_parallel"])
     library.run_parallel.argtypes = [ctypes.c_long, *[ctypes.c_void_p] * 3]
     return library
@@ -208,8 +208,8 @@ def thread_pool() -> ctypes.CDLL:
 def bind_parallel(
     library: ctypes.CDLL, name: str, ends: ctypes.Array, args: ctypes.Array
 ) -> Callable:
-    """The call of a C function `(long first, long last, long *args)` by as many threads as needed,
-    each from one end to the next."""
+    """Bind a C function `(long first, long last, long *args)` to as many threads as needed, each
+    from one end to the next."""
     function = getattr(library, name)
     function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
     if len(ends) == 2:
@@ -232,7 +232,8 @@ def processors() -> int:
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An empty array that begins where a line of the cache does: wide loads do not cross lines."""
+    """Return an empty array that begins where a line of the cache does: wide loads do not cross
+    lines."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
@@ -240,7 +241,7 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def address(array: np.ndarray) -> int:
-    """Where an array's first entry lies. The short way works for contiguous arrays of one's own."""
-    if array.flags.carray and array.size:
+    """Return the address of an array's first entry."""
+    if array.flags.carray and array.size:  # quicker than `ctypes.data`, but only here
         return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
     return array.ctypes.data

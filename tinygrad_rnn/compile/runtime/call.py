@@ -22,7 +22,7 @@ from .fingerprint import CellFingerprint, kind_of, on_processor
 
 
 class Call:
-    """What one call of a scan is about: a cell, its Tensors, and the step to capture."""
+    """Describe one call of a scan: a cell, its Tensors, and the step to capture."""
 
     def __init__(
         self, held: CellFingerprint, xs: Tensor, state: Any, mask: Any, context: Any = None
@@ -45,15 +45,17 @@ class Call:
             self.wants[first : first + len(self.states)] = [True] * len(self.states)
 
     def key(self) -> Any:
-        """Equal keys can use the same kernel, for any number of steps. Its workspaces go from call
-        to call without waiting for the device, so a GPU's streams have kernels of their own."""
+        """Return a key; calls with equal keys can use one kernel, for any number of steps. Its
+        workspaces go from call to call without waiting for the device, so a GPU's streams have
+        kernels of their own."""
         kind, dtype, shape = kind_of(self.inputs[0])
         more = [self.grads, queue_of(self.inputs[0]._array), *map(kind_of, self.states)]
         more += [self.shape, *map(kind_of, self.inputs[self.moving :])]
         return (self.held.key, self.mask is None, kind, dtype, shape[1:], *more, *self.wants)
 
     def step(self, xs: Sequence[Tensor], states: Sequence[Tensor]) -> tuple[Tensor, list]:
-        """The cell's step in the form that is captured: flat lists in and out, padding frozen."""
+        """Return the cell's step in the form that is captured: flat lists in and out, padding
+        frozen."""
         state = tuple(states) if self.nested else states[0]
         more = () if self.context is None else (nested(self.shape, iter(xs[self.moving :])),)
         y, new = self.cell.step(xs[0], state, *more)
@@ -83,8 +85,8 @@ class Call:
         return step
 
     def arrays(self, step: Step) -> list[Any]:
-        """What a run of the step is given: all inputs over time, and what it draws, which it does
-        on the processor, where it was captured."""
+        """Return the arrays that a run of the step is given: all inputs over time, and random
+        draws, made on the processor, where they were captured."""
         given, steps = [t._array for t in self.inputs], len(self.inputs[0])
         for k in range(self.moving, len(given)):
             given[k] = np.broadcast_to(given[k], (steps, *given[k].shape))
@@ -115,7 +117,7 @@ def is_plain(context: Any) -> bool:
 
 
 def nesting(context: Any) -> Any:
-    """What a context is without its Tensors: (kind of tuple, …) for a tuple, True for a Tensor."""
+    """Describe a context without its Tensors: (kind of tuple, …) for a tuple, True for a Tensor."""
     if isinstance(context, tuple):
         return (type(context), *map(nesting, context))
     return context is not None

@@ -143,7 +143,7 @@ class CompiledCall(Again):
             self._calls(name)
 
     def _calls(self, name: str) -> None:
-        """The array calls of a phase, on T·B rows."""
+        """Return the array calls of a phase, on T·B rows."""
         flat, space = self.flat, self.space
         rows = space.steps * self.kernel.loops.memory.rows
         for i, function in self.kernel.calls[name]:
@@ -159,7 +159,8 @@ class CompiledCall(Again):
         return array.reshape(shape) if i.batch else np.broadcast_to(array, shape)
 
     def _results(self) -> list[Any]:
-        """The gradients of inputs, states and parameters, in memory that no later run writes to."""
+        """Return the gradients of inputs, states and parameters, in memory that no later run writes
+        to."""
         step, flat = self.kernel.program.step, self.flat
         ends = step.dxs[: len(self.call.inputs)]
         dxs: list[Any] = [i and self._all(i, own(flat[i])) for i in ends]
@@ -169,7 +170,8 @@ class CompiledCall(Again):
         return [*dxs, *[carry[0].copy() for carry in self.space.carry], *dparams]
 
     def _summed(self, i: Instr) -> Any:
-        """A parameter's gradient, summed over time where the rows of all steps were not at once."""
+        """Return a parameter's gradient, summed over time where the rows of all steps were not at
+        once."""
         program, array = self.kernel.program, self.flat[i]
         if i not in program.varies:
             return array * self.space.steps

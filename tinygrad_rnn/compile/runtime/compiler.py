@@ -24,7 +24,7 @@ ANSWER = 10  # seconds a compiler may take to say its version
 
 
 class CannotBuild(Exception):
-    """Why there is no library: no compiler, what it said, no place to keep it, no way in."""
+    """Say why there is no library: no compiler, what it said, no place to keep it, no way in."""
 
 
 def command() -> tuple[str, ...]:

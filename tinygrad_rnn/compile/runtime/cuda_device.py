@@ -19,7 +19,8 @@ pointer = ctypes.c_void_p
 
 
 def queue_of(array: Any) -> Any:
-    """Where work on an array waits for its turn: a GPU and its stream, None where nothing waits."""
+    """Return where work on an array waits for its turn: a GPU and its stream, None where nothing
+    waits."""
     if type(array) is np.ndarray or library_of(array).device != "cuda":
         return None
     return array.device.id, library("cuda").xp.cuda.get_current_stream().ptr
@@ -43,7 +44,8 @@ class Device:
         return Multiplier(self.xp, self.cublas)
 
     def repeated(self) -> Repeated:
-        """What does some work, the same at every call, in one launch from the second call on."""
+        """Return a function that does some work, the same at every call, in one launch from the
+        second call on."""
         return Repeated(self.xp.cuda)
 
 
@@ -56,7 +58,8 @@ class Multiplier:
         self.lanes: list[tuple[Any, Any, Any]] = []  # a stream, what ends on it, its scratch memory
 
     def __call__(self, work: list[tuple]) -> None:
-        """Does `out = rows @ matrix` for all (rows, matrix, out), which need nothing of each other.
+        """Compute `out = rows @ matrix` for all (rows, matrix, out), which need nothing of each
+        other.
 
         Alone they do not fill a device, so they run side by side: on streams that begin after what
         the current one was given before, and end before what it is given next.

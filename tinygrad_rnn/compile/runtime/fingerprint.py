@@ -21,8 +21,8 @@ SERIALS = count()  # each is given once, whichever threads ask
 
 
 class CellFingerprint:
-    """What a module holds, found by walking its attributes: every Tensor once (drawn masks and
-    frozen parameters too), its options by value, and other objects (functions, …) by identity. With
+    """Hold all that a module holds, found by walking its attributes: every Tensor once (drawn masks
+    and frozen parameters too), options by value, other objects (functions, …) by identity. With
     equal `key`s it is the same but for the numbers in the Tensors, as long as one of them lives."""
 
     def __init__(self, module: Module):
@@ -50,14 +50,14 @@ class CellFingerprint:
         self.key = KINDS.setdefault(key, next(SERIALS))
 
     def unchanged(self) -> bool:
-        """True if the module holds the very same things now, and none changed in its place."""
+        """Tell whether the module holds the same objects still, none changed in place."""
         now = list(chain.from_iterable(self.views))
         same = len(now) == len(self.seen) and all(map(is_, now, self.seen))
         return same and all(option(value) == then for value, then in self.loose)
 
     def copied(self) -> Module:
-        """A copy of the module on the processor. No hook hears of it, Tensors that were computed
-        are leaves of it like all others; functions and generators are the very same."""
+        """Return a copy of the module on the processor. No hook hears of it, Tensors that were
+        computed are leaves of it like all others; functions and generators are shared."""
         apart: dict[int, Any] = {id(t): on_processor(t) for t in self.tensors}
         apart |= {id(v): v for v, _ in self.options if not is_walked(getattr(v, "__self__", v))}
         apart |= {id(v): to_numpy(v).copy() if is_array(v) else set(v) for v, _ in self.loose}
@@ -96,7 +96,7 @@ def is_record(value: Any, around: tuple = ()) -> bool:
 
 
 def views_of(thing: Any) -> tuple[Any, ...]:
-    """Of a module, a record or a container the values, and the names if it has any; they show what
+    """List the values in a module, a record or a container, with names if it has any; they show
     changes."""
     inside = thing if isinstance(thing, CONTAINERS) else vars(thing)
     return (inside.values(), inside.keys()) if isinstance(inside, dict) else (inside,)
@@ -109,8 +109,8 @@ def outline(thing: Any) -> tuple:
 
 
 def option(value: Any) -> Any:
-    """What tells an option from another: its value if it is plain, an array or a set, else which
-    it is."""
+    """Return what tells an option from another: its value if it is plain, an array or a set, else
+    its identity."""
     if is_array(value):
         return value.dtype.str, value.shape, to_numpy(value).tobytes()
     if isinstance(value, (set, frozenset)):  # these have no order

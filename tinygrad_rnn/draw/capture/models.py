@@ -18,7 +18,7 @@ from ...nn.scan import scan
 
 @dataclass(slots=True)
 class Sizes:
-    """How large the drawn model is."""
+    """Say how large the drawn model is."""
 
     steps: int = 3
     hidden: int = 4

@@ -34,7 +34,7 @@ NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
 
 @dataclass(slots=True)
 class TracedRun:
-    """What happened when a function ran: its nodes, its result, what it raised."""
+    """Hold what happened when a function ran: its nodes, its result, what it raised."""
 
     nodes: list[Node] = field(default_factory=list)
     result: Any = None
@@ -218,7 +218,7 @@ def _check_sums(graph: Graph, nodes: list[Node], flow: BackwardRecord) -> None:
 
 
 def _uses(graph: Graph, flow: BackwardRecord | None, nodes: list[Node]) -> None:
-    """List, per parameter, each use with its step and what it contributed to the gradient."""
+    """List for each parameter its uses, their steps and what they gave to the gradient."""
     for parent, slot, child in graph.edges():
         if parent.role != "param":
             continue

@@ -68,7 +68,7 @@ def _neighbours(parent: GraphNode, child: GraphNode) -> bool:
 
 
 def _is_cut(graph: Graph, edge: tuple[int, int], steps: Sequence[int], k: int) -> bool:
-    """True where the boundary that an edge crosses lies a multiple of k steps from the end."""
+    """Tell whether an edge crosses a boundary that lies a multiple of k steps from the end."""
     child = graph.nodes[edge[0]]
     parent = graph.nodes[child.parents[edge[1]]]  # type: ignore[index]
     there, here = parent.step or 0, child.step or 0

@@ -20,7 +20,7 @@ OUTPUT = "output"  # the operation of a node that is what a cell gives
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Which steps read an input (or a token) and which give an output; what is fed back."""
+    """Say which steps read an input (or a token), which give an output, and what is fed back."""
 
     example: str
     inputs: tuple[str, ...]

@@ -38,7 +38,7 @@ class Link:
 
 @dataclass(slots=True)
 class Problem:
-    """What is to be laid out; `floor` and `roof` are forced to the first and the last row.
+    """Hold what is to be laid out; `floor` and `roof` are forced to the first and the last row.
 
     `alone` nodes get a row each, `heavy` ones stay as low as they can.
     """

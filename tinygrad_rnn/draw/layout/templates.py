@@ -21,7 +21,7 @@ LEFT, RIGHT = -1, 1
 
 @dataclass(slots=True)
 class Template:
-    """The block of a column; `sources[e]` are its outer sources, `sides[e]` whence they come."""
+    """The block of a column; `sources[e]` are its outer sources, `sides[e]` their sides."""
 
     block: Block
     faces: dict[Key, labels.Face]

@@ -29,7 +29,7 @@ ELLIPSIS = 74.0
 
 @dataclass(slots=True)
 class _Slot:
-    """Where one column went: its row, the origin of its block, its frame's edges."""
+    """Say where one column went: its row, the origin of its block, its frame's edges."""
 
     x: float
     y: float

@@ -12,7 +12,7 @@ End = tuple[int, float, float]  # neighbour, own offset, its offset
 
 
 class NodeRows(Protocol):
-    """What placing reads: rows of nodes, the links up and down, widths."""
+    """Hold what placing reads: rows of nodes, the links up and down, widths."""
 
     rank: list[int]
     rows: list[list[int]]

@@ -38,7 +38,7 @@ class PlayerError(ValueError):
 
 @dataclass(slots=True)
 class Model:
-    """What the player shows of one computation; the graph is not folded."""
+    """Hold what the player shows of one computation; the graph is not folded."""
 
     graph: Graph
     cuts: Sequence[Cut] = ()

@@ -43,7 +43,7 @@ def slopes(graph: Graph, node: GraphNode) -> list[list[float]]:
 
 
 def _is_elementwise(op: Primitive, y: np.ndarray, inputs: list) -> bool:
-    """True if the operation, without its options, makes the sampled result of the samples."""
+    """Tell whether the operation makes the sampled result of the samples, without options."""
     if not isinstance(op.rules, tuple) or len(op.rules) != len(inputs):
         return False
     again = op.compute(*inputs)

@@ -55,7 +55,7 @@ def formats() -> set[str]:
 def drawn(dot: str, format: str, engine: str = "dot", seconds: float = 0.0) -> bytes:
     """Return DOT drawn by Graphviz; TookTooLong after some seconds, 0 meaning any time.
 
-    A DrawError says how to install what is missing, or what Graphviz complains of.
+    A DrawError says how to install Graphviz, or quotes its complaint.
     """
     graphviz: Any = package("graphviz")
     if not here():

@@ -21,7 +21,7 @@ Part = Frame | Patch | Wire | Box | Words
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How an area is drawn; an empty fill or edge is left out, `dash` is an SVG dash list."""
+    """Say how an area is drawn; an empty fill or edge is left out, `dash` is an SVG dash list."""
 
     fill: str = ""
     edge: str = ""
@@ -44,7 +44,7 @@ class Line:
 
 
 class Brush(Protocol):
-    """What a format can write; strokes between `begin` and `end` belong to one part."""
+    """Write strokes in one format; those between `begin` and `end` belong to one part."""
 
     def open(self, scene: Scene) -> None: ...
     def begin(self, part: Part) -> None: ...

@@ -125,7 +125,7 @@ def _ends(
 
 
 def _between(graph: Graph, early: list[int]) -> tuple[list[int], dict[str, list[int]]]:
-    """Return what comes before all steps, and what stands between two phases, by the first."""
+    """Return the nodes before all steps, and those between two phases, by the earlier one."""
     source: dict[int, str] = {}
     for node in graph.nodes if early else ():
         for parent in node.parents:

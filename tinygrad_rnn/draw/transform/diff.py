@@ -1,7 +1,7 @@
-"""Match two graphs and mark what only one has or what changed, for `overlays`.
+"""Match two graphs and mark additions, losses and changes, for `overlays`.
 
-What is made alike of equals is the same. The other nodes are matched by where they stand (scopes
-and step), their role and operation, and the how-manieth such node they are; so two variants of a
+Nodes made alike of equal nodes are the same. The other nodes are matched by where they stand
+(scopes and step), their role and operation, and their rank among such nodes; so two variants of a
 cell line up without any annotation.
 """
 
