@@ -7,6 +7,20 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from hand_loops import (
+    LOOPS,
+    NESTED,
+    NO_LOOPS,
+    XS,
+    H,
+    I,
+    T,
+    input_feeding,
+    ten_lines,
+    two_cells,
+    weight,
+    zeros,
+)
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -14,199 +28,41 @@ from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.transform.fold import fold_sums
 from tinygrad_rnn.draw.transform.rolled import rolled_graph
 
-B, I, H, T = 2, 3, 4, 4
-XS = [np.random.default_rng(t).normal(size=(B, I)).astype(np.float32) for t in range(T)]
-
-
-def weight(*shape, name="W"):
-    values = np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32) / 2
-    return tg.tensor(values, requires_grad=True, name=name)
-
-
-def zeros():
-    return tg.zeros(B, H)
-
-
-def ten_lines(step):
-    w, h, c = weight(I + H, 4 * H), zeros(), zeros()
-    for t in range(T):
-        with step(t):
-            z = tg.cat((tg.tensor(XS[t]), h), -1) @ w
-            i, f, o = (tg.sigmoid(z[:, k * H : (k + 1) * H]) for k in range(3))
-            c = f * c + i * tg.tanh(z[:, 3 * H :])
-            h = o * tg.tanh(c)
-    return h.sum()
-
-
-def sliced_weight(step):
-    w, h = weight(I + H, H), zeros()
-    for t in range(T):
-        with step(t):
-            h = tg.tanh(tg.tensor(XS[t]) @ w[:I] + h @ w[I:])
-    return h.sum()
-
-
-def tied_weights(step):
-    e, u, h, loss = weight(5, H, name="E"), weight(H, H, name="U"), zeros(), 0.0
-    for t in range(T):
-        with step(t):
-            h = tg.tanh(e[np.full(B, t)] + h @ u)
-            loss = loss + (h @ e.T).sum()
-    return loss
-
-
-def lstm_cell(step):
-    cell, state = nn.LSTMCell(I, H, seed=0), (zeros(), zeros())
-    for t in range(T):
-        with step(t):
-            state = cell(tg.tensor(XS[t]), state)
-    return state[0].sum()
-
-
-def two_cells(step):
-    cells = nn.GRUCell(I, H, seed=0), nn.GRUCell(H, H, seed=1)
-    a, b = zeros(), zeros()
-    for t in range(T):
-        with step(t):
-            a = cells[0](tg.tensor(XS[t]), a)
-            b = cells[1](a, b)
-    return b.sum()
-
-
-def two_equal_cells(step):
-    cells = nn.RNNCell(H, H, seed=0), nn.RNNCell(H, H, seed=1)
-    a, b = zeros(), zeros()
-    for _t in range(T):
-        with step(_t):
-            a = cells[0](b, a)
-            b = cells[1](a, b)
-    return b.sum()
-
-
-def four_matrices(step):
-    ws = [weight(I + H, H, name=f"W{k}") for k in "ifog"]
-    h, c = zeros(), zeros()
-    for t in range(T):
-        with step(t):
-            z = tg.cat((tg.tensor(XS[t]), h), -1)
-            i, f, o = (tg.sigmoid(z @ w) for w in ws[:3])
-            c = f * c + i * tg.tanh(z @ ws[3])
-            h = o * tg.tanh(c)
-    return (h * h).sum()
-
-
-def while_with_a_stop(step):
-    w, h, t = weight(H, H), tg.ones(B, H), 0
-    while t < 6 and float(abs(h.detach().numpy()).sum()) > 0.1:
-        with step(t):
-            h = tg.tanh(h @ w) * 0.5
-        t += 1
-    return h.sum()
-
-
-def pieces(step):
-    """Truncated back-propagation: the state is detached between two pieces."""
-    w, h, loss = weight(H, H), tg.ones(B, H), 0.0
-    for t in range(6):
-        with step(t):
-            h = tg.tanh(h @ w)
-            loss = loss + (h * h).sum()
-    return loss
-
-
-def input_feeding(step):
-    w, v, h, y = weight(2 * H, H), weight(H, H, name="V"), zeros(), zeros()
-    for t in range(T):
-        with step(t):
-            h = tg.tanh(tg.cat((h, y), -1) @ w)
-            y = tg.softmax(h @ v, -1)
-    return (y * y).sum()
-
-
-def leaky(step):
-    w, h = weight(I, H), zeros()
-    for t in range(T):
-        with step(t):
-            h = 0.9 * h + 0.1 * tg.tanh(tg.tensor(XS[t]) @ w)
-    return h.sum()
-
-
-def loss_in_a_list(step):
-    w, v, h, losses = weight(I + H, H), weight(H, 2, name="V"), zeros(), []
-    for t in range(T):
-        with step(t):
-            h = tg.tanh(tg.cat((tg.tensor(XS[t]), h), -1) @ w)
-            losses.append((h @ v).sum())
-    return tg.stack(losses).sum()
-
-
-def before_and_after(step):
-    """What stands before the loop ends like its body, what stands after begins like it."""
-    w, v = weight(H, H), weight(H, H, name="V")
-    h = tg.tanh(tg.ones(B, H) @ v)
-    for t in range(T):
-        with step(t):
-            h = tg.tanh(h @ w)
-    return (h @ v).sum()
-
-
-LOOPS = [
-    ten_lines, sliced_weight, tied_weights, lstm_cell, two_cells, two_equal_cells, four_matrices,
-    while_with_a_stop, pieces, input_feeding, leaky, loss_in_a_list, before_and_after,
-]  # fmt: skip
-
 
 @pytest.mark.parametrize("program", LOOPS)
 def test_turns_are_the_steps_that_scopes_tell(program):
     bare = draw(lambda: program(lambda t: nullcontext())).graph
     told = draw(lambda: program(lambda t: tg.scope("step", step=t))).graph
-    assert len(told.steps()) >= T
+    assert len(told.steps()) >= 3
     assert [n.op for n in bare.nodes] == [n.op for n in told.nodes]
-    both = [(b.op, b.step, t.step) for b, t in zip(bare.nodes, told.nodes) if b.op]
+    both = [(b.op, when(b), when(t)) for b, t in zip(bare.nodes, told.nodes) if b.op]
     assert not [one for one in both if one[1] != one[2]]
 
 
-def equal_layers():
-    h = tg.ones(B, H)
-    for k in range(4):
-        h = tg.tanh(h @ weight(H, H, name=f"W{k}"))
-    return h.sum()
+def when(node):
+    return node.step, node.labels.get("turn")
 
 
-def each_by_itself():
-    w = weight(I, H)
-    return tg.stack([tg.relu(tg.tensor(x) @ w).sum() for x in XS]).sum()
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("program", NESTED)
+def test_a_loop_inside_a_turn_counts_its_own_turns(program, told):
+    """With scopes the inner ones win: the first characters of all words would be one step."""
+    drawing = draw(lambda: program(lambda t: tg.scope("step", step=t) if told else nullcontext()))
+    words = {"chars_in_words": (4, 4, 4), "uneven_words": (3, 5, 2), "layer_in_words": (3, 3, 3)}
+    made = {when(n) for n in drawing.graph.nodes if n.op == "tanh"}
+    inner = [(w, c) for w, n in enumerate(words[program.__name__], 1) for c in range(1, n + 1)]
+    assert made >= {*inner, (1, None), (2, None), (3, None)}
+    assert all(f">turn {c}" in drawing.svg for c in range(1, max(words[program.__name__])))
+    names = {n.name for n in drawing.graph.nodes}
+    assert program.__name__ == "layer_in_words" or names >= {f"c⟨{w}.{c}⟩" for w, c in inner}
 
 
-def perceptron():
-    model = nn.Sequential(nn.Linear(I, H), nn.Tanh(), nn.Linear(H, H), nn.Tanh(), nn.Linear(H, 1))
-    return model(tg.tensor(XS[0])).sum()
-
-
-def residual():
-    h = tg.ones(B, H)
-    for k in range(3):
-        h = h + tg.relu(h @ weight(H, H, name=f"W{k}"))
-    return h.sum()
-
-
-def tree():
-    w = weight(2 * H, H)
-
-    def node(depth):
-        if not depth:
-            return tg.ones(B, H)
-        return tg.tanh(tg.cat((node(depth - 1), node(depth - 1)), -1) @ w)
-
-    return node(3).sum()
-
-
-@pytest.mark.parametrize("program", [equal_layers, each_by_itself, perceptron, residual, tree])
+@pytest.mark.parametrize("program", NO_LOOPS)
 def test_what_is_not_a_loop_over_time_has_no_steps(program):
-    drawing = draw(program)
+    drawing = draw(lambda: program(None))
     assert drawing.graph.steps() == []
     assert "t = 1" not in drawing.svg
-    shared = program in (each_by_itself, tree)
+    shared = program.__name__ in ("each_by_itself", "tree", "tree_lstm")
     assert any("no loop over time was found" in line for line in drawing.said) == shared
 
 

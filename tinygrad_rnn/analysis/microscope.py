@@ -164,7 +164,7 @@ def _turns(labels: dict[Node, dict]) -> dict[Node, str]:
         places = states(graph, loop)
         for number, place in enumerate(places, 1):
             name = "h" if len(places) == 1 else f"state {number}"
-            called |= {nodes[i]: nodes[i].name or name for i in loop.ids[place :: loop.period]}
+            called |= {nodes[i]: nodes[i].name or name for i in loop.columns()[place]}
     return called
 
 

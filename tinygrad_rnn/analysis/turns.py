@@ -8,7 +8,7 @@ equal layers differ in the latter, a function of each element alone in the forme
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -72,38 +72,74 @@ def recorded(nodes: Iterable[Node]) -> tuple[Recorded, list[Node]]:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """`count` turns of `period` operations each; `ids` are the operations in creation order."""
+    """The operations of each turn in creation order; `spots` say where in the body each stands."""
 
-    ids: tuple[int, ...]
-    period: int
-    count: int
+    bodies: tuple[tuple[int, ...], ...]
+    spots: tuple[tuple[Hashable, ...], ...]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return tuple(node for body in self.bodies for node in body)
+
+    @property
+    def count(self) -> int:
+        return len(self.bodies)
 
     def turns(self) -> dict[int, int]:
         """Return node → its turn, from 1."""
-        return {node: k // self.period + 1 for k, node in enumerate(self.ids)}
+        return {node: turn for turn, body in enumerate(self.bodies, 1) for node in body}
 
     def columns(self) -> list[tuple[int, ...]]:
         """Return for each operation of the body what it made in every turn."""
-        return [self.ids[k :: self.period] for k in range(self.period)]
+        made: dict[Hashable, list[int]] = {}
+        for body, spots in zip(self.bodies, self.spots, strict=True):
+            for node, spot in zip(body, spots, strict=True):
+                made.setdefault(spot, []).append(node)
+        return [tuple(nodes) for nodes in made.values()]
 
 
-def loops(graph: Computation, told: bool = False) -> list[Loop]:
+def loops(graph: Computation, told: bool = False, known: Iterable[Loop] = ()) -> list[Loop]:
     """Return the loops over time of a graph, none inside another; the longest is found first.
 
-    They are looked for outside the steps that scopes told, or inside them.
+    They are looked for outside the steps that scopes told, or inside them, and outside `known`.
     """
-    kinds = _kinds(graph)
+    kinds, uses = _kinds(graph), graph.children()
     found: list[Loop] = []
-    pieces = [[n.id for n in graph.nodes if n.op is not None and (n.step is None) != told]]
+    pieces = _pieces(graph, told, {node for loop in known for node in loop.ids})
     while pieces:
         piece = pieces.pop()
-        loop = _longest(graph, piece, kinds)
+        loop = _longest(graph, piece, kinds, uses)
         if loop is None:
             continue
         found.append(loop)
         first, last = piece.index(loop.ids[0]), piece.index(loop.ids[-1])
         pieces += [piece[:first], piece[last + 1 :]]
-    return sorted(found, key=lambda loop: loop.ids)
+    return sorted(_sure(graph, kinds, found), key=lambda loop: loop.ids[0])
+
+
+def _sure(graph: Computation, kinds: dict[int, int], found: list[Loop]) -> list[Loop]:
+    """Return the loops whose parameters do the same nowhere else.
+
+    Of a tree the last two levels look like turns, but the other nodes are made alike.
+    """
+    inside = {node for loop in found for node in loop.ids}
+    params = {node.id for node in graph.nodes if node.role == "param"}
+    elsewhere = {
+        kind for node, kind in kinds.items()
+        if node not in inside and params.intersection(graph.nodes[node].parents)
+    }  # fmt: skip
+    return [loop for loop in found if elsewhere.isdisjoint(kinds[node] for node in loop.ids)]
+
+
+def _pieces(graph: Computation, told: bool, known: set[int]) -> list[list[int]]:
+    """Return the operations whose steps scopes told, or did not tell, between known loops."""
+    pieces: list[list[int]] = [[]]
+    for node in graph.nodes:
+        if node.id in known:
+            pieces.append([])
+        elif node.op is not None and (node.step is None) != told:
+            pieces[-1].append(node.id)
+    return [piece for piece in pieces if piece]
 
 
 def _kinds(graph: Computation) -> dict[int, int]:
@@ -118,19 +154,30 @@ def _kinds(graph: Computation) -> dict[int, int]:
     return kinds
 
 
-def _longest(graph: Computation, piece: list[int], kinds: dict[int, int]) -> Loop | None:
+def _longest(
+    graph: Computation, piece: list[int], kinds: dict[int, int], uses: list[list[tuple[int, int]]]
+) -> Loop | None:
     """Return the loop that explains most of a piece, the shortest body of several."""
     sign = np.array([kinds[i] for i in piece])
-    best: Loop | None = None
+    weighted = np.cumsum([0, *(_reads_shared(graph, i, uses) for i in piece)])
+    best, longest = None, 0
     for period in range(LEAST, len(piece) // 2 + 1):
         for start, stop in _runs(sign[:-period] == sign[period:]):
             whole = stop - start + period
-            if whole < 2 * period or best is not None and whole <= len(best.ids) + period:
+            if whole < 2 * period or best is not None and whole <= longest + period:
+                continue
+            if weighted[stop + period] == weighted[start]:
                 continue
             loop = _aligned(graph, piece[start : stop + period], period)
-            if loop and (best is None or len(loop.ids) > len(best.ids)):
-                best = loop
+            if loop and loop.count * period > longest:
+                best, longest = loop, loop.count * period
     return best
+
+
+def _reads_shared(graph: Computation, node: int, uses: list[list[tuple[int, int]]]) -> bool:
+    """Return True if an operation reads a leaf that others read too, as the turns of a loop do."""
+    parents = (p for p in graph.nodes[node].parents if p is not None)
+    return any(graph.nodes[p].op is None and len(uses[p]) > 1 for p in parents)
 
 
 def _runs(same: np.ndarray) -> list[tuple[int, int]]:
@@ -148,8 +195,10 @@ def _aligned(graph: Computation, ids: list[int], period: int) -> Loop | None:
     best: tuple[tuple[int, bool], Loop] | None = None
     for shift in range(len(ids) % period + 1):
         count = (len(ids) - shift) // period
-        loop = Loop(tuple(ids[shift : shift + count * period]), period, count)
-        parents = graph.nodes[loop.ids[0]].parents
+        starts = range(shift, shift + count * period, period)
+        bodies = tuple(tuple(ids[start : start + period]) for start in starts)
+        loop = Loop(bodies, (tuple(range(period)),) * count)
+        parents = graph.nodes[bodies[0][0]].parents
         plain = not any(p is not None and graph.nodes[p].role == "param" for p in parents)
         cost = (len(_crossing(graph, loop)), plain)
         if count > 1 and (best is None or cost < best[0]) and _is_time(graph, loop):
@@ -159,7 +208,7 @@ def _aligned(graph: Computation, ids: list[int], period: int) -> Loop | None:
 
 def _crossing(graph: Computation, loop: Loop) -> set[tuple[int, int]]:
     """Return (place that makes, place that reads) of what the second turn has from the first."""
-    first, second = loop.ids[: loop.period], loop.ids[loop.period : 2 * loop.period]
+    first, second = loop.bodies[:2]
     place = {node: k for k, node in enumerate(first)}
     return {
         (place[parent], k)
@@ -170,16 +219,20 @@ def _crossing(graph: Computation, loop: Loop) -> set[tuple[int, int]]:
 
 
 def _is_time(graph: Computation, loop: Loop) -> bool:
-    """Return True if each turn is made like the first, and reads the same places of the turn
-    before."""
+    """Return True if each turn is made like the first and reads the same of the turn before."""
     crossing = _crossing(graph, loop)
-    turns = [loop.ids[k : k + loop.period] for k in range(0, len(loop.ids), loop.period)]
-    alike = len({_inside(graph, turn) for turn in turns}) == 1
-    return bool(crossing) and alike and all(
+    alike = len({_inside(graph, turn) for turn in loop.bodies}) == 1
+    return bool(crossing) and alike and _shares_leaf(graph, *loop.bodies[:2]) and all(
         before[made] in graph.nodes[after[read]].parents
-        for before, after in zip(turns, turns[1:], strict=False)
+        for before, after in zip(loop.bodies, loop.bodies[1:], strict=False)
         for made, read in crossing
     )  # fmt: skip
+
+
+def _shares_leaf(graph: Computation, one: Sequence[int], other: Sequence[int]) -> bool:
+    """Return True if two turns read the same leaf: a sum of like terms has no weights in its turns."""
+    read = [{p for node in turn for p in graph.nodes[node].parents} for turn in (one, other)]
+    return any(p is not None and graph.nodes[p].op is None for p in read[0] & read[1])
 
 
 def _inside(graph: Computation, turn: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
@@ -193,7 +246,17 @@ def _inside(graph: Computation, turn: tuple[int, ...]) -> tuple[tuple[int, ...],
 
 def carries_array(graph: Computation, loop: Loop) -> bool:
     """Return True if something larger than a number goes from turn to turn."""
-    return any(graph.nodes[loop.ids[made]].shape for made, _ in _crossing(graph, loop))
+    return any(
+        graph.nodes[made].shape
+        for before, after in zip(loop.bodies, loop.bodies[1:], strict=False)
+        for made in handed_on(graph, before, after)
+    )
+
+
+def handed_on(graph: Computation, before: Iterable[int], after: Iterable[int]) -> set[int]:
+    """Return what a turn made that the next one reads."""
+    read = {parent for node in after for parent in graph.nodes[node].parents}
+    return read.intersection(before)
 
 
 def reversed_ones(graph: Computation, found: list[Loop]) -> set[int]:

@@ -10,7 +10,7 @@ from ...engine.primitive import Primitive
 from ...engine.tensor import Tensor
 from ..graph import Graph, GraphNode, Place
 from ..labels import clean
-from .lines import add_lines, line_of
+from .lines import line_of
 from .run_to_graph import TracedRun, convert
 
 MARK = "✖"
@@ -18,7 +18,7 @@ MARK = "✖"
 
 def failure(made: TracedRun, names: dict[Any, str], title: str) -> Graph:
     """Return the partial graph; its last note says what raised where."""
-    graph = add_lines(convert(made.nodes, [], names, title), made.lines)
+    graph = convert(made.nodes, [], names, title, ran=made)
     error = made.error
     assert error is not None
     drawn = sum(node.op is not None for node in graph.nodes)

@@ -10,16 +10,16 @@ import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from ...engine.context import Trace
 from ...engine.node import Node
 from ..graph import Graph
+from .passes import Pass, PassCounter
 
 PACKAGE = __name__.partition(".")[0]
 BELOW = tuple(f"{PACKAGE}.{floor}" for floor in ("engine", "functions", "draw", "linalg"))
-HERE = f"{PACKAGE}.draw.capture.capture"  # where a traced function is called from
 LIBRARY = str(Path(__file__).parents[2])
 LONGEST = 400  # lines of a function that are kept
 
@@ -28,33 +28,51 @@ Chain = tuple[Line, ...]  # the innermost first
 
 
 class LinedTrace(Trace):
-    """A trace that knows for each operation which lines were running."""
+    """Trace, and know for each operation which lines were running."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: dict[Node, Chain] = {}
+        self.passes: dict[Node, tuple[Pass, ...]] = {}
         self._known: dict[Chain, Chain] = {}
+        self._counter = PassCounter()
+        self._caller = sys._getframe(1).f_code  # what calls the traced function
 
     def add(self, node: Any) -> None:
         super().add(node)
         if node.op is not None:
-            chain = running_lines()
+            frames = running_frames(self._caller)
+            chain = running_lines(frames)
             self.lines[node] = self._known.setdefault(chain, chain)
+            outer_first = [(frame, not module) for frame, module in reversed(frames)]
+            self.passes[node] = self._counter.at(outer_first)
 
 
-def running_lines() -> Chain:
-    """Return the lines that are running, up to the call of the traced function."""
-    lines: list[Line] = []
-    frame, inside = sys._getframe(1), False  # inside: a line of the library is among them
+def running_frames(caller: CodeType) -> list[tuple[FrameType, str]]:
+    """Return the functions that run, the innermost first, up to what calls the traced one.
+
+    Each has the module of this library that it is of, "" where it is the reader's.
+    """
+    frames: list[tuple[FrameType, str]] = []
+    frame = sys._getframe(1).f_back
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module == HERE:
+        if frame.f_code is caller:
             break
+        module = frame.f_globals.get("__name__", "")
         own = module == PACKAGE or module.startswith(f"{PACKAGE}.")
-        if not own or not (inside or lines or module.startswith(BELOW)):
+        frames.append((frame, module if own else ""))
+        frame = frame.f_back
+    return frames
+
+
+def running_lines(frames: list[tuple[FrameType, str]]) -> Chain:
+    """Return the lines of the reader's functions, and the innermost of the library's models."""
+    lines: list[Line] = []
+    inside = False  # a line of the library is among them
+    for frame, module in frames:
+        if not module or not (inside or lines or module.startswith(BELOW)):
             lines.append((frame.f_code, frame.f_lineno))
-            inside = own
-        frame = frame.f_back  # type: ignore[assignment]
+            inside = bool(module)
     return tuple(lines)
 
 

@@ -31,18 +31,23 @@ def name_nodes(graph: Graph) -> Graph:
         if node.name in STATES and node.place.cell is not None:
             node.name = _state_name(node, deep, both)
         elif node.name and repeated[node.name] > 1 and not re.search(r"⟨|Γ|c̃|\[.*,", node.name):
-            step = node.labels.get("before", node.step)
-            node.name = node.name if step is None else f"{node.name}⟨{step}⟩"
+            node.name += _when(node)
     return graph
+
+
+def _when(node: GraphNode) -> str:
+    """Return ⟨3⟩ in step 3, ⟨3.1⟩ in the first turn of a loop inside it, "" outside of time."""
+    step, turn = node.labels.get("before", node.step), node.labels.get("turn")
+    inner = "" if turn is None else f".{turn}"
+    return "" if step is None else f"⟨{step}{inner}⟩"
 
 
 def _state_name(node: GraphNode, deep: bool, both: bool) -> str:
     """Return the letter of a state with its layer, direction and step: a[2]→⟨3⟩."""
     layer = f"[{_layer(node)}]" if deep and node.place.layer is not None else ""
     way = {"fwd": "→", "rev": "←"}.get(str(node.place.direction), "") if both else ""
-    step = node.labels.get("before", node.step)
     letter = BOOK.get(node.name or "", node.name)
-    return f"{letter}{layer}{way}" + (f"⟨{step}⟩" if step is not None else "")
+    return f"{letter}{layer}{way}{_when(node)}"
 
 
 def _layer(node: GraphNode) -> object:
@@ -66,7 +71,7 @@ def _slices(graph: Graph) -> None:
         parent = graph.nodes[node.parents[0]] if node.parents[0] is not None else None
         if parent is not None and parent.op is None and parent.role in ("input", "target"):
             base = parent.name or ("x" if parent.role == "input" else "y")
-            node.name = f"{base.lower()}⟨{node.step}⟩"
+            node.name = base.lower() + _when(node)
 
 
 def _joined(graph: Graph) -> None:
@@ -142,10 +147,12 @@ def spread_names(graph: Graph, found: list[Loop], spoken: set[int]) -> None:
 
 
 def _spread(graph: Graph, column: tuple[int, ...], spoken: set[int]) -> None:
-    name = graph.nodes[column[-1]].name if column and column[-1] in spoken else None
+    names = (graph.nodes[i].name for i in reversed(column) if i in spoken)
+    name = next(filter(None, names), None)
     for node in (graph.nodes[i] for i in column):
         if name and node.role not in ("loss", "param") and (node.id in spoken or not node.name):
             node.name = name
+            spoken.add(node.id)  # what stands there in the turns of a loop round this one
 
 
 def _leaves(graph: Graph, column: tuple[int, ...], slot: int) -> tuple[int, ...]:

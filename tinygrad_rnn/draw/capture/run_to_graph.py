@@ -22,8 +22,9 @@ from ...engine.tensor import Tensor, leaf_of
 from ..draw_error import DrawError
 from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
-from .lines import Chain, LinedTrace
+from .lines import Chain, LinedTrace, add_lines
 from .names import name_nodes, spread_names
+from .passes import Pass, turns_of
 from .statistics import flat, measured, size, statistics
 from .steps import assign_steps
 from .variables import watched
@@ -41,6 +42,7 @@ class TracedRun:
     error: BaseException | None = None
     names: dict[Node, str] = field(default_factory=dict)
     lines: dict[Node, Chain] = field(default_factory=dict)
+    passes: dict[Node, tuple[Pass, ...]] = field(default_factory=dict)
 
 
 def run(function: Callable[[], Any]) -> TracedRun:
@@ -52,7 +54,7 @@ def run(function: Callable[[], Any]) -> TracedRun:
             made.result = function()
         except (Exception, SystemExit) as error:  # the drawing of what came before is the point
             made.error = error
-    made.nodes, made.lines = nodes, nodes.lines
+    made.nodes, made.lines, made.passes = nodes, nodes.lines, nodes.passes
     return made
 
 
@@ -88,12 +90,13 @@ def graph_of(
     title: str = "",
     flow: BackwardRecord | None = None,
     values: bool = True,
+    ran: TracedRun | None = None,
 ) -> Graph:
     """Return the graph of everything some Tensors were made from."""
     roots = list(roots)
     nodes = toposort(*(leaf_of(root) for root in roots))
     flow = flow or next((leaf_of(r).record for r in roots if leaf_of(r).record is not None), None)
-    return convert(nodes, [leaf_of(r) for r in roots], names, title, flow, values)
+    return convert(nodes, [leaf_of(r) for r in roots], names, title, flow, values, ran)
 
 
 def convert(
@@ -103,8 +106,12 @@ def convert(
     title: str = "",
     flow: BackwardRecord | None = None,
     values: bool = True,
+    ran: TracedRun | None = None,
 ) -> Graph:
-    """Return nodes of the engine as a graph: dense ids, roles, the book's names, gradients."""
+    """Return nodes of the engine as a graph: dense ids, roles, the book's names, gradients.
+
+    `ran` tells the lines and the loops that made them.
+    """
     nodes = sorted(nodes, key=lambda node: node.index)
     ids = {node: i for i, node in enumerate(nodes)}
     names = names or {}
@@ -120,13 +127,22 @@ def convert(
     if flow is not None:
         _overlay(graph, nodes, ids, flow)
     spoken = {ids[node] for node in names if node in ids and not node.name}
-    spread_names(graph, assign_steps(graph), spoken)
+    add_lines(graph, ran.lines if ran else {})
+    passes = {ids[n]: found for n, found in ran.passes.items() if n in ids} if ran else {}
+    spread_names(graph, assign_steps(graph, turns_of(passes), _copies(nodes)), spoken)
     name_nodes(graph)
     _uses(graph, flow, nodes)
     if not graph.has_gradients:
-        ran = any(node.op is None and node.grad is not None for node in nodes)
-        graph.notes.append(NOT_KEPT if ran else NOT_RUN)
+        passed = any(node.op is None and node.grad is not None for node in nodes)
+        graph.notes.append(NOT_KEPT if passed else NOT_RUN)
     return graph
+
+
+def _copies(nodes: list[Node]) -> dict[int, int]:
+    """Return for each leaf that shares the array of an operation, as detached, the latter."""
+    made = {id(n.value): i for i, n in enumerate(nodes) if n.op and n.value is not None}
+    shared = {i: made.get(id(n.value)) for i, n in enumerate(nodes) if not n.op}
+    return {leaf: op for leaf, op in shared.items() if op is not None}
 
 
 def _home(node: Node) -> tuple[Place, dict[str, Any], tuple[str, ...]]:

@@ -11,7 +11,6 @@ from ...engine.tensor import Tensor
 from ..draw_error import DrawError
 from ..graph import Graph
 from .failed_run import failure
-from .lines import add_lines
 from .run_to_graph import FREED, TracedRun, check_result, graph_of
 
 
@@ -28,10 +27,10 @@ def graph_of_run(
         try:
             flow = backward_of(found[0]) if backward and scalar else None
         except DrawError as error:  # the function ran backward itself: drawn without gradients
-            graph = graph_of(found, names, title)
+            graph = graph_of(found, names, title, ran=made)
             graph.notes = [str(error)]
-            return add_lines(graph, made.lines), None
-        return add_lines(graph_of(found, names, title, flow), made.lines), None
+            return graph, None
+        return graph_of(found, names, title, flow, ran=made), None
 
 
 @contextmanager

@@ -8,27 +8,40 @@ step join it, so x[t] stands below the step that reads it.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from ...analysis.turns import Loop, carries_array, loops, reversed_ones
 from ..graph import Graph, GraphNode
+from .written import Copies, Turns, nest, put_inner_turns, written_loops
 
 PHASES = ("encoder", "decoder")
 LOOP = "loop"  # the phase of a loop written by hand beside layers of the library
 Moment = tuple[str, int | None]
 
 
-def assign_steps(graph: Graph) -> list[Loop]:
-    """Put a `step` label wherever one is known, and return the loops, also those of scopes."""
+def assign_steps(
+    graph: Graph, turns: Turns | None = None, copies: Copies | None = None
+) -> list[Loop]:
+    """Put a `step` label wherever one is known, and return the loops, also those of scopes.
+
+    `turns` are those of the reader's loops where they are known.
+    """
     _name_phases(graph)
     scoped = bool(graph.steps())
+    turns, copies = turns or {}, copies or {}
+    nested = []
     if scoped:
         _number_from_one(graph)
-    told = loops(graph, told=True) if scoped else []
-    found = infer_steps(graph, beside=scoped)
+        nested = nest(graph, turns, copies)
+    told = loops(graph, told=True, known=nested) if scoped else []
+    free = [node.id for node in graph.nodes if node.op and node.step is None]
+    written = written_loops(graph, turns, copies, free)
+    inner = put_inner_turns(graph, turns, copies, nested + written)
+    found = infer_steps(graph, scoped, written)
     _free_shared(graph)
     _join_users(graph)
     _join_makers(graph)
-    return told + found
+    return [*inner, *nested, *told, *found, *inner]
 
 
 def _name_phases(graph: Graph) -> None:
@@ -39,13 +52,15 @@ def _name_phases(graph: Graph) -> None:
             node.put(phase=found.lower())
 
 
-def infer_steps(graph: Graph, beside: bool = False) -> list[Loop]:
+def infer_steps(graph: Graph, beside: bool = False, written: Sequence[Loop] = ()) -> list[Loop]:
     """Label the turns of loops and what is computed from them, and return the loops.
 
     Beside steps that scopes told, a loop that carries an array is a phase of its own: a decoder
     written by hand, but not the sum of the losses.
     """
-    found = [loop for loop in loops(graph) if not beside or carries_array(graph, loop)]
+    every = [*written, *loops(graph, known=written)]
+    found = [loop for loop in every if not beside or carries_array(graph, loop)]
+    found.sort(key=lambda loop: loop.ids[0])
     against = reversed_ones(graph, found)
     known: dict[int, int] = {}
     for k, loop in enumerate(found):

@@ -117,9 +117,12 @@ def template(shape: Shape, leaving: set[int], values: str, inner: bool = True) -
 
 
 def _band(node: GraphNode) -> object:
-    """Return the layer and direction of a node; each gets rows of its own."""
-    inside = node.place.row != (None, None) or node.place.cell is not None
-    return node.place.row if inside else None
+    """Return turn of an inner loop, layer and direction of a node; each gets rows of its own."""
+    layer, way = node.place.row
+    turn = node.labels.get("turn")
+    if turn is not None:
+        return (f"turn {turn}" if layer is None else f"turn {turn}, {_layer_name(layer)}", way)
+    return (layer, way) if node.place.cell is not None or (layer, way) != (None, None) else None
 
 
 def _gate(node: GraphNode) -> object:
@@ -198,9 +201,13 @@ class _Builder:
 def _band_label(name: tuple[object, object], deep: bool, both: bool) -> str:
     layer, way = name
     words = {"fwd": "forward →", "rev": "reverse ←"}.get(str(way), "") if both else ""
-    text = f"layer {layer + 1}" if type(layer) is int else "" if layer is None else str(layer)
+    text = "" if layer is None else _layer_name(layer)
     text = text if deep or isinstance(layer, str) else ""
     return labels.clean(", ".join(filter(None, (text, words))))
+
+
+def _layer_name(layer: object) -> str:
+    return f"layer {layer + 1}" if type(layer) is int else str(layer)
 
 
 def templates(
