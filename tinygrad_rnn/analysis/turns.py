@@ -72,7 +72,7 @@ def recorded(nodes: Iterable[Node]) -> tuple[Recorded, list[Node]]:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The operations of each turn in creation order; `spots` say where in the body each stands."""
+    """Keep the operations of each turn in creation order, and their `spots` in the body."""
 
     bodies: tuple[tuple[int, ...], ...]
     spots: tuple[tuple[Hashable, ...], ...]
@@ -230,7 +230,7 @@ def _is_time(graph: Computation, loop: Loop) -> bool:
 
 
 def _shares_leaf(graph: Computation, one: Sequence[int], other: Sequence[int]) -> bool:
-    """Return True if two turns read the same leaf: a sum of like terms has no weights in its turns."""
+    """Return True if two turns read the same leaf: those of a sum of like terms do not."""
     read = [{p for node in turn for p in graph.nodes[node].parents} for turn in (one, other)]
     return any(p is not None and graph.nodes[p].op is None for p in read[0] & read[1])
 
