@@ -16,7 +16,7 @@ from typing import Any
 from ...engine.context import Trace
 from ...engine.node import Node
 from ..graph import Graph
-from .passes import Pass, PassCounter
+from .turn_counter import Pass, PassCounter
 
 PACKAGE = __name__.partition(".")[0]
 BELOW = tuple(f"{PACKAGE}.{floor}" for floor in ("engine", "functions", "draw", "linalg"))

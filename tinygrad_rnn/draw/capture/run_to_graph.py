@@ -24,9 +24,9 @@ from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
 from .lines import Chain, LinedTrace, add_lines
 from .names import name_nodes, spread_names
-from .passes import Pass, turns_of
 from .statistics import flat, measured, size, statistics
 from .steps import assign_steps
+from .turn_counter import Pass, turns_of
 from .variables import watched
 
 FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
