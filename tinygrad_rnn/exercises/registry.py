@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-CHAPTERS = ("graphs", "networks", "gated_cells", "sequences")
+CHAPTERS = ("graphs", "networks", "gated_cells", "sequences", "parallel")
 
 
 @dataclass(frozen=True)
