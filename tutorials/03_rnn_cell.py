@@ -70,6 +70,18 @@ print("same gradient:", np.allclose(W_a.grad.numpy(), both))
 draw(loss, title="A recurrent cell, three steps")
 
 # %% [markdown]
+# What does a product with a matrix hide? A cell of one input and two units over two steps, in single numbers: each × is one
+# entry of a weight times one number.
+
+# %%
+from tinygrad_rnn.paper import scalar_twin
+
+twin = scalar_twin(nn.RNNCell(1, 2, form="stacked", bias="single", seed=0), np.full((2, 1, 1), 0.5))
+last = (twin.outputs[-1] ** 2).sum()  # a⟨2⟩
+flow = last.backward(record="norm")
+draw(last, title="A recurrent cell in single numbers, two steps")
+
+# %% [markdown]
 # The library's cell has both forms as an option, and layers run it over time:
 
 # %%
@@ -158,5 +170,6 @@ for steps in (12, 48):
 #
 # In the code: [RNNCell](../tinygrad_rnn/nn/cells.py), [the loop over time](../tinygrad_rnn/nn/scan.py);
 # tests: [both forms, `test_any_nonlinearity`, `test_an_index_is_a_one_hot_vector`](../tests/nn/test_cells.py),
+# [in single numbers](../tests/paper/test_scalar_twin.py),
 # [by hand (vanilla-separate-tanh, vanilla-separate-relu, vanilla-stacked-tanh; loss bce, loss
 # softmax, loss mse)](../tests/analytic/test_against_nn.py).

@@ -61,6 +61,15 @@ plain = [p.detach().numpy() for p in (W, U, xs)]
 sent = [s.detach().numpy() - g for s, g in zip(states, goals.numpy())]
 print("largest difference:", np.abs(by_hand(*plain, sent) - W.grad.numpy()).max())
 
+# %% [markdown]
+# Nobody need derive it again for another cell. What the graph of one step says, forward and backward, written as a script that
+# needs NumPy alone (`d_weight_hh +=` is the sum over $t$, `d_a` what is carried):
+
+# %%
+from tinygrad_rnn.paper import numpy_script
+
+print(numpy_script(nn.RNNCell(I, H, bias=False)))
+
 # %%
 draw(loss, title="Three steps, three losses, one W")
 
@@ -178,4 +187,4 @@ print("right after 250 updates, seeds 0–3:", [f"{r:.0%}" for r in found])
 #
 # In the code: [the walk](../tinygrad_rnn/engine/backward.py),
 # [bptt per step](../tinygrad_rnn/analysis/microscope.py); tests:
-# [by hand, every cell](../tests/analytic/test_against_nn.py).
+# [by hand, every cell](../tests/analytic/test_against_nn.py), [every cell's script](../tests/paper/test_numpy_script.py).

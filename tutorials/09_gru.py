@@ -80,6 +80,14 @@ print("same c⟨4⟩:", np.allclose(output[-1].detach().numpy(), c.detach().nump
 print("same ∂L/∂W_c:", np.allclose(cell.W_c.grad.numpy(), W_c.grad.numpy()))
 
 # %% [markdown]
+# And the same equations: read from the graph of one step, as the LaTeX that stands above.
+
+# %%
+from tinygrad_rnn.paper import equations
+
+print(equations(cell))
+
+# %% [markdown]
 # ## The graph of the code just run
 # $a^{\langle t\rangle}$ is $c^{\langle t\rangle}$ here. A gate is three operations: $\sigma(W\,[\dots] + b)$.
 
@@ -217,6 +225,7 @@ plt.show()
 # turn out otherwise. Nor that Γ_u of a single unit has a meaning one can name.
 #
 # In the code: [GRUCell](../tinygrad_rnn/nn/cells.py),
+# [equations from a graph](../tinygrad_rnn/paper/equations.py),
 # [PyTorch's dialect and others](../tinygrad_rnn/nn/dialects.py); tests:
 # [by hand (gru-notes, gru-libraries)](../tests/analytic/test_against_nn.py),
 # [recorded from torch](../tests/golden/test_torch.py),

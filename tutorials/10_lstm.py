@@ -17,7 +17,8 @@
 # \text{A: } a^{\langle t\rangle} = \Gamma_o \circ \tanh(c^{\langle t\rangle}) \quad\text{or}\quad
 # \text{B: } a^{\langle t\rangle} = \Gamma_o \circ c^{\langle t\rangle}$$
 #
-# Variant C has B's output and a relevance gate, $\tilde c = \tanh(W_c [\Gamma_r \circ
+# Variant C has B's output and a relevance gate, $\Gamma_r = \sigma(W_r [a^{\langle t-1\rangle}, x^{\langle t\rangle}] + b_r)$ and
+# $\tilde c = \tanh(W_c [\Gamma_r \circ
 # a^{\langle t-1\rangle}, x^{\langle t\rangle}] + b_c)$. Along $c$ there is one factor per step:
 # $\partial c^{\langle t\rangle}/\partial c^{\langle t-1\rangle} = \mathrm{diag}(\Gamma_f)$ + what goes
 # through the gates.

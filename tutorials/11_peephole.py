@@ -16,6 +16,10 @@
 # V_{u,f}\, c^{\langle t-1\rangle} + b_{u,f}), \qquad
 # \Gamma_o = \sigma(W_o [a^{\langle t-1\rangle}, x^{\langle t\rangle}] + V_o\, c^{\langle t\rangle} + b_o)$$
 #
+# and all else is as in 10: $\tilde c = \tanh(W_c [a^{\langle t-1\rangle}, x^{\langle t\rangle}] + b_c)$,
+# $c^{\langle t\rangle} = \Gamma_u \circ \tilde c + \Gamma_f \circ c^{\langle t-1\rangle}$,
+# $a^{\langle t\rangle} = \Gamma_o \circ \tanh(c^{\langle t\rangle})$.
+#
 # $V$ is a full matrix in one of the notes, a diagonal (a vector) in common formats. $\Gamma_o$ looks last: at
 # the *new* $c$.
 

@@ -27,6 +27,7 @@ BELOW = {  # floor: the floors it may import
     "files": "engine functions",
     "text": "engine functions",
     "exercises": "engine functions",
+    "paper": "engine nn compile draw",
     "training": "engine functions init optim nn analysis compile draw files text",
 }
 

@@ -20,7 +20,16 @@ SIGNATURES = Path(__file__).parent / "public_signatures.txt"
 MODULES = ["tinygrad_rnn", "tinygrad_rnn.nn", "tinygrad_rnn.optim", "tinygrad_rnn.init"]
 MODULES += [
     f"tinygrad_rnn.{name}"
-    for name in ("draw", "compile", "analysis.microscope", "files", "text", "training", "exercises")
+    for name in (
+        "draw",
+        "compile",
+        "analysis.microscope",
+        "files",
+        "text",
+        "training",
+        "exercises",
+        "paper",
+    )
 ]
 
 
