@@ -44,7 +44,8 @@ draw(loss, title="mean of (A B + b)²")
 
 # %% [markdown]
 # ## Predict, then run: softmax and cross-entropy
-# With $p = \mathrm{softmax}(z)$ and the target $y$ one-hot, $\partial L/\partial z = p - y$. What is the
+# With $p_i = e^{z_i} / \sum_j e^{z_j}$, the softmax of $z$, a target $y$ that is one-hot and the cross-entropy
+# $L = -\sum_i y_i \log p_i$, $\partial L/\partial z = p - y$. What is the
 # largest entry it can have?
 
 # %%
@@ -138,4 +139,5 @@ assert right > 0.97
 # again and again shares its matrices between uses: 03.
 #
 # In the code: [matmul and its rules](../tinygrad_rnn/engine/ops.py); tests:
-# [recorded from torch](../tests/golden/test_functions.py).
+# [recorded from torch](../tests/golden/test_functions.py), [softmax and its loss, by hand (loss softmax)](../tests/analytic/test_against_nn.py),
+# [σ, tanh, ReLU: `test_first_derivative_is_the_slope`](../tests/engine/test_ops.py).

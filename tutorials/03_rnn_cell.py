@@ -171,5 +171,6 @@ for steps in (12, 48):
 # In the code: [RNNCell](../tinygrad_rnn/nn/cells.py), [the loop over time](../tinygrad_rnn/nn/scan.py);
 # tests: [both forms, `test_any_nonlinearity`, `test_an_index_is_a_one_hot_vector`](../tests/nn/test_cells.py),
 # [in single numbers](../tests/paper/test_scalar_twin.py),
+# [from any first state, `test_a_sequence_may_be_run_in_pieces`](../tests/nn/test_recurrent.py),
 # [by hand (vanilla-separate-tanh, vanilla-separate-relu, vanilla-stacked-tanh; loss bce, loss
 # softmax, loss mse)](../tests/analytic/test_against_nn.py).

@@ -17,7 +17,9 @@
 # \Bigl(\prod_{j=k+1}^{t} \frac{\partial a^{\langle j\rangle}}{\partial a^{\langle j-1\rangle}}\Bigr)
 # \frac{\partial^{+} a^{\langle k\rangle}}{\partial W}$$
 #
-# $\partial^+$ is the *immediate* derivative: $a^{\langle k-1\rangle}$ held still.
+# and $\partial L/\partial W = \sum_t \partial L_t/\partial W$. $\partial^+$ is the *immediate* derivative:
+# $a^{\langle k-1\rangle}$ held still. Each $L_t$ here is half a squared distance; the mean over $m$ samples would be
+# $J = \frac{1}{2m} \sum (\hat y - y)^2$.
 
 # %%
 import numpy as np
@@ -187,4 +189,6 @@ print("right after 250 updates, seeds 0–3:", [f"{r:.0%}" for r in found])
 #
 # In the code: [the walk](../tinygrad_rnn/engine/backward.py),
 # [bptt per step](../tinygrad_rnn/analysis/microscope.py); tests:
-# [by hand, every cell](../tests/analytic/test_against_nn.py), [every cell's script](../tests/paper/test_numpy_script.py).
+# [by hand, every cell](../tests/analytic/test_against_nn.py), [every cell's script](../tests/paper/test_numpy_script.py),
+# [`test_the_sum_over_pairs_equals_the_recursion`](../tests/analytic/test_by_differences.py),
+# [`test_contributions_per_step_sum_to_the_gradient`, `test_state_gradients_are_what_grad_says`](../tests/analysis/test_microscope.py).

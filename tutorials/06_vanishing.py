@@ -72,7 +72,7 @@ plt.show()
 # %% [markdown]
 # ## The graph of a run
 # A loss at the last step alone; each strip shows $\|\partial L/\partial a^{\langle t\rangle}\|$ where
-# it passed.
+# it passed (of an LSTM $\|\partial L/\partial c^{\langle t\rangle}\|$ too).
 
 # %%
 layer = nn.RNN(2, H, seed=0)

@@ -58,7 +58,12 @@ for x in xs:
 (c * c).sum().backward()
 
 # %% [markdown]
-# The library has this dialect and PyTorch's in one class. Same numbers, same gradients:
+# The library has this dialect and PyTorch's in one class; that one resets *after* the product, and $z$ keeps:
+#
+# $$\tilde n = \tanh(W x^{\langle t\rangle} + b + r \circ (U h^{\langle t-1\rangle} + b')), \qquad
+# h^{\langle t\rangle} = (1 - z) \circ \tilde n + z \circ h^{\langle t-1\rangle}$$
+#
+# In the notes' dialect, same numbers and same gradients:
 
 # %%
 dialect = {"reset": "before", "update": "writes", "form": "per_gate"}  # the notes'
@@ -89,7 +94,8 @@ print(equations(cell))
 
 # %% [markdown]
 # ## The graph of the code just run
-# $a^{\langle t\rangle}$ is $c^{\langle t\rangle}$ here. A gate is three operations: $\sigma(W\,[\dots] + b)$.
+# $a^{\langle t\rangle}$ is $c^{\langle t\rangle}$ here. A gate is three operations, $\sigma(W [\dots] + b)$; with $W = [U : V]$ that is
+# $\Gamma = \sigma(V x^{\langle t\rangle} + U c^{\langle t-1\rangle} + b)$.
 
 # %%
 gru.zero_grad()
