@@ -1,4 +1,4 @@
-"""Exercises 17: linear recurrences, whose steps may be taken in any grouping."""
+"""Ask about linear recurrences, taken in any grouping of steps: 17; `registry` loads it."""
 
 from __future__ import annotations
 

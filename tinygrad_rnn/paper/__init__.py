@@ -1,4 +1,4 @@
-"""A cell on paper: its equations, its passes as a NumPy script, its graph in single numbers.
+"""Put a cell on paper, for programs: its equations, its passes in NumPy, its single numbers.
 
 All are read from the graph of one step, so they say what runs.
 """

@@ -1,4 +1,4 @@
-"""The step of a cell as a list of instructions, each that deserves one with its letter."""
+"""Capture one step of a cell and name what gets a letter, for `equations` and `numpy_script`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The equations of a cell in LaTeX, read from the graph of its step.
+"""Write the equations of a cell in LaTeX, read from the graph of its step, for programs.
 
 The step's operations run on `Letters`, so an equation cannot differ from what runs.
 """

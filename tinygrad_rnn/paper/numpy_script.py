@@ -1,7 +1,7 @@
-"""A cell over time, forward and backward, as a script that imports NumPy alone.
+"""Write a cell over time, forward and backward, as a script in NumPy alone, for programs.
 
-Both loops are written from one captured step: what the script computes in a turn is what the
-engine's graph computes in a step, and the backward turn is the gradient rules' own graph.
+Both loops are written from one captured step: the forward turn is its graph, the backward turn the
+graph of its gradient rules.
 """
 
 from __future__ import annotations

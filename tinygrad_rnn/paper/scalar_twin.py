@@ -1,4 +1,4 @@
-"""A small cell in single numbers: every entry of every array is a Tensor of its own.
+"""Take a small cell apart into single numbers, each a Tensor of its own, for programs.
 
 The instructions of one captured step run on arrays of such Tensors. So the twin computes what the
 cell does, and its graph shows each number that a matrix product hides.
