@@ -29,6 +29,7 @@ from .engine.upper import UPPER as _UPPER
 from .functions import methods
 from .functions.aliases import *
 from .functions.arithmetic import *
+from .functions.arrangements import *
 from .functions.comparison import (
     allclose,
     copysign,
@@ -83,6 +84,7 @@ from .functions.elementwise import (
     square,
     tanhshrink,
 )
+from .functions.entries import *
 from .functions.indexing import (
     argsort,
     gather,
@@ -93,6 +95,7 @@ from .functions.indexing import (
     masked_select,
     scatter,
     scatter_add,
+    scatter_reduce,
     select,
     sort,
     take_along_dim,
@@ -115,7 +118,31 @@ from .functions.losses import (
     normalize,
     smooth_l1_loss,
 )
-from .functions.products import addmm, bmm, dot, einsum, inner, mm, mv, outer, tensordot
+from .functions.more_losses import *
+from .functions.order_statistics import *
+from .functions.products import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    bilinear,
+    bmm,
+    cdist,
+    chain_matmul,
+    cross,
+    dot,
+    einsum,
+    inner,
+    kron,
+    matrix_power,
+    mm,
+    mv,
+    outer,
+    pairwise_distance,
+    pdist,
+    tensordot,
+    vdot,
+)
 from .functions.random import Generator
 from .functions.reductions import (
     all,

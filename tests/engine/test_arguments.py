@@ -83,6 +83,8 @@ def test_a_misspelt_argument_is_refused(name):
     options = [p.name for p in inspect.signature(function).parameters.values()
                if p.default is not p.empty and len(p.name) > 2]  # fmt: skip
     for option in options if hasattr(function, "__wrapped__") else ():
+        if option[-1] == option[-2]:  # its end turned round is itself
+            continue
         told = refused(function, [leaf() for _ in needed], {option[:-2] + option[:-3:-1]: 1})
         assert "did you mean" in told
 
@@ -92,7 +94,7 @@ def test_the_words():
     told = {
         "exp() takes 1 tensor, got 2": lambda: tg.exp(x, x),
         "matmul() takes 2 tensors (a, b), got 3": lambda: tg.matmul(x, x, x),
-        "matmul() missing 1 required positional argument: 'b'": lambda: x.matmul(),
+        "matmul() takes 2 tensors (a, b), got 1": lambda: x.matmul(),
         "where() takes 3 tensors (c, a, b), got 4": lambda: tg.where(x > 0, x, x, x),
         "sigmoid() got an unexpected keyword argument 'dim'": lambda: x.sigmoid(dim=1),
         "sum() has no argument 'dmi'; did you mean 'dim'?": lambda: x.sum(dmi=1),

@@ -15,7 +15,7 @@ BELOW = {  # floor: the floors it may import
     "engine": "",
     "absent": "",
     "functions": "engine",
-    "linalg": "functions",
+    "linalg": "engine functions absent",
     "init": "engine functions",
     "cuda": "engine",
     "optim": "engine functions absent",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # else imported where a signature is wanted: it costs a fifth
     import inspect
 
 Function = TypeVar("Function", bound=Callable)
+GAP: Any = object()  # stands where no argument was
+THEIRS = ("input", "other")  # PyTorch's names of the first two arguments
 VARIADIC = 0x04  # the flag of code that takes *inputs
 
 
@@ -25,7 +27,11 @@ RENAMED: dict[str, tuple] = {  # PyTorch's name of an argument → ours; None is
     "input": (None,), "self": (None,), "other": ("exponent", "y", "b"), "size": ("shape",),
     "fill_value": ("value",), "split_size_or_sections": ("sizes",), "split_size": ("sizes",),
     "hx": ("state",), "train": ("training",), "low": ("start",), "axis": ("dim",),
-    "keepdims": ("keepdim",), "repeats": ("dims",), "seq": ("tensors",),
+    "keepdims": ("keepdim",), "repeats": ("dims",), "seq": ("tensors",), "mat1": ("a",),
+    "mat2": ("b",), "vec": ("v", "b"), "vec2": ("b",), "tensor": ("b",), "split_sizes": ("sizes",),
+    "indices": ("input", "key", "indices_or_sections"), "value": ("src",), "dim0": ("axis0",),
+    "dim1": ("axis1",), "sections": ("indices_or_sections",),
+    "tensor_indices_or_sections": ("indices_or_sections",),
 }  # fmt: skip
 SPREAD = ("size", "shape", "dims", "repeats", "sizes", "dim0", "dim1")  # of `*sizes` and the like
 
@@ -46,7 +52,7 @@ def renamed(signature: inspect.Signature, args: tuple, options: Mapping[str, Any
     for name, value in options.items():
         own = [first if k is None else k for k in RENAMED.get(name, ())]
         fits = [k for k in own if k in known and k not in options]
-        if name in known or not (fits or (many and name in SPREAD)):
+        if name in named or not (fits or (many and name in SPREAD)):
             new[name] = value
         elif fits and fits[0] in named:
             new[fits[0]] = value
@@ -164,6 +170,15 @@ def bind(name: str, signature: inspect.Signature, args: tuple, options: dict[str
     except TypeError:
         raise misuse(name, signature, args, options, noun) from None
     return given.args, given.kwargs
+
+
+def by_name(op: Any, places: tuple, named: tuple, surplus: tuple) -> tuple:
+    """Return the inputs, of which some came under PyTorch's names `input` and `other`."""
+    for name, a, b in zip(THEIRS, places, named):
+        if a is not GAP and b is not GAP:
+            raise TypeError(f"{op.name}() got {name!r} twice, by place and by name")
+    inputs = (a if b is GAP else b for a, b in zip(places, named))
+    return op.bound((*(x for x in inputs if x is not GAP), *surplus), {})[0]
 
 
 def signature_of_rule(source: Any, first: int) -> inspect.Signature:

@@ -110,7 +110,7 @@ def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     says."""
     data = getattr(data, "_array", data)  # a Tensor
     if not is_array(data) and not isinstance(data, np.generic):
-        data = _from_python(data)
+        data = _from_python(data, dtype is not None)
     array = move(data, device) if device is not None and is_array(data) else data
     xp = library(device).xp if device is not None else library_of(array).xp
     if dtype is None:
@@ -123,9 +123,9 @@ def as_array(data: Any, dtype: Any = None, device: str | None = None) -> Array:
     return array if array.dtype is own else array.view(own)
 
 
-def _from_python(data: Any) -> Array:
+def _from_python(data: Any, named: bool) -> Array:
     """Return an array of numbers, nested sequences (of Tensors too) or foreign arrays; Python
-    floats get the default dtype."""
+    floats get the default dtype, unless one is `named`, which they are rounded to at once."""
     if isinstance(data, (list, tuple)) and any(hasattr(v, "_array") for v in data):
         data = [v.tolist() if hasattr(v, "_array") else v for v in data]
     try:
@@ -134,7 +134,7 @@ def _from_python(data: Any) -> Array:
         raise ValueError(f"tensor: the nested sequences differ in length: {error}") from None
     python = isinstance(data, (bool, int, float, list, tuple, range))
     if python and not _holds_numpy(data):
-        if array.dtype == np.float64:
+        if array.dtype == np.float64 and not named:
             return array.astype(_default_dtype)
         if array.dtype.kind == "i":  # 32 bits where a C long has them
             return array.astype(np.int64)

@@ -252,7 +252,10 @@ class trace(mode):
 
     __slots__ = ()
 
-    def __init__(self) -> None:
+    def __init__(self, *surplus: Any, input: Any = None) -> None:
+        if surplus or input is not None:
+            told = "trace() takes nothing: it records a block, `with trace() as nodes`"
+            raise TypeError(f"{told}; the sum of a diagonal is x.trace()")
         super().__init__()
 
     def __enter__(self) -> list:

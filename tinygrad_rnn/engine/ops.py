@@ -204,6 +204,8 @@ acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt((1 - a) * (1 
 atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + square(a)), keeps="a", casts=as_floats)
 sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
 cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
+asinh = primitive("asinh",   np.arcsinh, lambda g, y, a: g / sqrt(1 + square(a)), keeps="a", casts=as_floats)
+atanh = primitive("atanh",   np.arctanh, lambda g, y, a: g / (1 - square(a)), keeps="a", casts=as_floats)
 tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats)
 sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats, writes="σ(a)",
     doc="Return 1 / (1 + e⁻ᵃ) of each entry, between 0 and 1.")

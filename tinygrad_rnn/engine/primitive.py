@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import Signed, bind, names_in_rule, signature_of_rule
+from .arguments import GAP, THEIRS, Signed, bind, by_name, names_in_rule, signature_of_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
 from .dtypes import WEAK_SCALARS, unwidened
@@ -149,19 +149,19 @@ def _caller(op: Primitive, letters: list[str], options: int, many: bool, default
     """
     count = len(letters)
 
-    def of_one(a: Any, *surplus: Any) -> Any:
-        if surplus:
-            op.bound((a, *surplus), {})
+    def of_one(a: Any = GAP, *more: Any, input: Any = GAP) -> Any:
+        if a is GAP or more or input is not GAP:
+            (a,) = by_name(op, (a,), (input,), more)
         return apply_primitive(op, (a,), NO_PARAMS)
 
-    def of_two(a: Any, b: Any, *surplus: Any) -> Any:
-        if surplus:
-            op.bound((a, b, *surplus), {})
+    def of_two(a: Any = GAP, b: Any = GAP, *more: Any, input: Any = GAP, other: Any = GAP) -> Any:
+        if b is GAP or a is GAP or more or other is not GAP or input is not GAP:
+            a, b = by_name(op, (a, b), (input, other), more)
         return apply_primitive(op, (a, b), NO_PARAMS)
 
-    def of_three(a: Any, b: Any, c: Any, *surplus: Any) -> Any:
-        if surplus:
-            op.bound((a, b, c, *surplus), {})
+    def of_three(a: Any, b: Any, c: Any, *more: Any) -> Any:
+        if more:
+            op.bound((a, b, c, *more), {})
         return apply_primitive(op, (a, b, c), NO_PARAMS)
 
     def of_several(*inputs: Any, **params: Any) -> Any:
@@ -179,7 +179,7 @@ def _caller(op: Primitive, letters: list[str], options: int, many: bool, default
     if options or not 1 <= count <= 3:
         return of_several
     apply = (of_one, of_two, of_three)[count - 1]
-    apply.__code__ = apply.__code__.replace(co_varnames=(*letters, "surplus"))
+    apply.__code__ = apply.__code__.replace(co_varnames=(*letters, *THEIRS[: count % 3], "more"))
     return apply
 
 

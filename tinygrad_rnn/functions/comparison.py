@@ -13,6 +13,7 @@ from ..engine.ops import absolute, equal, isnan, logical_and, logical_or, where
 from ..engine.tensor import Tensor, tensor
 from .creation import full_like
 from .elementwise import as_real
+from .shapes import axis_of
 
 
 def isclose(a: Tensor, b: Any, rtol: float = 1e-5, atol: float = 1e-8,
@@ -68,23 +69,28 @@ def nonzero(x: Tensor, as_tuple: bool = False) -> Any:
     """
     places = np.argwhere(to_numpy(x)).astype(np.int64)
     if as_tuple:
+        places = places if x.ndim else np.zeros((len(places), 1), np.int64)
         return tuple(tensor(column, device=x.device) for column in places.T)
     return tensor(places, device=x.device)
 
 
 def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False,
-           return_counts: bool = False) -> Any:  # fmt: skip
+           return_counts: bool = False, dim: int | None = None) -> Any:  # fmt: skip
     """Return the values that occur, sorted; on request where each entry's value is, and counts.
+
+    With `dim` it is whole slices of that axis that are compared.
 
     >>> import tinygrad_rnn as t
     >>> values, counts = t.unique(t.tensor([3, 1, 3]), return_counts=True)
     >>> values.tolist(), counts.tolist()
     ([1, 3], [1, 2])
     """
-    flat = to_numpy(x).reshape(-1)
-    values, inverse, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    axis = None if dim is None else axis_of(x, dim)
+    options: Any = {"axis": axis, "return_inverse": True, "return_counts": True}
+    values, inverse, counts = np.unique(to_numpy(x), **options)
     found = [tensor(values, device=x.device)]
-    found += [tensor(inverse.reshape(x.shape), device=x.device)] if return_inverse else []
+    shape = x.shape if dim is None else (-1,)
+    found += [tensor(inverse.reshape(shape), device=x.device)] if return_inverse else []
     found += [tensor(counts, device=x.device)] if return_counts else []
     return tuple(found) if len(found) > 1 else found[0]
 

@@ -203,16 +203,72 @@ def scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return x + put(part, index=places, shape=x.shape, dtype=x.dtype)
 
 
-def scatter(x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
-    """Return a copy of `x` with `src` written at those places; of repeats the last one stays."""
+def scatter(x: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str | None = None) -> Tensor:
+    """Return a copy of `x` with `src` written at those places; of repeats the last one stays.
+
+    With reduce="add" it is added there, with "multiply" multiplied.
+    """
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise ValueError(f"scatter: reduce must be 'add' or 'multiply', not {reduce!r}")
+        src = src if isinstance(src, Tensor) else wrap(x.xp.full(index.shape, src, x.dtype), None)
+        return scatter_reduce(x, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce])
     places = _grid(x, index, axis_of(x, dim))
     if isinstance(src, Tensor):
         src = getitem(src, index=tuple(slice(n) for n in index.shape))
     return index_put(x, places, src)
 
 
+def scatter_reduce(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
+                   include_self: bool = True) -> Tensor:  # fmt: skip
+    """Return a copy of `x` with what `src` sends to each place summed, multiplied, … into it.
+
+    `reduce` is "sum", "prod", "mean", "amax" or "amin"; with include_self=False the old value of a
+    place that gets some does not count.
+
+    >>> t.zeros(2).scatter_reduce(0, t.tensor([0, 0, 1]), t.tensor([1.0, 3.0, 5.0]), "mean",
+    ...                           include_self=False)
+    tensor([2., 5.])
+    """
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        wanted = "'sum', 'prod', 'mean', 'amax' or 'amin'"
+        raise ValueError(f"scatter_reduce: reduce must be {wanted}, not {reduce!r}")
+    places = _grid(x, index, axis_of(x, dim))
+    part = getitem(src, index=tuple(slice(n) for n in index.shape))
+    flat = x.xp.arange(x._array.size).reshape(x.shape)[places].reshape(-1)
+    return _sent_together(x.reshape(-1), part.reshape(-1), flat, reduce, include_self).reshape(
+        x.shape
+    )
+
+
+def _sent_together(x: Tensor, part: Tensor, places: Any, reduce: str, own: bool) -> Tensor:
+    """Return `scatter_reduce` of vectors: what is sent to one place is one row of a table."""
+    count = np.bincount(places, minlength=len(x._array)) + own
+    width = max(int(count.max()), 1) if count.size else 1
+    order = np.argsort(places, kind="stable")
+    starts = np.cumsum(count - own) - (count - own)
+    rank = np.empty(len(places), np.int64)
+    rank[order] = np.arange(len(places)) - starts[places[order]] + own
+    fill: Any = {"sum": 0, "mean": 0, "prod": 1}.get(reduce)
+    if fill is None:
+        limits = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
+        low, high = (limits.min, limits.max) if limits else (-np.inf, np.inf)
+        fill = low if reduce == "amax" else high
+    table = wrap(x.xp.full((len(x._array), width), fill, x.dtype), None)
+    if own and width:
+        table = index_put(table, (slice(None), 0), x)
+    table = index_put(table, (wrap(places, None), wrap(rank, None)), part)
+    y = getattr(table, "sum" if reduce == "mean" else reduce)(1).astype(x.dtype)
+    if reduce == "mean":
+        total = x.xp.maximum(count, 1).astype(x.dtype)
+        y = y / total if x.dtype.kind == "f" else y // total
+    return where(wrap(count > 0, None), y, x)
+
+
 def _grid(x: Tensor, index: Any, dim: int) -> tuple:
     array = index._array if isinstance(index, Tensor) else x.xp.array(index)
+    if array.ndim == x.ndim == 0:  # of one entry there is one place
+        return ()
     if array.ndim != x.ndim:
         raise ValueError(f"index has {array.ndim} axes, the tensor {x.ndim}: they must agree")
     if array.size and not -x.shape[dim] <= int(array.min()) <= int(array.max()) < x.shape[dim]:
@@ -233,6 +289,8 @@ def index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: floa
     tensor([1., 0., 2.])
     """
     key = (*(slice(None),) * axis_of(x, dim), index)
+    if not x.ndim:
+        return index_add(x.reshape(1), 0, index, source.reshape(-1), alpha=alpha).reshape(())
     return index_put(x, key, source if alpha == 1 else source * alpha, accumulate=True)
 
 
@@ -243,7 +301,9 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[2, 0],
             [5, 3]])
     """
-    return getitem(x, index=along(x, dim, index_of(x, index)[0]))
+    y = x.reshape(1) if not x.ndim else x
+    y = getitem(y, index=along(x, dim, index_of(x, index)[0]))
+    return y if x.ndim else y.reshape(())
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:

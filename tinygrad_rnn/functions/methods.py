@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import ops
+from ..engine.arguments import checked
 from ..engine.arrays import is_array, named_dtype
 from ..engine.dtypes import divided
 from ..engine.errors import explained
@@ -35,7 +36,9 @@ METHODS = {
         "square pow float_power reciprocal rsqrt exp2 log2 log10 lerp clamp clip round softplus "
         "logsigmoid"
     ),
-    products: ("mm bmm mv dot addmm outer inner tensordot"),
+    products: (
+        "mm bmm mv dot addmm outer inner tensordot addmv addr addbmm vdot kron cross matrix_power"
+    ),
     shapes: (
         "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze "
         "squeeze expand expand_as broadcast_to tile repeat flip roll narrow split "
@@ -43,7 +46,7 @@ METHODS = {
     ),
     indexing: (
         "index_put take_along_dim gather scatter_add scatter index_select select masked_select "
-        "masked_fill argsort sort topk index_add"
+        "masked_fill argsort sort topk index_add scatter_reduce"
     ),
     comparison: ("isclose allclose nan_to_num copysign nonzero unique"),
     sampling: ("bernoulli multinomial"),
@@ -119,22 +122,54 @@ def of_numbers(function: Callable) -> Callable:
 
 
 def of_booleans(function: Callable, name: str) -> Callable:
-    """Make `function` the operator & | ^ or ~ and refuse numbers, whose bits one would expect."""
+    """Make `function` the operator & | ^ or ~, of whole numbers the bits; floats are refused."""
 
     def apply(*inputs: Any) -> Any:
+        if all(_kind(x) == "b" for x in inputs):
+            return function(*inputs)
         for x in inputs:
-            if np.dtype(getattr(x, "dtype", type(x) if type(x) is bool else "O")).kind != "b":
-                told = f"{name} is for booleans, not {getattr(x, 'dtype', type(x).__name__)}"
+            if _kind(x) not in "biu":
+                told = (
+                    f"{name} is for booleans and bits, not {getattr(x, 'dtype', type(x).__name__)}"
+                )
                 raise TypeError(f"{told}; use logical_{name.strip('_')}() or compare first")
-        return function(*inputs)
+        return bits(getattr(np, BITS[name.strip("_")]), *inputs)
 
     apply.__name__ = apply.__qualname__ = name
     return apply
 
 
+BITS = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "not": "bitwise_not"}
+
+
+def _kind(x: Any) -> str:
+    """Return the kind of a number's or Tensor's dtype; "O" of anything else."""
+    return np.dtype(getattr(x, "dtype", type(x) if type(x) in (bool, int) else "O")).kind
+
+
+def bits(function: Any, *inputs: Any) -> Tensor:
+    """Return NumPy's function of the bits of whole numbers; no gradient flows."""
+    return wrap(np.asarray(function(*(getattr(x, "_array", x) for x in inputs))), None)
+
+
 def as_float16(x: Tensor) -> Tensor:
     """Return the values as float16."""
     return astype(x, np.float16)
+
+
+def as_int16(x: Tensor) -> Tensor:
+    """Return the values as int16; no gradient."""
+    return astype(x, np.int16)
+
+
+def as_int8(x: Tensor) -> Tensor:
+    """Return the values as int8; no gradient."""
+    return astype(x, np.int8)
+
+
+def as_uint8(x: Tensor) -> Tensor:
+    """Return the values as uint8; no gradient."""
+    return astype(x, np.uint8)
 
 
 def as_int64(x: Tensor) -> Tensor:
@@ -162,6 +197,7 @@ def turned_round(x: Tensor) -> Tensor:
     return shapes.flip(x, 0)
 
 
+@checked
 def floor_divide(x: Any, other: Any) -> Tensor:
     """Return ⌊x / other⌋: `x // other`; whole numbers stay whole, and no gradient flows."""
     try:
@@ -177,7 +213,8 @@ OTHERS: dict[str, Any] = {
     "__getitem__": indexing.take.__wrapped__,  # type: ignore[attr-defined]
     "astype": astype, "float": as_float32, "double": as_float64,
     "T": property(reversed_axes), "mT": property(matrix_t), "is_cuda": property(on_gpu),
-    "half": as_float16, "long": as_int64, "int": as_int32, "bool": as_bool,
+    "half": as_float16, "short": as_int16, "char": as_int8, "byte": as_uint8,
+    "H": property(reversed_axes), "long": as_int64, "int": as_int32, "bool": as_bool,
     "__floordiv__": floor_divide, "__rfloordiv__": reflected(floor_divide, "__rfloordiv__"),
     "__ifloordiv__": in_place(floor_divide, "__ifloordiv__"),
     "__reversed__": turned_round, "floor_divide": floor_divide,

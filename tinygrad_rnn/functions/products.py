@@ -167,4 +167,120 @@ def _without_repeats(x: Tensor, letters: str) -> tuple[Tensor, str]:
     return x, letters
 
 
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1
+          ) -> Tensor:  # fmt: skip
+    """Return β input + α mat @ vec."""
+    return _added(input, mv(mat, vec), beta, alpha)
+
+
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1
+         ) -> Tensor:  # fmt: skip
+    """Return β input + α v₁ v₂ᵀ of two vectors."""
+    return _added(input, outer(vec1, vec2), beta, alpha)
+
+
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+           ) -> Tensor:  # fmt: skip
+    """Return β input + α Σ aᵢ @ bᵢ over the matrices of two batches."""
+    return _added(input, bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+def _added(c: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    product = product if alpha == 1 else alpha * product
+    return product if beta == 0 else (c if beta == 1 else beta * c) + product
+
+
+def vdot(a: Tensor, b: Tensor) -> Tensor:
+    """Return the product of two vectors."""
+    return dot(a, b)
+
+
+def vecdot(a: Tensor, b: Tensor, *, dim: int = -1) -> Tensor:
+    """Return Σ a ∘ b along an axis."""
+    return (a * b).sum(dim)
+
+
+def kron(a: Tensor, b: Tensor) -> Tensor:
+    """Return Kronecker's product: each entry of `a` times all of `b`.
+
+    >>> t.kron(t.eye(2), t.ones(1, 2)).tolist()
+    [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
+    """
+    n = np.maximum(a.ndim, b.ndim).item()
+    left, right = ((1,) * (n - x.ndim) + x.shape for x in (a, b))
+    shapes = [[s for pair in zip(left, (1,) * n) for s in pair],
+              [s for pair in zip((1,) * n, right) for s in pair]]  # fmt: skip
+    both = a.reshape(*shapes[0]) * b.reshape(*shapes[1]) if n else a * b
+    return both.reshape(tuple(x * y for x, y in zip(left, right)))
+
+
+def cross(a: Tensor, b: Tensor, dim: int | None = None) -> Tensor:
+    """Return the vector product along an axis of size 3 (the last, or the first such).
+
+    >>> t.cross(t.tensor([1.0, 0.0, 0.0]), t.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
+    if dim is None:
+        sizes = np.broadcast_shapes(a.shape, b.shape)
+        dim = sizes.index(3) - len(sizes) if 3 in sizes else -1
+    if a.shape[dim] != 3 or b.shape[dim] != 3:
+        raise ValueError(f"cross: axis {dim} must have 3 entries, got {a.shape} and {b.shape}")
+    turned = [(x.roll(-1, dim), x.roll(1, dim)) for x in (a, b)]
+    return turned[0][0] * turned[1][1] - turned[0][1] * turned[1][0]
+
+
+def matrix_power(a: Tensor, n: int) -> Tensor:
+    """Return a square matrix multiplied n times with itself, by squaring."""
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"matrix_power: expected square matrices, got shape {a.shape}")
+    if n < 0:
+        raise ValueError(f"matrix_power: n={n} needs an inverse; use numpy.linalg on x.numpy()")
+    y: Any = None
+    while n:
+        y = (a if y is None else y @ a) if n % 2 else y
+        a, n = (a @ a if n > 1 else a), n // 2
+    one = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    return a * 0 + ops.astype(one, dtype=a.dtype) if y is None else y
+
+
+def multi_dot(tensors: Any) -> Tensor:
+    """Return the product of several matrices; the first and last may be vectors."""
+    first, *others = tensors
+    for x in others:
+        first = first @ x
+    return first
+
+
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """Return the product of several matrices."""
+    return multi_dot(matrices)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
+             ) -> Tensor:  # fmt: skip
+    """Return x₁ᵀ Wₖ x₂ for each of the matrices of W (O, I, J)."""
+    y = einsum("...i,kij,...j->...k", input1, weight, input2)
+    return y if bias is None else y + bias
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """Return the p-norm of each row of one matrix minus each of another.
+
+    `compute_mode` is PyTorch's: there is one way here, the exact one.
+    """
+    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
+
+
+def pdist(a: Tensor, p: float = 2.0) -> Tensor:
+    """Return the distances of all pairs of rows."""
+    rows, columns = np.triu_indices(a.shape[0], 1)
+    return (a[rows] - a[columns]).norm(p, -1)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
+                      keepdim: bool = False) -> Tensor:  # fmt: skip
+    """Return the p-norm of x₁ − x₂ + eps along the last axis."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
 check_arguments(globals())

@@ -95,6 +95,8 @@ def var_mean(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False,
              dim: Any = None, keepdim: bool = False, correction: int | None = None,
              unbiased: bool | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return (variance, mean)."""
+    if isinstance(axis, bool):  # PyTorch's var(x, unbiased)
+        axis, unbiased = None, axis
     if unbiased is not None:
         correction = int(unbiased)
     axes, keep = _axes(x, axis, dim), keepdims or keepdim
@@ -181,13 +183,14 @@ def amin(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 
 
 def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
-        keepdim: bool = False) -> Any:  # fmt: skip
+        keepdim: bool = False, other: Tensor | None = None) -> Any:  # fmt: skip
     """Return the largest value of all; along an axis (values, indices), of ties the first.
 
     >>> values, indices = t.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1)
     >>> values, indices
     (tensor([5., 7.]), tensor([1, 0]))
     """
+    axis = axis if other is None else other
     if isinstance(axis, Tensor):
         return maximum(x, axis)
     if axis is None and dim is None:
@@ -196,8 +199,9 @@ def max(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 
 def min(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
-        keepdim: bool = False) -> Any:  # fmt: skip
+        keepdim: bool = False, other: Tensor | None = None) -> Any:  # fmt: skip
     """Return the smallest value of all; along an axis (values, indices), of ties the first."""
+    axis = axis if other is None else other
     if isinstance(axis, Tensor):
         return ops.minimum(x, axis)
     if axis is None and dim is None:
@@ -352,8 +356,10 @@ def vector_norm(x: Tensor, ord: float = 2, axis: Any = None, keepdims: bool = Fa
         return total(absolute(x), axis=axis, keepdims=keep)
     if ord == 2:
         return safe_sqrt(total(x * x, axis=axis, keepdims=keep))
-    sums = total(power(absolute(x), ord), axis=axis, keepdims=keep)
-    zero = equal(sums, 0)
+    size, none = absolute(x), equal(x, 0)
+    powers = where(none, 0.0 if ord > 0 else math.inf, power(where(none, 1.0, size), ord))
+    sums = total(powers, axis=axis, keepdims=keep)
+    zero = equal(sums, 0) if ord > 0 else ops.isinf(sums)
     return where(zero, 0.0, power(where(zero, 1.0, sums), 1 / ord))
 
 
@@ -364,6 +370,9 @@ def norm(x: Tensor, p: Any = 2, axis: Any = None, keepdims: bool = False, *, dim
     >>> t.tensor([[3.0, 4.0], [6.0, 8.0]]).norm(dim=1)
     tensor([ 5., 10.])
     """
+    if isinstance(p, str) and p != "fro":
+        raise ValueError(f"norm: p must be a number or 'fro', not {p!r}; for singular values use "
+                         "numpy.linalg.svd of x.numpy()")  # fmt: skip
     return vector_norm(x, 2 if p == "fro" else p, axis, keepdims, dim=dim, keepdim=keepdim)
 
 

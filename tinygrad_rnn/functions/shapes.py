@@ -446,6 +446,8 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
             [2, 3, 4]])
     """
     dim = axis_of(x, dimension)
+    if not x.ndim:
+        return unfold(x.reshape(1), 0, size, step)[0]
     if size > x.shape[dim] or step <= 0:
         raise ValueError(
             f"unfold: size {size}, step {step} do not fit dimension of size {x.shape[dim]}"
@@ -495,18 +497,21 @@ def _pad_from_within(x: Tensor, both: Sequence[tuple[int, int]], mode: str) -> T
     """Pad x with entries of its own: mirrored, the last ones repeated, or from the other end."""
     for axis, (a, b) in enumerate(both):
         n = x.shape[axis]
+        if not a and not b:
+            continue
+        if min(a, b) < 0 and mode == "circular":
+            raise ValueError(f"pad: circular cuts nothing off, got {a, b} for axis {axis}")
         if mode != "replicate" and max(a, b) > n - (mode == "reflect"):
             most = n - (mode == "reflect")
             raise ValueError(f"pad: {mode} takes at most {most} entries of axis {axis}, got {a, b}")
-        if a or b:
-            places = np.arange(-a, n + b)
-            if mode == "replicate":
-                places = np.clip(places, 0, n - 1)
-            elif mode == "circular":
-                places = places % n
-            else:
-                places = n - 1 - np.abs(n - 1 - np.abs(places))
-            x = getitem(x, index=(*(slice(None),) * axis, x.xp.asarray(places)))
+        places = np.arange(-a, n + b)
+        if mode == "replicate":
+            places = np.clip(places, 0, n - 1)
+        elif mode == "circular":
+            places = places % n
+        else:
+            places = n - 1 - np.abs(n - 1 - np.abs(places))
+        x = getitem(x, index=(*(slice(None),) * axis, x.xp.asarray(places)))
     return x
 
 

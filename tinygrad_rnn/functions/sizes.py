@@ -75,28 +75,36 @@ def new_tensor(x: Tensor, data: Any, dtype: Any = None, requires_grad: bool = Fa
     return tensor(data, dtype or x.dtype, x.device, requires_grad)
 
 
-def new_zeros(x: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def new_zeros(x: Tensor, *size: Any, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return zeros of another shape with the dtype and device of x."""
-    return creation.zeros(*size, dtype=dtype or x.dtype, device=x.device)
+    return creation.zeros(*size, dtype=dtype or x.dtype, device=device or x.device,
+                          requires_grad=requires_grad)  # fmt: skip
 
 
-def new_ones(x: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def new_ones(x: Tensor, *size: Any, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return ones of another shape with the dtype and device of x."""
-    return creation.ones(*size, dtype=dtype or x.dtype, device=x.device)
+    return creation.ones(*size, dtype=dtype or x.dtype, device=device or x.device,
+                          requires_grad=requires_grad)  # fmt: skip
 
 
-def new_full(x: Tensor, size: Any, fill_value: float, dtype: Any = None) -> Tensor:
+def new_full(x: Tensor, size: Any, fill_value: float, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return a constant of another shape with the dtype and device of x."""
-    return creation.full(size, fill_value, dtype or x.dtype, x.device)
+    return creation.full(size, fill_value, dtype or x.dtype, device or x.device, requires_grad)
 
 
-def new_empty(x: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def new_empty(x: Tensor, *size: Any, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return `empty` of another shape with the dtype and device of x."""
-    return creation.zeros(*size, dtype=dtype or x.dtype, device=x.device)
+    return creation.zeros(*size, dtype=dtype or x.dtype, device=device or x.device,
+                          requires_grad=requires_grad)  # fmt: skip
 
 
-def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
-    """Return x with each entry (along `dim`) repeated in its place.
+def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None, *,
+                      output_size: int | None = None) -> Tensor:  # fmt: skip
+    """Return x with each entry (along `dim`) repeated in its place; `output_size` is only checked.
 
     >>> import tinygrad_rnn as t
     >>> t.repeat_interleave(t.tensor([1, 2]), 2).tolist()
@@ -105,6 +113,8 @@ def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None) -> Tensor
     x, axis = (x.reshape(-1), 0) if dim is None else (x, axis_of(x, dim))
     counts = np.broadcast_to(np.asarray(getattr(repeats, "_array", repeats)), x.shape[axis])
     places = np.repeat(np.arange(x.shape[axis]), counts)
+    if output_size is not None and output_size != len(places):
+        raise ValueError(f"repeat_interleave: output_size is {output_size}, it is {len(places)}")
     return x.index_select(axis, tensor(places, device=x.device))
 
 

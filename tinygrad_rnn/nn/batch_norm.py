@@ -27,6 +27,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     tensor([[-1.],
             [ 1.]])
     """
+    if input.ndim < 2:
+        raise ValueError(f"batch_norm: input must be (B, C, …), got {input.shape}")
     axes = (0, *range(2, input.ndim))
     along = lambda v: v.reshape(1, -1, *(1,) * (input.ndim - 2))
     if training or running_mean is None or running_var is None:

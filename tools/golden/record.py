@@ -35,6 +35,7 @@ RECORDERS = {
     "optimizers": ["torch"],
     "mistakes": ["torch"],
     "files": ["torch", "safetensors"],
+    "forms": ["torch", "expecttest"],
 }
 MAX_BYTES = 1_200_000  # of one file: fixtures stay small enough to clone
 
