@@ -247,7 +247,7 @@ def _named(name: str) -> Rule:
 
 
 def apply(cell: Any, spec: dict[str, Any], generator: Seed = None) -> None:
-    """Refill a cell's blocks: keys "hh", "ih", "bias" mean every gate, "f.hh" one gate alone.
+    """Draw a cell's weights anew: keys "hh", "ih", "bias" mean every gate, "f.hh" one alone.
 
     Named gates win over all gates whatever the order, so {"f.bias": 1, "bias": 0} does what it
     says.

@@ -140,7 +140,8 @@ def covering(a: argparse.Namespace) -> dict:
     if not record.exists():
         command = [a.python, "-m", "pytest", "-n", "0", "-p", "covering", "--covering", str(record)]
         short = [] if a.whole else ["--short"]
-        homes = [*a.floors, *SHARED, *(["player"] if "draw" in a.floors else [])]
+        shared = SHARED if set(a.floors) & set(FLOORS) else ["player"]
+        homes = [*a.floors, *shared]
         tests = [f"tests/{name}" for name in homes]
         subprocess.run(
             [*command, *short, *tests], cwd=a.folder / "tree", env=environment(a), check=False

@@ -125,23 +125,27 @@ def test_a_fifo_is_written_through(tmp_path: Path) -> None:
 
 
 PRINTS = """
+import sys
 from tinygrad_rnn.engine.atomic_write import atomic_write
-print("before")
-atomic_write("/dev/stdout", b"written ")
-print("after")
+out = getattr(sys, sys.argv[1])
+print("before", file=out)
+atomic_write(f"/dev/{sys.argv[1]}", b"written ")
+print("after", file=out)
 """
 
 
 @posix
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
 @pytest.mark.parametrize("to", ["pipe", "file"])
-def test_stdout_by_its_name(tmp_path: Path, to: str) -> None:
+def test_a_standard_stream_by_its_name(tmp_path: Path, to: str, name: str) -> None:
     """Also appended to a file: what is in it, and what is printed around, stays."""
     log = tmp_path / "log"
     log.write_bytes(b"log\n")
     with open(log, "ab") as file:
         out = subprocess.PIPE if to == "pipe" else file
-        done = subprocess.run([sys.executable, "-c", PRINTS], stdout=out, cwd=ROOT, check=True)
-    got = done.stdout if to == "pipe" else log.read_bytes().removeprefix(b"log\n")
+        command, streams = [sys.executable, "-c", PRINTS, name], {name: out}
+        done = subprocess.run(command, cwd=ROOT, check=True, **streams)  # type: ignore[call-overload]
+    got = getattr(done, name) if to == "pipe" else log.read_bytes().removeprefix(b"log\n")
     assert got == b"before\nwritten after\n"
 
 

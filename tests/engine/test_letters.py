@@ -76,6 +76,17 @@ def test_the_words():
     assert rule_text("floor", 0) == rule_text("less", 0) == "0"
 
 
+def test_a_factor_of_one_is_left_out():
+    x, one = Letter(np.full(2, 0.5), "x"), Letter(1.0, "1")
+    assert str(one * x) == str(x * one) == "x"
+
+
+def test_an_operation_without_a_text_of_its_own_is_written_as_a_call():
+    thrice = tg.primitive("thrice_as_text", lambda a: 3 * a, lambda g, y, a: 3 * g)
+    del PRIMITIVES["thrice_as_text"]
+    assert thrice.op.writes == "thrice_as_text(a)"
+
+
 def test_brackets_stand_where_they_are_needed_and_nowhere_else():
     a, b, c = (Letter(np.ones(2), n) for n in "abc")
     assert [str(x) for x in (a - (b - c), a - b - c, a / (b * c), (a + b) * c, -(a + b), a - -b,

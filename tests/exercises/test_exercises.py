@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from tinygrad_rnn import tensor
 from tinygrad_rnn.exercises import check, exercises, hint, question
-from tinygrad_rnn.exercises.checking import Verdict
+from tinygrad_rnn.exercises.checking import Trial, Verdict, _computed, _same
 
 ALL = exercises()
 BANK = [(number, m) for number, e in ALL.items() for m in e.mistakes]
@@ -47,6 +49,15 @@ def test_a_known_mistake_is_named(number, mistake):
         verdict = check(number, mistake.wrong, student=student, quiet=True)
         assert verdict.mistake == mistake.name, verdict.message
         assert verdict.message.startswith(f"{number}: not yet.")
+
+
+@pytest.mark.parametrize("number", ALL)
+def test_no_mistake_is_entered_twice(number):
+    """A mistake may have several forms; they give different results."""
+    trial = Trial(ALL[number].inputs(np.random.default_rng(5)), None, None)
+    for one, other in combinations(ALL[number].mistakes, 2):
+        same = _same(_computed(one, trial), _computed(other, trial), 1e-9)
+        assert one.name != other.name or not same, one.name
 
 
 @pytest.mark.parametrize(("number", "answer", "name"), UNLISTED)

@@ -171,6 +171,9 @@ def test_batch_norm_by_its_formula():
         still = norm.eval()(t.tensor(x)).detach().numpy()
         m, v = (b.numpy().reshape(1, 3, *(1,) * (len(shape) - 2)) for b in norm.buffers())
         np.testing.assert_allclose(still, (x - m) / np.sqrt(v + 1e-5), rtol=1e-4, atol=1e-5)
+    mean = t.zeros(3)
+    F.batch_norm(t.tensor(x), mean, t.ones(3), training=True)
+    np.testing.assert_allclose(mean.numpy(), 0.1 * x.mean((0, 2)), rtol=1e-5)
     with pytest.raises(ValueError, match="no variance"):
         nn.BatchNorm1d(3)(t.zeros(1, 3))
     assert set(nn.BatchNorm1d(3).state_dict()) == {"weight", "bias", "running_mean", "running_var"}

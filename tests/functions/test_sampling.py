@@ -76,6 +76,7 @@ def test_without_replacement_nothing_comes_twice():
         (lambda: t.multinomial(t.tensor([1.0, 0.0]), 2), ValueError, "without replacement"),
         (lambda: t.normal(0.0, -1.0, (2,)), ValueError, "negative"),
         (lambda: t.one_hot(t.tensor([3]), 3), IndexError, "0 … 2"),
+        (lambda: t.one_hot(t.tensor([0]), 0), IndexError, "not within"),
         (lambda: t.one_hot(t.ones(2)), TypeError, "whole numbers"),
         (lambda: t.from_numpy([1]), TypeError, "NumPy array"),
         (lambda: t.device("tpu"), ValueError, "cpu or cuda"),

@@ -50,6 +50,12 @@ def test_a_beam_finds_what_greed_misses():
     assert decoding.beam_search(chain, None, 3, END, 2, 3)[0].symbols == [1]
 
 
+def test_a_beam_of_one_is_allowed_and_none_is_refused():
+    assert len(decoding.beam_search(step, None, START, END, width=1, max_steps=4)) == 1
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        decoding.beam_search(step, None, START, END, width=0)
+
+
 def test_samples_follow_the_model():
     n = 4000
     found = decoding.sample(step, None, [START] * n, END, 3)

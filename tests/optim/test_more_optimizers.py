@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_rnn import optim, sin, tensor
+from tinygrad_rnn.optim.lbfgs import cubic
 
 # Five steps from (1, −2, 0.5) on Σ w sin(3p) + p²/2 with w = (1, 2, 0.1), in float64.
 RECORDED = [
@@ -175,3 +176,10 @@ def test_averaging_begins_when_validation_stops_to_improve():
     other = optim.NTASGD([start()], lr=0.1, patience=2)
     other.load_state_dict(optimizer.state_dict())
     assert other.triggered and other.losses == [3, 2, 1, 1.5, 2.5]
+
+
+def test_the_lowest_place_of_a_cubic():
+    """x³ is level at 0, where PyTorch's line search goes as well; x³ + x nowhere, so the middle."""
+    assert cubic((0.0, 0.0, -1.0), (2.0, 2.0, 3.0), 0.0, 2.0) == 0.5  # of x² − x
+    assert cubic((-1.0, -1.0, 3.0), (2.0, 8.0, 12.0), -1.0, 2.0) == pytest.approx(0.0)
+    assert cubic((-1.0, -2.0, 4.0), (2.0, 10.0, 13.0), -1.0, 2.0) == 0.5

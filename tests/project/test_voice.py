@@ -15,6 +15,7 @@ NO_VERB = set(  # what a docstring of a function may not begin with
     "All Any Each Every Some Such One Two Our For From With Within Without On Over In At As To Of "
     "By Before After Nothing None False Here There Same Different Equal".split()
 )
+ASKING = "What How Which Where When Whether Whence Why Who Times".split()
 RIDDLES = (
     r"\bwhence\b",
     r"\bhow-man",
@@ -36,11 +37,11 @@ def docstrings(text: str) -> Iterator[tuple[ast.AST, str]]:
 
 
 def begins_badly(node: ast.AST, words: str) -> bool:
-    """True unless a verb comes first; a class may also be named: "A drawing of …"."""
+    """True unless a verb comes first; a class may be named ("A drawing of …"), never a formula."""
     first = re.match(r"\w*", words)
     word = first.group() if first else ""
     if isinstance(node, ast.ClassDef):
-        return word in ("What", "How", "Which", "Where", "When", "Whether", "Why", "Who")
+        return word in ASKING or not re.match(r"[A-Z][\w-]*('s|:)? ", words)
     third_person = word.endswith("s") and not word.endswith("ss")
     return word in NO_VERB or third_person or not re.match(r"[A-Z][a-z-]+$", word)
 

@@ -24,7 +24,7 @@ SINGLE = (5e-3, 1e-2, 2e-2)  # the least eps, atol and rtol at which float32 tel
 
 
 class GradcheckError(RuntimeError):
-    """A gradient is not the slope; the message says of which operation."""
+    """Raised if a gradient is not the slope; the message names the operation."""
 
 
 def gradcheck(

@@ -55,8 +55,10 @@ class Report:
         return np.linalg.norm(_flat(self.gradient(name, layer, dir)), axis=1)
 
     def per_step(self, parameter: str) -> np.ndarray:
-        """Return the parameter's contributions (T, *shape): with `outside` they sum to its
-        gradient."""
+        """Return a parameter's gradient split by time step (T, *shape).
+
+        With its part from `outside` the loop they add up to the whole gradient.
+        """
         found = {t: g for t, g in self._steps(parameter).items() if t is not None}
         empty = np.zeros_like(self.totals[parameter])
         return np.stack([found.get(t, empty) for t in range(max(found, default=-1) + 1)] or [empty])
@@ -184,7 +186,7 @@ def heat_map(matrix: np.ndarray, axes: Any = None) -> Any:
 
 # The product of Jacobians
 class Lags:
-    """`matrix[t, k]` = ‖∂s_t/∂s_k‖₂ for k ≤ t (0 above), s_0 being the first state.
+    """Hold `matrix[t, k]` = ‖∂s_t/∂s_k‖₂ for k ≤ t (0 above), s_0 being the first state.
 
     `bound[t, k]` = c^(t−k), c the largest norm of one step's Jacobian; no entry can exceed it.
     """
@@ -280,7 +282,7 @@ def _repeated(x: Tensor, rows: int) -> Tensor:
 
 # States that drag old graphs along
 class StateLeakWarning(UserWarning):
-    """A hidden state still holds the graphs of earlier batches."""
+    """Warned of if a hidden state still holds the graphs of earlier batches."""
 
 
 @contextmanager

@@ -59,11 +59,11 @@ def compile(layer: Any, backend: str = "auto", *, without: Sequence[str] = (),
 
 
 class NotCompiled(UserWarning):
-    """A layer runs unrolled; the message says why."""
+    """Warned of if a layer runs unrolled; the message says why."""
 
 
 class CompiledScan:
-    """`scan(cell, xs, state, mask, reverse)` with the loop compiled for each new shape.
+    """Run `scan(cell, xs, state, mask, reverse)`, the loop compiled for each new shape.
 
     A layer with this loop offers `source()`, `explain()`, `drawing()` and this object, `compiled`.
     A copy compiles anew: kernels belong to the cells that they were made for.

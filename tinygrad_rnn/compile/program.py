@@ -42,7 +42,7 @@ class Rows(int):
 
 @dataclass(frozen=True)
 class Index:
-    """Stands for operand `number` in the index of a `getitem` or `put`."""
+    """Stand for operand `number` in the index of a `getitem` or `put`."""
 
     number: int
 

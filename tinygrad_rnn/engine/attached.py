@@ -5,6 +5,6 @@ Type checkers read `attached.pyi` beside it, which tools/write_stubs.py makes of
 
 
 class Attached:
-    """Tensor's operators and methods, each a function of the same name; empty as written."""
+    """Hold Tensor's operators and methods, each a function; empty until they are attached."""
 
     __slots__ = ()

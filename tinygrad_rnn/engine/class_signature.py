@@ -76,7 +76,7 @@ def check_call(cls: type, args: tuple, options: dict[str, Any], cell: Any = None
 
 
 class ClassSignature:
-    """`cls.__signature__` for `help` and editors; objects of the class have none."""
+    """Give `help` and editors `cls.__signature__`; objects of the class have none."""
 
     def __get__(self, instance: object, owner: type) -> inspect.Signature:
         if instance is not None:

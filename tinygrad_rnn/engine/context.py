@@ -15,7 +15,7 @@ from typing import Any
 
 
 class ContextBlock:
-    """A `with` block that also decorates: it is on while the function's own lines run, which for
+    """Decorate as well as a `with` block: it is on while the function's own lines run, which for
     generators and coroutines are interrupted by those of others."""
 
     __slots__ = ()
@@ -95,7 +95,7 @@ async def in_async_turns(block: ContextBlock, steps: AsyncGenerator) -> AsyncGen
 
 
 class scope(ContextBlock):
-    """`with scope("lstm", layer=0, step=t, gate="forget"):` labels the nodes made inside."""
+    """Label the nodes made inside: `with scope("lstm", layer=0, step=t, gate="forget"):`."""
 
     __slots__ = ("labels", "name", "outer", "unused")
 
@@ -153,7 +153,7 @@ MODE: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - neve
 
 
 class mode(ContextBlock):
-    """Changes some of the current mode for a block, in this thread or asyncio task only."""
+    """Change some of the current mode for a block, in this thread or asyncio task only."""
 
     __slots__ = ("changes",)
 
@@ -245,7 +245,7 @@ class Trace(list):
 
 
 class trace(mode):
-    """Gives a list that fills with every node made in the block, each with its `.value`.
+    """List every node made in the block, each with its `.value`.
 
     Also ops that need no gradient are recorded, and the list survives an exception half-way.
     """

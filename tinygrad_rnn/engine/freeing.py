@@ -12,7 +12,7 @@ class Dropped(_local):
 
 
 class Knot:
-    """Stops the freeing of a chain of nodes from nesting, at one node.
+    """Stop the freeing of a chain of nodes from nesting, at one node.
 
     Python frees a node, inside that its parents, inside that theirs; CPython 3.13.0 lets this go
     on until a small stack is full. A knot, freed as its node's last slot, holds the parents longer

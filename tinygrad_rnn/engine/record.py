@@ -37,7 +37,7 @@ class BackwardRecord:
         self.edges[node] = (None,) * len(node.parents)
 
     def cross(self, node: Node, k: int, share: Any) -> None:
-        """Write down what a node sent to its k-th input."""
+        """Record the gradient that a node sent to its k-th input."""
         edges = self.edges[node]
         self.edges[node] = (*edges[:k], self._kept(share), *edges[k + 1 :])
 
@@ -48,7 +48,7 @@ class BackwardRecord:
 
 @final
 class Watch:
-    """Looks at all that a pass carries: writes it down, in anomaly mode tells where a NaN began."""
+    """Look at all that a pass carries: record it, and in anomaly mode tell where a NaN began."""
 
     def __init__(self, record: BackwardRecord | None):
         self.record, self.anomaly = record, MODE.get().anomaly

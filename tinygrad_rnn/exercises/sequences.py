@@ -380,18 +380,9 @@ def ctc_probability(y: Any, text: Any) -> Any:
     return _alpha(y, text)
 
 
-ctc_probability.mistake("skip between equals", "of equal symbols the blank may not be skipped.")(
-    lambda y, text: _alpha(y, text, repeats=True)
-)
 ctc_probability.mistake(
     "skip between equals", "between equal symbols the blank may not be skipped."
-)(
-    lambda y, text: (
-        _alpha(y, text, repeats=True)
-        if _alpha(y, text, repeats=True) != _alpha(y, text) or True
-        else None
-    )
-)
+)(lambda y, text: _alpha(y, text, repeats=True))
 ctc_probability.mistake(
     "one ending", "a text ends with its last symbol or with a blank: add both."
 )(lambda y, text: _alpha(y, text, ends=1))

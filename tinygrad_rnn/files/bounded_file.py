@@ -13,7 +13,7 @@ import numpy as np
 
 
 class CheckpointError(ValueError):
-    """Says that a file is no checkpoint, is damaged, or holds what is not loaded from files.
+    """Raised if a file is no checkpoint, is damaged, or holds a thing that is never loaded.
 
     The one exception of all wrong content; a file that cannot be opened or read is an OSError.
     """

@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 class Header(NamedTuple):
-    """All of a file but the tensors' bytes, which begin at `start`."""
+    """Hold all of a file but the tensors' bytes, which begin at `start`."""
 
     entries: dict[str, Entry]
     metadata: dict[str, str]

@@ -108,9 +108,15 @@ def in_place(function: Callable, name: str) -> Callable:
 
     apply.__name__ = apply.__qualname__ = name
     apply.__wrapped__ = function  # type: ignore[attr-defined]
-    first = (function.__doc__ or "").partition("\n")[0].removeprefix("Return ")
-    apply.__doc__ = f"Change x itself: {first or name.strip('_') + ', in place.'}"
+    apply.__doc__ = sentence(function.__doc__ or f"{name.strip('_')}.")
     return apply
+
+
+def sentence(doc: str) -> str:
+    """Return the sentence for a method that writes: "Return |a|." → "Change x itself: |a|."."""
+    first = doc.partition("\n")[0]
+    verb = first[:1].lower() + first[1:]
+    return f"Change x itself: {verb.removeprefix('return ')}"
 
 
 def fitting(name: str, function: Callable, args: tuple, options: dict) -> None:
@@ -193,7 +199,7 @@ def reshaping(function: Callable, name: str) -> Callable:
 
     apply.__name__ = apply.__qualname__ = name
     apply.__wrapped__ = function  # type: ignore[attr-defined]
-    apply.__doc__ = f"Change x itself: {(function.__doc__ or '').partition(chr(10))[0]}"
+    apply.__doc__ = sentence(function.__doc__ or "")
     return apply
 
 

@@ -73,7 +73,7 @@ class Generator:
 
     def bernoulli(self, shape: Sequence[int], p: float, dtype: Any = None,
                   device: str | None = None) -> Tensor:  # fmt: skip
-        """Return 1 with probability p, else 0."""
+        """Draw a Tensor whose entries are 1 with probability p, else 0."""
         if not 0 <= p <= 1:
             raise ValueError(f"bernoulli: p must be between 0 and 1, got {p}")
         return self._draw(lambda source: source.random(tuple(shape)) < p, dtype, device)
@@ -90,7 +90,7 @@ class Generator:
 
 
 class replayable:
-    """Gives a function that sets back all generators used in the block; it returns its undoing."""
+    """Give in a `with` block a function that sets back all generators used in it."""
 
     def __enter__(self) -> Callable[[], Callable]:
         self.states: dict[Generator, Any] = {}

@@ -81,7 +81,7 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any = None
 def var(x: Tensor, axis: Any = None, ddof: int = 1, keepdims: bool = False, *, dim: Any = None,
         keepdim: bool = False, correction: int | None = None,
         unbiased: bool | None = None) -> Tensor:  # fmt: skip
-    """Return the variance from two passes, divided by n - ddof (1 as in PyTorch; NumPy has 0).
+    """Return the variance, divided by n - ddof (1 as in PyTorch; NumPy has 0).
 
     >>> t.tensor([1.0, 2.0, 3.0]).var(), t.tensor([1.0, 2.0, 3.0]).var(correction=0)
     (tensor(1.), tensor(0.6667))
@@ -143,8 +143,7 @@ def safe_sqrt(x: Tensor) -> Tensor:
 
 def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None = None,
          keepdim: bool = False, dtype: Any = None) -> Tensor:  # fmt: skip
-    """Return the product. Halves multiply each other, so zeros leave every gradient exact. Integers
-    multiply in int64, as they are summed.
+    """Return the product, its gradients exact even where entries are 0; integers multiply in int64.
 
     >>> t.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(dim=0)
     tensor([3., 8.])

@@ -309,7 +309,7 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     both = [v if isinstance(v, (tuple, list)) else (v,) for v in (shifts, dims)]
     if len(both[0]) != len(both[1]):
         raise ValueError(f"roll: as many shifts as dims are needed, not {shifts} and {dims}")
-    for shift, dim in zip(*both, strict=True):
+    for shift, dim in zip(*both):
         n = x.shape[axis_of(x, dim)]
         if n:
             parts = narrow(x, dim, n - shift % n, shift % n), narrow(x, dim, 0, n - shift % n)

@@ -14,7 +14,7 @@ from .module import Module
 
 
 class Activation(Module):
-    """Base: `function(x, **options)`; the names of the options are in `takes`, with defaults."""
+    """Base of activations: call `function(x, **options)`, the options listed in `takes`."""
 
     function: ClassVar[Callable]
     takes: ClassVar[dict[str, Any]] = {}
@@ -94,7 +94,7 @@ LogSoftmax = _activation("LogSoftmax", reductions.log_softmax, dim=-1)
 
 
 class Identity(Module):
-    """x as it is; any arguments of the constructor are ignored, as in PyTorch."""
+    """Return x as it is; any arguments of the constructor are ignored, as in PyTorch."""
 
     def __init__(self, *ignored: Any, **options: Any):
         pass

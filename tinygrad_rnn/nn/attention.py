@@ -35,7 +35,7 @@ class Memory(NamedTuple):
 
 
 class Attention(Module):
-    """Base: weights = softmax_s score(query, key_s), and the mean of the values by these weights.
+    """Base of attentions: average values by weights softmax_s score(query, key_s).
 
     Write `score(query (B, Q), keys (B, S, K)) -> (B, S)`; `key(encoded)` is computed once for all
     steps.
@@ -99,7 +99,7 @@ class AdditiveAttention(Attention):
 
 
 class DotAttention(Attention):
-    """score = queryᵀ key, divided by √K if `scaled` (Luong's dot, Vaswani's scaled dot)."""
+    """Attend by score = queryᵀ key, divided by √K if `scaled` (Luong's dot, Vaswani's)."""
 
     def __init__(self, value_size: int, scaled: bool = False):
         self.value_size = whole(self, "value_size", value_size)

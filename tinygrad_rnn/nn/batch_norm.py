@@ -50,7 +50,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
 
 
 class BatchNorm1d(Module):
-    """(x − mean) / √(var + eps) · weight + bias, of each feature of (B, C) or (B, C, L).
+    """Normalise each feature of (B, C) or (B, C, L): (x − mean) / √(var + eps) · weight + bias.
 
     While training the batch's own mean and variance; in evaluation the running ones.
     """

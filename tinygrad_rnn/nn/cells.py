@@ -21,7 +21,7 @@ from .layers import LayerNorm
 
 
 class RNNCell(Gated):
-    """h' = g(W_hh h + W_ih x + b): Elman's network; `nonlinearity` is a name or any function.
+    """Compute h' = g(W_hh h + W_ih x + b): Elman's network; `nonlinearity` g, a name or function.
 
     With leak α (echo state networks): h' = (1 − α) h + α g(…).
     """
@@ -50,7 +50,7 @@ class RNNCell(Gated):
 
 
 class GRUCell(Gated):
-    """r, z = σ(W x + U h + b);  n = tanh(W x + U(r ∘ h) + b);  h' blends h and n by z.
+    """Compute r, z = σ(W x + U h + b);  n = tanh(W x + U(r ∘ h) + b);  h' blends h and n by z.
 
     reset="after":  n = tanh(W x + b_in + r ∘ (U h + b_hn)), PyTorch's and cuDNN's.
     reset="before": n = tanh(W x + U (r ∘ h) + b), the papers' and the notes'.
@@ -105,7 +105,7 @@ class GRUCell(Gated):
 
 
 class MGUCell(Gated):
-    """f = σ(W x + U h + b);  n = tanh(W x + U (f ∘ h) + b);  h' = (1 − f) ∘ h + f ∘ n.
+    """Compute f = σ(W x + U h + b); n = tanh(W x + U (f ∘ h) + b); h' = (1 − f) ∘ h + f ∘ n.
 
     The minimal gated unit (Zhou et al. 2016): one gate both resets and writes.
     """
@@ -125,7 +125,7 @@ class MGUCell(Gated):
 
 
 class LSTMCell(Gated):
-    """i, f, o = σ(W x + U h + b);  g = tanh(W x + U h + b)
+    """Compute i, f, o = σ(W x + U h + b);  g = tanh(W x + U h + b)
     c' = f ∘ c + i ∘ g;  h' = o ∘ tanh(c')
 
     output_activation=None: h' = o ∘ c'.   relevance=True: a gate r, g = tanh(W x + U (r ∘ h) + b).

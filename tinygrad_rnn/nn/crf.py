@@ -28,14 +28,14 @@ from .recurrent import Recurrent
 
 
 class CRFForward(Cell):
-    """α_t(j) = x_t(j) + log Σ_i exp(α_{t−1}(i) + A(i, j)), a product with exp A in each step.
+    """Step α_t(j) = x_t(j) + log Σ_i exp(α_{t−1}(i) + A(i, j)), a product with exp A.
 
     With best=True the sum over i is a maximum: α is then the score of the best row of tags.
     """
 
     state_names = ("log_alpha",)
 
-    def __init__(self, tags: int, transitions: Tensor, best: bool = False):
+    def __init__(self, tags: int, transitions: Tensor, best: bool):
         super().__init__(tags, tags)
         self.transitions, self.best = transitions, best
         self.tiny = float(np.finfo(transitions.dtype).tiny)  # log 0 would have no gradient

@@ -35,7 +35,7 @@ CHECKS: dict[str, Callable[[Any, str, Any], Any]] = {
 
 
 class Loss(Module):
-    """Base: `function(input, target, **options)` with the options of the constructor."""
+    """Base of losses: call `function(input, target, **options)` with the constructor's options."""
 
     function: ClassVar[Any]
 
@@ -60,7 +60,7 @@ class Loss(Module):
 
 
 class MSELoss(Loss):
-    """(x − y)²"""
+    """Return (x − y)², its mean unless `reduction` says otherwise."""
 
     function = losses.mse_loss
 
@@ -69,7 +69,7 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """|x − y|"""
+    """Return |x − y|, its mean unless `reduction` says otherwise."""
 
     function = losses.l1_loss
 
@@ -78,7 +78,7 @@ class L1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """½ (x − y)² near 0, δ (|x − y| − ½ δ) from δ on."""
+    """Return ½ (x − y)² near 0, δ (|x − y| − ½ δ) from δ on."""
 
     function = losses.huber_loss
 
@@ -87,7 +87,7 @@ class HuberLoss(Loss):
 
 
 class SmoothL1Loss(Loss):
-    """HuberLoss divided by β."""
+    """Return HuberLoss divided by β."""
 
     function = losses.smooth_l1_loss
 
@@ -96,7 +96,7 @@ class SmoothL1Loss(Loss):
 
 
 class BCELoss(Loss):
-    """−y log p − (1 − y) log(1 − p) of probabilities p."""
+    """Return −y log p − (1 − y) log(1 − p) of probabilities p."""
 
     function = losses.binary_cross_entropy
 
@@ -105,7 +105,7 @@ class BCELoss(Loss):
 
 
 class BCEWithLogitsLoss(Loss):
-    """BCELoss of σ(x), exact for every finite x."""
+    """Return BCELoss of σ(x), exact for every finite x."""
 
     function = losses.binary_cross_entropy_with_logits
 
@@ -114,7 +114,7 @@ class BCEWithLogitsLoss(Loss):
 
 
 class NLLLoss(Loss):
-    """−x[target] of log-probabilities x (N, C, …) and class numbers."""
+    """Return −x[target] of log-probabilities x (N, C, …) and class numbers."""
 
     function = losses.nll_loss
 
@@ -123,7 +123,7 @@ class NLLLoss(Loss):
 
 
 class CrossEntropyLoss(Loss):
-    """−log softmax(x)[target] of scores x (N, C, …) and class numbers or probabilities.
+    """Return −log softmax(x)[target] of scores x (N, C, …), targets classes or probabilities.
 
     >>> import tinygrad_rnn as t
     >>> loss = t.nn.CrossEntropyLoss()
@@ -140,7 +140,7 @@ class CrossEntropyLoss(Loss):
 
 
 class KLDivLoss(Loss):
-    """y (log y − x) of log-probabilities x; y is given as a logarithm with log_target=True."""
+    """Return y (log y − x) of log-probabilities x; y is a logarithm with log_target=True."""
 
     function = losses.kl_div
 

@@ -29,7 +29,7 @@ NEVER = -1e30  # log 0 that can be added to and subtracted: −inf − −inf wo
 
 
 class CTCForward(Cell):
-    """α_t(s) = (α_{t−1}(s) + α_{t−1}(s−1) + [may skip] α_{t−1}(s−2)) y_t(s), as logarithms.
+    """Step α_t(s) = (α_{t−1}(s) + α_{t−1}(s−1) + [may skip] α_{t−1}(s−2)) y_t(s), as logarithms.
 
     x (B, 2S) is log y_t(s) of the text with blanks between its symbols, then a column per s that is
     0 where s−2 may be left for s (a symbol other than the one before) and NEVER elsewhere. The
@@ -155,7 +155,7 @@ def _with_blanks(texts: Sequence[np.ndarray], blank: int) -> np.ndarray:
 
 
 class CTCLoss(Module):
-    """`ctc_loss` as a module; `backend` compiles its recurrence ("auto", "c", "numpy").
+    """Offer `ctc_loss` as a module; `backend` compiles its recurrence ("auto", "c", "numpy").
 
     The compiled loop is kept from call to call, so give a training loop one CTCLoss.
     """

@@ -27,7 +27,7 @@ Gates = tuple[str, ...] | None
 
 
 class Separate:
-    """PyTorch's form; a cell multiplies with it in `from_input` and `from_state`."""
+    """Keep weights in PyTorch's form; a cell multiplies by it in `from_input` and `from_state`."""
 
     @staticmethod
     def shapes(cell: Gated) -> Shapes:
@@ -70,7 +70,7 @@ class Stacked(Separate):
 
 
 class PerGate(Stacked):
-    """A matrix W_f on [h, x] and a bias b_f for each gate."""
+    """Keep a matrix W_f on [h, x] and a bias b_f for each gate."""
 
     @staticmethod
     def shapes(cell: Gated) -> Shapes:

@@ -42,7 +42,7 @@ def parameter(values: Any, device: str | None = None) -> Tensor:
 
 
 class Linear(Module):
-    """y = x Wᵀ + b."""
+    """Return y = x Wᵀ + b, with W (out_features, in_features)."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """Row x of a table: whole numbers (…) to vectors (…, D); row padding_idx is 0 and stays so."""
+    """Look up rows of a table: whole numbers (…) → vectors (…, D); row padding_idx stays 0."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Embedding(Module):
 
 
 class Dropout(Module):
-    """x with entries set to 0 at rate p and the rest scaled by 1/(1 − p), while training."""
+    """Set entries to 0 at rate p and scale the rest by 1/(1 − p), while training."""
 
     def __init__(self, p: float = 0.5, *, seed: Seed = None):
         self.p, self.generator = probability(self, "p", p), initial.seeded(self, seed)
@@ -119,7 +119,7 @@ class Dropout(Module):
 
 
 class LayerNorm(Module):
-    """(x − mean) / √(var + eps) · weight + bias over the last axes."""
+    """Normalise: (x − mean) / √(var + eps) · weight + bias over the last axes."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class _Conv(Module):
 
 
 class Conv1d(_Conv):
-    """Cross-correlation of (B, C, L) with kernels (O, C, K)."""
+    """Cross-correlate (B, C, L) with kernels (O, C, K)."""
 
     axes = 1
 
@@ -189,7 +189,7 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """Cross-correlation of (B, C, Y, X) with kernels (O, C, Ky, Kx)."""
+    """Cross-correlate (B, C, Y, X) with kernels (O, C, Ky, Kx)."""
 
     axes = 2
 

@@ -12,7 +12,7 @@ from .module import Module
 
 
 class Pooling(Module):
-    """Base: windows of `kernel_size`, `stride` apart (their own size if None)."""
+    """Base of pooling: windows of `kernel_size`, `stride` apart (their own size if None)."""
 
     function: ClassVar[Callable]
     axes: ClassVar[int | None] = None

@@ -18,7 +18,7 @@ from .recurrent import Recurrent
 
 
 class Readout(Module):
-    """ŷ_t = g2(W_ya a_t + b_y) on top of a recurrent layer; g2 "softmax", "sigmoid", … or None.
+    """Compute ŷ_t = g2(W_ya a_t + b_y) on top of a recurrent layer; g2 is a name or None.
 
     Losses that take logits want None. Behind a bidirectional layer a_t is [a→_t, a←_t].
     """

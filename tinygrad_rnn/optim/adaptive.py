@@ -15,7 +15,7 @@ from .optimizers import penalised
 
 
 class Adadelta(Optimizer):
-    """p ← p − lr·δ,  δ = √(d + eps) / √(v + eps) · g: running means v of g² and d of δ²."""
+    """Step p ← p − lr·δ,  δ = √(d + eps) / √(v + eps) · g: running means v of g² and d of δ²."""
 
     keeps = lasting = ("square_avg", "acc_delta")
 
@@ -34,7 +34,7 @@ class Adadelta(Optimizer):
 
 
 class Adamax(Optimizer):
-    """p ← p − lr·m̂ / u,  u = max(β₂ u, |g| + eps): Adam with a maximum for the mean square."""
+    """Step p ← p − lr·m̂ / u,  u = max(β₂ u, |g| + eps): Adam with a maximum for the mean square."""
 
     keeps = lasting = ("exp_avg", "exp_inf")
 
@@ -76,7 +76,7 @@ class NAdam(Optimizer):
 
 
 class Rprop(Optimizer):
-    """p ← p − s sign(g): each s grows while the sign stays and shrinks when it turns.
+    """Step p ← p − s sign(g): each s grows while the sign stays and shrinks when it turns.
 
     For whole batches: with noise the signs mean little.
     """
@@ -173,7 +173,7 @@ class NTASGD(ASGD):
 
 
 class Swapped:
-    """Means in the place of parameters, until the block ends."""
+    """Put averaged parameters in the place of the last ones until the block ends."""
 
     def __init__(self, optimizer: NTASGD):
         self.optimizer = optimizer

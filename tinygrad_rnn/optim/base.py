@@ -23,7 +23,7 @@ TORCH_ONLY = ("foreach", "fused", "capturable", "differentiable", "initial_lr")
 
 
 class Optimizer(CheckedCall):
-    """Base: write `update(array, gradient, state, group)`, which returns the new array.
+    """Base of optimisers: write `update(array, gradient, state, group)`, the new array.
 
     `state[group, index]` is what the optimiser keeps for the parameter at that place of
     `param_groups`. Places, unlike identities, mean the same in a copy or after unpickling.

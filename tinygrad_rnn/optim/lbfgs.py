@@ -26,7 +26,7 @@ DECREASE, CURVATURE = 1e-4, 0.9  # the two conditions of Wolfe
 
 
 class LBFGS(Optimizer):
-    """PyTorch's LBFGS: `step(closure)` makes up to `max_iter` iterations; the closure sets
+    """Step as PyTorch's LBFGS: `step(closure)` makes up to `max_iter` iterations; the closure sets
     gradients to zero, computes the loss, calls backward and returns the loss.
 
     `line_search_fn="strong_wolfe"` finds a step length in each; None takes `lr`.
@@ -156,7 +156,7 @@ class LBFGS(Optimizer):
 
 
 class Probe:
-    """φ(a) = loss(x + a d) and its slope φ′(a), each computed once: seen[a] = (loss, gradient)."""
+    """Compute φ(a) = loss(x + a d) and its slope φ′(a) once each: seen[a] = (loss, gradient)."""
 
     def __init__(self, optimizer: LBFGS, evaluate: Callable, x: Array, d: Array):
         self.optimizer, self.evaluate, self.x, self.d = optimizer, evaluate, x, d

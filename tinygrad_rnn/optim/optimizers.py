@@ -10,7 +10,7 @@ from .base import Array, Optimizer
 
 
 class SGD(Optimizer):
-    """p ← p − lr·v,  v = μ v + (1 − dampening) g;  Nesterov looks ahead: g + μ v."""
+    """Step p ← p − lr·v,  v = μ v + (1 − dampening) g;  Nesterov looks ahead: g + μ v."""
 
     keeps = ("momentum_buffer",)
 
@@ -39,7 +39,7 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """p ← p − lr·g / (√Σ g² + eps), the sum over all steps."""
+    """Step p ← p − lr·g / (√Σ g² + eps), the sum over all steps."""
 
     keeps = lasting = ("sum",)
 
@@ -66,7 +66,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """p ← p − lr·g / (√v + eps),  v = α v + (1 − α) g²; centred takes off the mean's square."""
+    """Step p ← p − lr·g / (√v + eps),  v = α v + (1 − α) g²; `centered` takes off mean²."""
 
     keeps = ("square_avg", "grad_avg", "momentum_buffer")
     lasting = ("square_avg",)
@@ -102,7 +102,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """p ← p − lr·m̂ / (√v̂ + eps): running means of g and g², corrected for their start at 0."""
+    """Step p ← p − lr·m̂ / (√v̂ + eps): running means of g and g², corrected for their start."""
 
     keeps = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     lasting = ("exp_avg", "exp_avg_sq")

@@ -12,7 +12,7 @@ from .base import Optimizer
 
 
 class Schedule(CheckedCall):
-    """Base: the learning rate of every group is its first one times `factor(step)`."""
+    """Base of schedules: every group's learning rate is its first one times `factor(step)`."""
 
     def __init__(self, optimizer: Optimizer):
         self.optimizer = kind(self, "optimizer", optimizer, Optimizer, "an optimizer")
@@ -21,7 +21,7 @@ class Schedule(CheckedCall):
         self._set()
 
     def factor(self, step: int) -> float:
-        """Return what the first learning rate is multiplied with after so many steps."""
+        """Return the factor of the first learning rate after `step` steps."""
         raise NotImplementedError(f"{type(self).__name__} has no factor")
 
     def step(self) -> None:
@@ -71,7 +71,7 @@ def check_keys(owner: Any, state: Any, needed: tuple[str, ...]) -> None:
 
 
 class LambdaLR(Schedule):
-    """Times function(step)."""
+    """Multiply the first learning rate by function(step)."""
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]):
         if not callable(lr_lambda):
@@ -84,7 +84,7 @@ class LambdaLR(Schedule):
 
 
 class StepLR(Schedule):
-    """Times gamma every step_size steps."""
+    """Multiply the learning rate by `gamma` every `step_size` steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
         self.step_size = whole(self, "step_size", step_size)
@@ -96,14 +96,14 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(StepLR):
-    """Times gamma every step."""
+    """Multiply the learning rate by `gamma` every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float):
         super().__init__(optimizer, 1, gamma)
 
 
 class CosineAnnealingLR(Schedule):
-    """Half a cosine from 1 down to eta_min/lr over T_max steps."""
+    """Lower the rate along half a cosine, from its first value to `eta_min` over `T_max` steps."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         self.T_max = whole(self, "T_max", T_max)
@@ -116,7 +116,7 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearWarmup(Schedule):
-    """From 1/warmup up to 1 over the first `warmup` steps, then 1."""
+    """Raise the rate from 1/warmup of its first value to all of it over `warmup` steps."""
 
     def __init__(self, optimizer: Optimizer, warmup: int):
         self.warmup = whole(self, "warmup", warmup)
@@ -127,7 +127,7 @@ class LinearWarmup(Schedule):
 
 
 class ReduceLROnPlateau(CheckedCall):
-    """Times factor when a metric has not become smaller for more than `patience` steps."""
+    """Multiply the rate by `factor` when a metric has not fallen for more than `patience` steps."""
 
     def __init__(
         self,

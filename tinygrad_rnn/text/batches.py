@@ -19,7 +19,7 @@ EXACT = 1 << 16  # up to so many examples the shuffled row itself is made
 
 
 class Resumable:
-    """Base: write `__len__` and `batch(k)`; here are the passes over them and their place."""
+    """Base of batches: write `__len__` and `batch(k)`; passes and their place are kept here."""
 
     epoch: int  # passes done
     position: int  # batches given out in this one

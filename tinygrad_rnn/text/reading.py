@@ -20,7 +20,7 @@ BLOCK = 32  # lines that share one place in the index of `Lines`
 
 
 class TextError(ValueError):
-    """Says what in a text is not as it should be, and where: file, line, byte."""
+    """Raised for a fault in a text file; the message says file, line and byte."""
 
 
 def read_text(path: Path) -> Iterator[str]:

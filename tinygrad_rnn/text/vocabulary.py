@@ -198,7 +198,7 @@ class Vocabulary:
 
 
 class CharVocabulary(Vocabulary):
-    """A token is a character, that is, a code point of Unicode; the end of a line is one too."""
+    """Number characters: a token is a code point of Unicode; the end of a line is one too."""
 
     kind = "char"
 
@@ -241,7 +241,7 @@ def _codes(text: str) -> np.ndarray:
 
 
 class WordVocabulary(Vocabulary):
-    """A token is what stands between blanks; in a file the end of a line is <EOS>.
+    """Number words: a token is a run between blanks; in a file the end of a line is <EOS>.
 
     >>> words = WordVocabulary.of("the cat and the dog")
     >>> words.decode(words.encode("the  dog bites"))
@@ -270,7 +270,7 @@ class WordVocabulary(Vocabulary):
 
 
 class ByteVocabulary(Vocabulary):
-    """A token is a byte of UTF-8, so nothing is unknown and 260 numbers do for every script.
+    """Number bytes of UTF-8: nothing is unknown and 260 numbers do for every script.
 
     >>> ByteVocabulary().encode("é")
     array([199, 173])

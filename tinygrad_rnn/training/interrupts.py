@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Interrupts:
-    """In the block the first signal is noted in `heard`; a second one ends the program at once.
+    """Note the block's first signal in `heard`; a second one ends the program at once.
 
     At the end of the block the handlers of before are back, and what was heard is obeyed: Ctrl-C
     raises KeyboardInterrupt, SIGTERM SystemExit with the exit code shells expect, 143.

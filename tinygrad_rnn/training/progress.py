@@ -41,7 +41,7 @@ def _bar(total: int | None, start: int, out: TextIO) -> Any:
 
 
 class PlainBar:
-    """As much of tqdm as is needed: one line, written over; in a file a line now and then."""
+    """Show progress as tqdm does: one line, written over; in a file a line now and then."""
 
     def __init__(self, total: int | None, start: int, out: TextIO):
         self.total, self.done, self.out, self.words = total, start, out, ""

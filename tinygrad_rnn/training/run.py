@@ -79,7 +79,7 @@ class Run:
         save(self.state_dict(), path)
 
     def resume(self, path: str | os.PathLike[str]) -> bool:
-        """Go on from a file if there is one; True if so."""
+        """Restore the run from a file if there is one, and tell whether there was."""
         if not os.path.exists(path):
             return False
         saved = load(path, map_location=self.parameters[0][1].device)

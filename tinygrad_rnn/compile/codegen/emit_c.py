@@ -31,7 +31,7 @@ WORTH = 1 << 16  # multiplications in a step for which one more thread is woken
 
 
 class PointedWorkspace(Workspace):
-    """Arrays, and the table of pointers to them that the C code is given."""
+    """Hold arrays, and the table of pointers to them that the C code is given."""
 
     def __init__(self, loops: Any, steps: int):
         super().__init__(loops, steps)

@@ -24,7 +24,7 @@ Units = dict[str, list[list[Instr]]]
 
 
 class Location(NamedTuple):
-    """`when` is "steps", "old" (state), "new", "came" (adjoint), "goes", "now", or "fixed"."""
+    """Place a value; `when` is "steps", "old" (state), "new", "came", "goes", "now", "fixed"."""
 
     kind: str
     of: Any

@@ -10,7 +10,7 @@ Thing = TypeVar("Thing")
 
 
 class Pool(Generic[Thing]):
-    """Keeps up to `size` things that nobody uses; of more, the oldest go.
+    """Keep up to `size` things that nobody uses; of more, the oldest go.
 
     A deque gives an entry to one thread only, however threads take turns, and needs no lock, which
     a garbage collection within the block could want a second time.

@@ -19,7 +19,7 @@ KEPT = (4, 3)  # steps at the start and at the end
 
 @dataclass(slots=True)
 class Excerpt:
-    """`graph` is the short one; `ids` gives its nodes' ids in `base`, `like` each column's twin."""
+    """Hold the short `graph`; `ids` are its nodes' ids in `base`, `like` each column's twin."""
 
     base: Graph
     drawn: ColumnPlan  # the columns of base
