@@ -41,7 +41,7 @@ def begins_badly(node: ast.AST, words: str) -> bool:
     first = re.match(r"\w*", words)
     word = first.group() if first else ""
     if isinstance(node, ast.ClassDef):
-        return word in ASKING or not re.match(r"[A-Z][\w-]*('s|:)? ", words)
+        return word in ASKING or not re.match(r"[A-Z][\w-]*('s|[:,])? ", words)
     third_person = word.endswith("s") and not word.endswith("ss")
     return word in NO_VERB or third_person or not re.match(r"[A-Z][a-z-]+$", word)
 
