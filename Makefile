@@ -29,7 +29,7 @@ arch_IS   := --arch encoder-decoder
 backward_IS := --cell rnn --steps 3 --view backward
 diff_IS   := --cell lstm --against peephole --steps 2 --view diff
 
-.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials sheet clean
+.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials course sheet clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "make bench     this engine against its peers       (ARGS='--suite eager')"
 	@echo "make pictures  make the README's pictures anew"
 	@echo "make tutorials execute the notebooks of the book   (ARGS='04' one of them)"
+	@echo "make course    notebooks for students, nbgrader and otter-grader, in out/course"
 	@echo "make sheet     print the cheat sheet: equation, code, picture   (out/cheat_sheet.html, .pdf)"
 	@echo "make format    put the code into the one format"
 	@echo "make clean     remove .venv and whatever was generated"
@@ -80,6 +81,9 @@ pictures: $(RUN_READY)
 
 tutorials: $(BOOK_READY)
 	@$(THREADS) $(PY) tools/make_tutorials.py $(ARGS)
+
+course: $(BOOK_READY)
+	@$(PY) tools/make_tutorials.py --course $(OUT)/course $(ARGS)
 
 sheet: $(RUN_READY)
 	@$(PY) tools/cheat_sheet.py $(OUT)/cheat_sheet.html

@@ -3,6 +3,7 @@
     python tools/make_tutorials.py            all, each in a fresh kernel
     python tools/make_tutorials.py 04         those that begin with 04
     python tools/make_tutorials.py --student  without solutions, not executed
+    python tools/make_tutorials.py --course DIR  DIR/student, nbgrader, otter, engine
 
 The sources are plain Python in jupytext's percent format; the notebooks are made from them.
 """
@@ -17,10 +18,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TOOLS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
-from tinygrad_rnn.engine.atomic_write import atomic_write
-from tinygrad_rnn.engine.command_line import run_command
+from course_builds import copy_engine_course, for_nbgrader, for_otter  # noqa: E402
+
+from tinygrad_rnn.engine.atomic_write import atomic_write  # noqa: E402
+from tinygrad_rnn.engine.command_line import run_command  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tutorials"
@@ -79,16 +83,40 @@ def executed(made: Any) -> Any:
     return without_traces(made)
 
 
+def write_course(folder: Path, begin: str) -> int:
+    """Write notebooks for students, for nbgrader and for otter-grader, and the engine's course."""
+    import nbformat
+
+    for source in sources(begin):
+        text, stem = source.read_text(encoding="utf-8"), source.stem
+        builds = {
+            f"student/{stem}": notebook(student_text(text), stem),
+            f"nbgrader/source/tinygrad_rnn/{stem}": for_nbgrader(notebook(text, stem)),
+            f"otter/{stem}": for_otter(notebook(text, stem), stem),
+        }
+        for path, made in builds.items():
+            target = folder / f"{path}.ipynb"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(target, nbformat.writes(made).encode())
+    copy_engine_course(FOLDER / "engine", folder / "engine")
+    print(f"written: {folder}/student, nbgrader, otter, engine")
+    return 0
+
+
 def main() -> int:
     """Make the notebooks that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("begin", nargs="?", default="", help="of a notebook's name, such as 04")
     parser.add_argument("--student", action="store_true", help="leave out solutions and results")
+    parser.add_argument("--course", type=Path, metavar="DIR", help="write what a course needs")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the notebooks")
     given = parser.parse_args()
     import nbformat
 
+    if given.course is not None:
+        return write_course(given.course, given.begin)
     given.out.mkdir(parents=True, exist_ok=True)
+    whole = time.perf_counter()
     for source in sources(given.begin):
         began, text = time.perf_counter(), source.read_text(encoding="utf-8")
         print(f"notebook {source.stem} ...", end=" ", flush=True)
@@ -96,6 +124,7 @@ def main() -> int:
         made = made if given.student else executed(made)
         atomic_write(given.out / f"{source.stem}.ipynb", nbformat.writes(made).encode())
         print(f"{time.perf_counter() - began:.1f} s", flush=True)
+    print(f"{len(sources(given.begin))} notebooks in {time.perf_counter() - whole:.0f} s")
     return 0
 
 

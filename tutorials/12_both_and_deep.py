@@ -97,8 +97,7 @@ for number in ("12.1", "12.2", "12.3"):
 
 
 # %%
-### BEGIN SOLUTION
-def run(W, U, xs):
+def run(W, U, xs):  # one direction, to build on
     a, states = np.zeros(len(W)), []
     for x in xs:
         a = np.tanh(W @ a + U @ x)
@@ -106,6 +105,8 @@ def run(W, U, xs):
     return np.array(states)
 
 
+# %%
+### BEGIN SOLUTION
 def both_directions(forward, backward, xs):
     return np.concatenate([run(*forward, xs), run(*backward, xs[::-1])[::-1]], 1)
 

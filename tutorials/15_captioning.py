@@ -163,7 +163,8 @@ axes[0].imshow(np.clip(images[0], 0, 1))
 axes[0].set_title("the image")
 for t, axis in enumerate(axes[1:]):
     (g,) = grad(log_p[t, 0, int(captions[t, 0])], [picture], retain_graph=True)
-    shown = axis.imshow(saliency(g.numpy().reshape(12, 12, 3)), cmap="cividis", vmin=0, vmax=1)
+    norm = np.linalg.norm(g.numpy().reshape(12, 12, 3), axis=-1)  # of each pixel's three slopes
+    shown = axis.imshow(norm / norm.max(), cmap="cividis", vmin=0, vmax=1)
     axis.set_title(f"“{words[captions[t, 0]]}”")
 for axis in axes:
     axis.set(xticks=[], yticks=[])

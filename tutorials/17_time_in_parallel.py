@@ -184,7 +184,7 @@ check("17.3", lambda T: (T - 1).bit_length())
 # Composed in the wrong order, the numbers look harmless. The mistake is named:
 
 # %%
-check("17.1", lambda first, second: two_steps(second, first))
+check("17.1", lambda first, second: (second[0] * first[0], first[0] * second[1] + first[1]))
 
 # %% [markdown]
 # ## A task: parity again, in four rounds
