@@ -239,6 +239,7 @@ if TYPE_CHECKING:  # they load when they are first touched
 _UPPER.load = lambda path: import_module(f".{path}", __name__)
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS |= {name: f".{name}" for name in ("analysis", "files", "text", "training", "exercises")}
+FLOORS["tasks"] = ".tasks"
 FLOORS["autograd"] = ".autograd"
 FLOORS["microscope"] = ".analysis.microscope"
 WINDOWS = ("avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "max_pool1d", "max_pool2d")

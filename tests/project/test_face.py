@@ -20,7 +20,8 @@ SPEC.loader.exec_module(PUBLIC)
 
 # Their options are handed on to what their docstring names, which refuses what it does not know
 HANDS_ON = ("tinygrad_rnn.nn.", "tinygrad_rnn.scope", "tinygrad_rnn.draw.",
-            "tinygrad_rnn.training.", "tinygrad_rnn.compile.CompiledScan.drawing")  # fmt: skip
+            "tinygrad_rnn.training.", "tinygrad_rnn.tasks.",
+            "tinygrad_rnn.compile.CompiledScan.drawing")  # fmt: skip
 
 
 def offered() -> Iterator[tuple[str, Any]]:

@@ -29,6 +29,7 @@ BELOW = {  # floor: the floors it may import
     "exercises": "engine functions",
     "paper": "engine nn compile draw",
     "training": "engine functions init optim nn analysis compile draw files text",
+    "tasks": "engine functions optim nn draw files text training",
 }
 
 

