@@ -14,6 +14,7 @@ import numpy as np
 from .. import nn
 from ..engine.tensor import tensor
 from ..text import CharVocabulary, Columns, pad
+from ..text.reading import read_lines
 from .data_sources import file_of
 from .figures import heat
 from .task import DataError, Task, TaskSettings
@@ -45,6 +46,9 @@ class Translation(Task):
         """Take the pairs of a file, every tenth held out, or make them; list the characters."""
         if path is not None:
             self.rows = Columns(file_of(path), 2)
+            for number, line in enumerate(read_lines(path), start=1):
+                if line.strip():  # what is wrong is told now, not in the middle of training
+                    self.rows.parse(line, number)
             if len(self.rows) < 20:
                 raise DataError(f"{path}: {len(self.rows)} pairs are too few, give 20 or more")
         else:
