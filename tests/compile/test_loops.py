@@ -11,6 +11,7 @@ import pytest
 
 from tinygrad_rnn import grad, tensor
 from tinygrad_rnn.compile import compile
+from tinygrad_rnn.compile.codegen import emit_numpy
 from tinygrad_rnn.engine.arrays import to_numpy
 from tinygrad_rnn.nn import GRU, LSTM, MGU, RNN
 from tinygrad_rnn.nn.cell import parts_of
@@ -73,6 +74,17 @@ def assert_same(layer: Any, fast: Any, x: np.ndarray, seed: int = 0, **options: 
         assert a.shape == b.shape and a.dtype == b.dtype
         limit = value if k < 2 else gradient
         assert np.abs(a - b).max(initial=0) <= limit * max(1, np.abs(a).max(initial=0)), k
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_numpy_loops_call_ufuncs_on_planned_memory(name: str, monkeypatch: Any) -> None:
+    """What no ufunc writes there costs a call of Python's and a copy in every step."""
+    copied: set[str] = set()
+    run = emit_numpy.general
+    monkeypatch.setattr(emit_numpy, "general", lambda i, *rest: copied.add(i.op) or run(i, *rest))
+    layer = layer_of(name, 3, 4, np.float64)
+    results(compile(layer, "numpy"), layer, np.ones((2, 2, 3)), 0)
+    assert copied <= {"concatenate", "sum", "where"}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

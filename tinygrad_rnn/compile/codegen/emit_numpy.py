@@ -78,7 +78,7 @@ class BoundWorkspace(Workspace):
             most, one, e = ENOUGH[i.dtype], ONE[i.dtype], self.spare(i.shape, i.dtype)
             return [(partial(np.minimum, out=e), (args[0], most)), (np.exp, (e, e)),
                     (np.add, (e, one, out)), (np.divide, (e, out, out))]  # fmt: skip
-        function = np.maximum if i.op == "relu" else UFUNCS.get(i.op)
+        function = np.maximum if i.op == "relu" else ufunc_of(i)
         if function is None:
             return [(general, (i, args, self.memory.rows, out))]
         args = [*args, 0] if i.op == "relu" else args
@@ -88,6 +88,11 @@ class BoundWorkspace(Workspace):
         if function in (np.maximum, np.minimum):  # these refuse a positional `out`
             return [(partial(function, out=out), tuple(arrays))]
         return [(function, (*arrays, out))]
+
+
+def ufunc_of(i: Instr) -> Any:
+    """Return the ufunc that computes `i` into memory in one call, or None."""
+    return np.matmul if i.op == "matmul" and len(i.shape) < 3 else UFUNCS.get(i.op)
 
 
 def general(i: Instr, args: list, rows: int, out: Any) -> None:

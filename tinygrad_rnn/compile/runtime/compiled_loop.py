@@ -20,7 +20,7 @@ from ...engine.context import MODE
 from ...engine.primitive import Primitive, record_node
 from ...engine.tensor import Tensor, leaf_of, wrap
 from ...functions.checkpoint import Again, unpacked
-from ..codegen.emit_numpy import UFUNCS
+from ..codegen.emit_numpy import ufunc_of
 from ..codegen.rows import summed
 from ..phases import LOOPS, Program
 from ..program import Instr
@@ -37,7 +37,7 @@ class Kernel:
         self.loops, self.history, self.seconds, self.held = loops, history, seconds, held
         self.program: Program = loops.program
         adds = lambda i: len(summed(i)) == 1 and i.dtype.kind == "f"
-        find: Any = lambda i: column_sums if adds(i) else UFUNCS.get(i.op)
+        find: Any = lambda i: column_sums if adds(i) else ufunc_of(i)
         self.calls = {n: [(i, find(i)) for i in all_] for n, all_ in self.program.calls.items()}
         self.spare: Pool = Pool(4)  # workspaces for the next calls
 
