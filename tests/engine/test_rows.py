@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 import tinygrad_rnn as tg
 from tinygrad_rnn.engine import accumulate
 from tinygrad_rnn.engine.accumulate import add_at
-from tinygrad_rnn.engine.compute import compute_sigmoid, multiply_rows
+from tinygrad_rnn.engine.compute import multiply_rows
+from tinygrad_rnn.engine.ops import compute_sigmoid
 
 SIZES = some.integers(0, 4)
 SEEDS = some.integers(0, 2**32 - 1)

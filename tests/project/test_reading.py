@@ -10,7 +10,7 @@ from pathlib import Path
 from types import CodeType
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import engine
+from tinygrad_rnn import engine, nn
 from tinygrad_rnn.engine import backward
 
 ROOT = Path(tg.__file__).parent
@@ -53,6 +53,16 @@ def test_one_forward_pass_and_its_gradient_run_few_lines_of_few_files():
     found = min((once() for _ in range(5)), key=size)  # some nodes get a knot, by chance
     assert "engine/backward.py" in found
     assert size(found) <= 300 and len(found) <= 6, found
+
+
+def test_a_step_of_an_lstm_cell_runs_few_lines_of_few_files():
+    cell = nn.LSTMCell(4, 3)
+    x = tg.ones(2, 4)
+    state = cell.start(2, x)
+    cell.step(x, state)  # the first call of all fills caches
+    found = min((entered(lambda: cell.step(x, state)) for _ in range(5)), key=size)
+    assert {"nn/cells.py", "nn/gates.py", "engine/node.py"} <= found.keys()
+    assert size(found) <= 134 and len(found) <= 6, found
 
 
 def guide() -> list[Path]:

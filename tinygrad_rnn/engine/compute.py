@@ -20,22 +20,6 @@ MANY = 8192  # numbers; of these NumPy finds the largest faster than the smaller
 ONE = {np.dtype(t): np.array(1, t) for t in FLOATS}
 
 
-def compute_sigmoid(a: Array) -> Array:
-    """Return eᵃ / (1 + eᵃ), right to 4 units in the last place wherever σ is a number at all.
-
-    ½ + ½ tanh(a/2) has on the left only what tanh leaves of -1: at -17 half of float32 is gone.
-    """
-    if type(a) is not np.ndarray or not a.ndim:
-        e = np.exp(np.minimum(a, ENOUGH[a.dtype].item()))
-        return e / (e + 1)
-    if a.size < MANY or not a.max() <= ENOUGH[a.dtype]:  # NaN is not below it either
-        e = np.minimum(a, ENOUGH[a.dtype])
-        np.exp(e, e)
-    else:
-        e = np.exp(a)
-    return np.divide(e, e + ONE[a.dtype], e)
-
-
 def multiply_rows(a: Array, b: Array) -> Array:
     """Return a @ b of many matrices; by one matrix it is a single product of all rows, which is
     faster."""
@@ -53,7 +37,7 @@ def square(a: Any) -> Any:
         return a * a
 
 
-def compute_sum(a: Array, axis: Any, keepdims: bool) -> Array:
+def total(a: Array, axis: Any, keepdims: bool) -> Array:
     """Return the sum; integers and booleans are counted in int64, as PyTorch does."""
     if a.dtype.kind != "f":
         return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.int64)
@@ -62,8 +46,8 @@ def compute_sum(a: Array, axis: Any, keepdims: bool) -> Array:
     return np.sum(a, axis=axis, keepdims=keepdims)
 
 
-def compute_cumsum(a: Array, axis: int) -> Array:
-    """Return running sums, counted as `compute_sum` does."""
+def cumsum(a: Array, axis: int) -> Array:
+    """Return running sums, counted as `total` does."""
     if a.dtype.kind != "f":
         return np.cumsum(a, axis=axis, dtype=np.int64)
     if a.dtype == np.float16:
@@ -87,12 +71,12 @@ def place_of(function: Callable) -> Callable:
     return lambda a, axis: function(a, axis=axis).astype(np.int64, copy=False)
 
 
-def compute_softmax(a: Array, axis: int) -> Array:
+def softmax(a: Array, axis: int) -> Array:
     y = np.exp(_below_max(a, axis))
     return y / np.sum(y, axis=axis, keepdims=True)
 
 
-def compute_log_softmax(a: Array, axis: int) -> Array:
+def log_softmax(a: Array, axis: int) -> Array:
     z = _below_max(a, axis)
     if not a.size:
         return z  # the logarithm of an empty sum would warn
@@ -103,7 +87,15 @@ def _below_max(a: Array, axis: int) -> Array:
     return a - np.max(a, axis=axis, keepdims=True) if a.size else a
 
 
-def compute_put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
+def choose(c: Any, a: Any, b: Any) -> Array:
+    """Return `a` where `c` holds, else `b`; c is no number, which would hold unless it is 0."""
+    kind = c.dtype if hasattr(c, "dtype") else np.dtype(type(c))
+    if kind.kind != "b":
+        raise TypeError(f"expected a condition of booleans, got {kind}; compare first")
+    return np.where(c, a, b)
+
+
+def put(g: Array, index: Any, shape: tuple, dtype: Any) -> Array:
     """Return zeros of `shape` with `g` added at `index`; places named twice get both."""
     y = library_of(g).xp.zeros(shape, dtype)
     return add_at(y, index, g)

@@ -18,6 +18,7 @@ WEAK_SCALARS = not np.__version__.startswith("1.")  # NumPy 2: a Python number h
 WEAK = (float, int)
 PYTHON_NUMBERS = (float, int, bool)
 BOOLEAN = np.dtype(np.bool_)
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)  # inputs of one need no cast at all
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
@@ -125,9 +126,6 @@ def typed_floats(arrays: list) -> list:
 def branches(arrays: list) -> list:
     """Return the inputs of `where`: a condition, and two values that come to one dtype."""
     condition, a, b = arrays
-    kind = getattr(condition, "dtype", np.dtype(type(condition)))
-    if kind.kind != "b":
-        raise TypeError(f"expected a condition of booleans, got {kind}; compare first")
     numbers = type(a) in PYTHON_NUMBERS and type(b) in PYTHON_NUMBERS
     return [condition, *(together if numbers else promoted)([a, b])]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .context import SCOPE, enclosing, scope
+from .context import SCOPE, enclosing
 from .freeing import Knot
 
 if TYPE_CHECKING:
@@ -33,17 +33,20 @@ class Node:
 
     __slots__ = tuple("dtype index needs op params parents saved scope shape special".split())
 
+    op: Primitive | None
+    parents: tuple[Node | None, ...]
+    saved: tuple | None
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    needs: bool
+    special: dict[str, Any] | None
+
     def __init__(self, op, parents, saved, params, shape, dtype, needs):  # type: ignore[no-untyped-def]
-        self.op: Primitive | None = op
-        self.parents: tuple[Node | None, ...] = parents
-        self.saved: tuple | None = saved
-        self.params: dict[str, Any] = params
-        self.shape: tuple[int, ...] = shape
-        self.dtype: np.dtype = dtype
-        self.needs: bool = needs
+        self.op, self.parents, self.saved = op, parents, saved
+        self.params, self.needs, self.special = params, needs, None
+        self.shape, self.dtype, self.scope = shape, dtype, SCOPE.get()
         self.index = index = age()
-        self.scope: scope | None = SCOPE.get()
-        self.special: dict[str, Any] | None = None
         if index >= next_knot:
             tie(self)
 

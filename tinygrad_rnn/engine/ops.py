@@ -18,34 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from . import compute, dtypes
 from .accumulate import PendingMatmul, SlicedGradient
 from .arguments import names_in_rule
-from .arrays import is_array, library_of, move
-from .compute import (
-    ONE,
-    compute_cumsum,
-    compute_log_softmax,
-    compute_put,
-    compute_sigmoid,
-    compute_softmax,
-    compute_sum,
-    multiply_rows,
-    place_of,
-    square,
-    whole,
-)
-from .dtypes import (
-    as_floats,
-    branches,
-    compared,
-    counted,
-    divided,
-    multiplied,
-    promoted,
-    together,
-    typed_floats,
-    unwidened,
-)
+from .arrays import Array, is_array, library_of, move
+from .compute import ENOUGH, MANY, ONE, choose, multiply_rows, place_of, square, whole
 from .primitive import primitive
 from .tensor import Tensor, wrap
 
@@ -78,6 +55,22 @@ def even_split(g: Any, y: Any, a: Any, axis: Any, keepdims: bool) -> Any:
 
 def flipped(x: Any, axis: int) -> Any:
     return x[(slice(None),) * (axis % x.ndim) + (slice(None, None, -1),)]
+
+
+def compute_sigmoid(a: Array) -> Array:
+    """Return eᵃ / (1 + eᵃ), right to 4 units in the last place wherever σ is a number at all.
+
+    ½ + ½ tanh(a/2) has on the left only what tanh leaves of -1: at -17 half of float32 is gone.
+    """
+    if type(a) is not np.ndarray or not a.ndim:
+        e = np.exp(np.minimum(a, ENOUGH[a.dtype].item()))
+        return e / (e + 1)
+    if a.size < MANY or not a.max() <= ENOUGH[a.dtype]:  # NaN is not below it either
+        e = np.minimum(a, ENOUGH[a.dtype])
+        np.exp(e, e)
+    else:
+        e = np.exp(a)
+    return np.divide(e, e + ONE[a.dtype], e)
 
 
 def through_sigmoid(g: Any, y: Any) -> Any:
@@ -155,64 +148,64 @@ def spread(g: Any, a: Any, index: tuple) -> Any:
 # fmt: off
 # name                  computation      gradient of the first input       of the second
 # ---------------------------------------------------------------------------------------------------
-add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=promoted, writes="a + b")
-sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=promoted, writes="a − b")
-mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=promoted, writes="a ∘ b")
-div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=as_floats, writes="a / b",
+add = primitive("add",  np.add,          lambda g, y, a, b: g,             lambda g, y, a, b: g,      casts=dtypes.promoted, writes="a + b")
+sub = primitive("sub",  np.subtract,     lambda g, y, a, b: g,             lambda g, y, a, b: -g,     casts=dtypes.promoted, writes="a − b")
+mul = primitive("mul",  np.multiply,     lambda g, y, a, b: g * b,         lambda g, y, a, b: g * a,  keeps="ab", casts=dtypes.promoted, writes="a ∘ b")
+div = primitive("div",  np.true_divide,  lambda g, y, a, b: g / b,         lambda g, y, a, b: -g * y / b, keeps="yb", casts=dtypes.as_floats, writes="a / b",
     doc="Divide entry by entry; whole numbers give real ones.")
 neg = primitive("neg",  np.negative,     lambda g, y, a: -g, writes="−a")
 power = primitive("power", np.power,
     lambda g, y, a, b: g * power_slope(a, b),
-    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=counted, writes="a^b",
+    lambda g, y, a, b: g * (y * power_log(a, b)), keeps="yab", casts=dtypes.counted, writes="a^b",
     doc="Raise `a` to the power `b`, entry by entry.")
 maximum = primitive("maximum", np.maximum,
-    lambda g, y, a, b: split_at_ties(g, a, b, y),         lambda g, y, a, b: split_at_ties(g, b, a, y), keeps="yab", casts=promoted, writes="max(a, b)",
+    lambda g, y, a, b: split_at_ties(g, a, b, y),         lambda g, y, a, b: split_at_ties(g, b, a, y), keeps="yab", casts=dtypes.promoted, writes="max(a, b)",
     doc="Take the larger of each two entries; NaN wins, and ties share the gradient.")
 minimum = primitive("minimum", np.minimum,
-    lambda g, y, a, b: split_at_ties(g, a, b, y),         lambda g, y, a, b: split_at_ties(g, b, a, y), keeps="yab", casts=promoted, writes="min(a, b)",
+    lambda g, y, a, b: split_at_ties(g, a, b, y),         lambda g, y, a, b: split_at_ties(g, b, a, y), keeps="yab", casts=dtypes.promoted, writes="min(a, b)",
     doc="Take the smaller of each two entries; NaN wins, and ties share the gradient.")
-fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=divided, writes="fmod(a, b)",
+fmod = primitive("fmod", np.fmod,        lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=dtypes.divided, writes="fmod(a, b)",
     doc="Return the remainder of a / b with the sign of `a`.")
 remainder = primitive("remainder", np.remainder,
-                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=divided,
+                                         lambda g, y, a, b: g,             lambda g, y, a, b: -g * nearest((a - y) / b), keeps="yab", casts=dtypes.divided,
     doc="Return the remainder of a / b with the sign of `b`, as Python's % does.")
-atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * turned(b, a, b), lambda g, y, a, b: -g * turned(a, a, b), keeps="ab", casts=as_floats,
+atan2 = primitive("atan2", np.arctan2,   lambda g, y, a, b: g * turned(b, a, b), lambda g, y, a, b: -g * turned(a, a, b), keeps="ab", casts=dtypes.as_floats,
     doc="Return the angle of the point (b, a).")
-hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * (a / y),   lambda g, y, a, b: g * (b / y), keeps="yab", casts=as_floats,
+hypot = primitive("hypot", np.hypot,     lambda g, y, a, b: g * (a / y),   lambda g, y, a, b: g * (b / y), keeps="yab", casts=dtypes.as_floats,
     doc="Return √(a² + b²) without overflow.")
 logaddexp = primitive("logaddexp", np.logaddexp,
-                                         lambda g, y, a, b: g * sigmoid(a - b), lambda g, y, a, b: g * sigmoid(b - a), keeps="ab", casts=as_floats,
+                                         lambda g, y, a, b: g * sigmoid(a - b), lambda g, y, a, b: g * sigmoid(b - a), keeps="ab", casts=dtypes.as_floats,
     doc="Return log(eᵃ + eᵇ) without overflow.")
-xlogy = primitive("xlogy", lambda a, b: unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
+xlogy = primitive("xlogy", lambda a, b: dtypes.unwidened(np.where(a == 0, np.where(np.isnan(b), b, a * 0), a * np.log(np.where(a == 0, b.dtype.type(1), b))), [a, b]),
     lambda g, y, a, b: g * log(where(logical_and(equal(a, 0), less_equal(b, 0)), 1.0, b)),
-    lambda g, y, a, b: g * a / b, keeps="ab", casts=typed_floats,
+    lambda g, y, a, b: g * a / b, keeps="ab", casts=dtypes.typed_floats,
     doc="Return a · log(b), and 0 where `a` is 0.")
 
 abs = absolute = primitive("abs", np.abs,     lambda g, y, a: g * sign(a), keeps="a", writes="|a|")
-sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=as_floats, writes="√(a)")
-exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=as_floats)
-log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=as_floats)
-expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * exp(a), keeps="a", casts=as_floats,
+sqrt = primitive("sqrt",     np.sqrt,    lambda g, y, a: g * 0.5 / y, keeps="y", casts=dtypes.as_floats, writes="√(a)")
+exp = primitive("exp",       np.exp,     lambda g, y, a: g * y, keeps="y", casts=dtypes.as_floats)
+log = primitive("log",       np.log,     lambda g, y, a: g / a, keeps="a", casts=dtypes.as_floats)
+expm1 = primitive("expm1",   np.expm1,   lambda g, y, a: g * exp(a), keeps="a", casts=dtypes.as_floats,
     doc="Return eᵃ − 1, exact for small `a`.")
-log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=as_floats,
+log1p = primitive("log1p",   np.log1p,   lambda g, y, a: g / (a + 1), keeps="a", casts=dtypes.as_floats,
     doc="Return log(1 + a), exact for small `a`.")
-sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=as_floats)
-cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=as_floats)
-tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=as_floats)
-asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats)
-acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt((1 - a) * (1 + a)), keeps="a", casts=as_floats)
-atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + square(a)), keeps="a", casts=as_floats)
-sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=as_floats)
-cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=as_floats)
-asinh = primitive("asinh",   np.arcsinh, lambda g, y, a: g / sqrt(1 + square(a)), keeps="a", casts=as_floats)
-atanh = primitive("atanh",   np.arctanh, lambda g, y, a: g / (1 - square(a)), keeps="a", casts=as_floats)
-tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=as_floats)
-sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=as_floats, writes="σ(a)",
+sin = primitive("sin",       np.sin,     lambda g, y, a: g * cos(a), keeps="a", casts=dtypes.as_floats)
+cos = primitive("cos",       np.cos,     lambda g, y, a: -g * sin(a), keeps="a", casts=dtypes.as_floats)
+tan = primitive("tan",       np.tan,     lambda g, y, a: g * (1 + y * y), keeps="y", casts=dtypes.as_floats)
+asin = primitive("asin",     np.arcsin,  lambda g, y, a: g / sqrt((1 - a) * (1 + a)), keeps="a", casts=dtypes.as_floats)
+acos = primitive("acos",     np.arccos,  lambda g, y, a: -g / sqrt((1 - a) * (1 + a)), keeps="a", casts=dtypes.as_floats)
+atan = primitive("atan",     np.arctan,  lambda g, y, a: g / (1 + square(a)), keeps="a", casts=dtypes.as_floats)
+sinh = primitive("sinh",     np.sinh,    lambda g, y, a: g * cosh(a), keeps="a", casts=dtypes.as_floats)
+cosh = primitive("cosh",     np.cosh,    lambda g, y, a: g * sinh(a), keeps="a", casts=dtypes.as_floats)
+asinh = primitive("asinh",   np.arcsinh, lambda g, y, a: g / sqrt(1 + square(a)), keeps="a", casts=dtypes.as_floats)
+atanh = primitive("atanh",   np.arctanh, lambda g, y, a: g / (1 - square(a)), keeps="a", casts=dtypes.as_floats)
+tanh = primitive("tanh",     np.tanh,    lambda g, y, a: through_tanh(g, y), keeps="y", casts=dtypes.as_floats)
+sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(g, y), keeps="y", casts=dtypes.as_floats, writes="σ(a)",
     doc="Return 1 / (1 + e⁻ᵃ) of each entry, between 0 and 1.")
-erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-square(a)) * (2 / SQRT_PI), keeps="a", casts=as_floats,
+erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-square(a)) * (2 / SQRT_PI), keeps="a", casts=dtypes.as_floats,
     doc="Return the error function of each entry.")
 relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y", writes="max(0, a)")
-clamp = primitive("clamp", lambda a, low, high: unwidened(np.clip(a, low, high), [a]),
+clamp = primitive("clamp", lambda a, low, high: dtypes.unwidened(np.clip(a, low, high), [a]),
     lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
 sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g),
     doc="Return −1, 0 or 1 for the sign of each entry.")
@@ -223,24 +216,24 @@ ceil = primitive("ceil",    whole(np.ceil), lambda g, y, a: zero(g),
 trunc = primitive("trunc",   whole(np.trunc), lambda g, y, a: zero(g),
     doc="Round each entry towards 0.")
 rounded = primitive("round",   whole(np.round), lambda g, y, a, decimals: zero(g))
-where = primitive("where",   np.where,   lambda g, y, c, a, b: zero(g),
-    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=branches, writes="a where c, else b",
+where = primitive("where",   choose,     lambda g, y, c, a, b: zero(g),
+    lambda g, y, c, a, b: where(c, g, 0.0),  lambda g, y, c, a, b: where(c, 0.0, g), keeps="c", casts=dtypes.branches, writes="a where c, else b",
     doc="Take `a` where the condition `c` holds, else `b`.")
 
 # Reductions and scans
-total = primitive("sum", compute_sum,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims), writes="Σ(a)")
+total = primitive("sum", compute.total,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims), writes="Σ(a)")
 amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="max(a)")
 amin = primitive("amin", lambda a, axis, keepdims: np.min(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="min(a)")
-cumsum = primitive("cumsum", compute_cumsum,
+cumsum = primitive("cumsum", compute.cumsum,
     lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
-softmax = primitive("softmax", compute_softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=as_floats)
-log_softmax = primitive("log_softmax", compute_log_softmax,
-    lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=as_floats, writes="log softmax(a)")
+softmax = primitive("softmax", compute.softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=dtypes.as_floats)
+log_softmax = primitive("log_softmax", compute.log_softmax,
+    lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True), keeps="y", casts=dtypes.as_floats, writes="log softmax(a)")
 
 # Products
-matmul = primitive("matmul", lambda a, b: np.matmul(a, b) if a.ndim < 3 else multiply_rows(a, b), _to_left,                        _to_right, keeps="ab", casts=multiplied, writes="a @ b",
+matmul = primitive("matmul", lambda a, b: np.matmul(a, b) if a.ndim < 3 else multiply_rows(a, b), _to_left,                        _to_right, keeps="ab", casts=dtypes.multiplied, writes="a @ b",
     doc="Multiply matrices, vectors or batches of them.")
-einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=multiplied)
+einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=dtypes.multiplied)
 
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
@@ -248,10 +241,10 @@ transpose = primitive("transpose", lambda a, axes: a.transpose(axes),
     lambda g, y, a, axes: transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))), postpones=PendingMatmul, writes="aᵀ")
 broadcast_to = primitive("broadcast_to", lambda a, shape: np.broadcast_to(a, shape), lambda g, y, a, shape: g, writes="copies of a")
 getitem = primitive("getitem", lambda a, index: a[index], lambda g, y, a, index: spread(g, a, index), writes="a[…]")
-put = primitive("put", compute_put, lambda g, y, a, index, shape, dtype: g[index], writes="a put at […], else 0")
-concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part, casts=together, writes="[*]")
+put = primitive("put", compute.put, lambda g, y, a, index, shape, dtype: g[index], writes="a put at […], else 0")
+concatenate = primitive("concatenate", lambda *a, axis: np.concatenate(a, axis=axis), each=_part, casts=dtypes.together, writes="[*]")
 stack = primitive("stack", lambda *a, axis: np.stack(a, axis=axis),
-    each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)], casts=together)
+    each=lambda k, g, y, *a, axis: g[(slice(None),) * (axis % g.ndim) + (k,)], casts=dtypes.together)
 astype = primitive("astype", lambda a, dtype: a.astype(dtype), lambda g, y, a, dtype: g)
 clone = primitive("clone", lambda a: a if a.flags.c_contiguous else a.copy("K"), lambda g, y, a: g,
     doc="Return the same values as a node of its own.")
@@ -259,12 +252,12 @@ transfer = primitive("transfer", lambda a, device: move(a, device),
     lambda g, y, a, device: transfer(g, device=library_of(getattr(a, "_array", a)).device), keeps="a")
 
 # No gradient flows through these
-equal = primitive("equal", np.equal, casts=compared, writes="a = b")
-not_equal = primitive("not_equal", np.not_equal, casts=compared, writes="a ≠ b")
-less = primitive("less", np.less, casts=compared, writes="a < b")
-less_equal = primitive("less_equal", np.less_equal, casts=compared, writes="a ≤ b")
-greater = primitive("greater", np.greater, casts=compared, writes="a > b")
-greater_equal = primitive("greater_equal", np.greater_equal, casts=compared, writes="a ≥ b")
+equal = primitive("equal", np.equal, casts=dtypes.compared, writes="a = b")
+not_equal = primitive("not_equal", np.not_equal, casts=dtypes.compared, writes="a ≠ b")
+less = primitive("less", np.less, casts=dtypes.compared, writes="a < b")
+less_equal = primitive("less_equal", np.less_equal, casts=dtypes.compared, writes="a ≤ b")
+greater = primitive("greater", np.greater, casts=dtypes.compared, writes="a > b")
+greater_equal = primitive("greater_equal", np.greater_equal, casts=dtypes.compared, writes="a ≥ b")
 logical_and = primitive("logical_and", np.logical_and, writes="a and b",
     doc="Tell where both hold; a number holds unless it is 0.")
 logical_or = primitive("logical_or", np.logical_or, writes="a or b",

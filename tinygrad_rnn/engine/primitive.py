@@ -16,11 +16,11 @@ import numpy as np
 from .arguments import GAP, THEIRS, Signed, bind, by_name, names_in_rule, signature_of_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
-from .dtypes import WEAK_SCALARS, unwidened
+from .dtypes import FLOAT32, FLOAT64, WEAK_SCALARS, unwidened
 from .errors import explained
 from .node import NO_PARAMS, Node
 from .record import trace_node
-from .tensor import Tensor, leaf_of, wrap
+from .tensor import Tensor, leaf_of
 
 if TYPE_CHECKING:
     import inspect
@@ -114,8 +114,8 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
 
     Called on arrays it computes; with a Tensor among the inputs it also records. Its signature is
     that of its rule: one-letter names are inputs, others are options. `casts` brings the inputs to
-    one dtype first; `each` is the rule of an operation with any number of inputs; `postpones` names
-    the kind of postponed gradient that the rules take as it is.
+    one dtype, unless all are float32 or all float64; `each` is the rule of an operation with any
+    number of inputs; `postpones` names the kind of postponed gradient that rules take as it is.
 
     >>> softcap = primitive("softcap", lambda a: a / (1 + abs(a)),
     ...                     lambda g, y, a: g * (1 - abs(y)) * (1 - abs(y)), keeps="y")
@@ -185,36 +185,35 @@ def _caller(op: Primitive, letters: list[str], options: int, many: bool, default
 
 def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
     """Return the result of an operation: an array from arrays, a Tensor if any input is one."""
-    arrays, tensors, foreign, needs = [], False, False, False
+    arrays, dtype, kinds, foreign, needs = [], None, 0, False, False
     for x in inputs:
         if type(x) is Tensor:
-            tensors, node = True, x.node
-            arrays.append(x._array)
+            array, node = x._array, x.node
+            arrays.append(array)
+            if array.dtype is not dtype:
+                dtype, kinds = array.dtype, kinds + 1
             if node is not None and node.needs:
                 needs = True
         else:
             arrays.append(x)
-            foreign = foreign or type(x) not in NUMBERS
-    if not tensors:
-        if READERS and not READERS.keys().isdisjoint(map(type, inputs)):
-            return next(READERS[type(x)] for x in inputs if type(x) in READERS)(op, inputs, params)
-        return op.compute(*inputs, **params)
+            kinds, foreign = kinds + 1, foreign or type(x) not in NUMBERS
+    if dtype is None:
+        return apply_to_arrays(op, inputs, params)
     try:
         if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
             arrays = [constant(a, x) for a, x in zip(arrays, inputs)]
-        if op.casts is not None:
+        if op.casts is not None and (kinds > 1 or dtype is not FLOAT32 and dtype is not FLOAT64):
             arrays = op.casts(arrays)
         y = op.compute(*arrays, **params) if params else op.compute(*arrays)
     except Exception as error:
-        if params:
-            op.bound(inputs, params)  # an option may be misspelt
-        raise explained(op.name, inputs, error) from error
+        raise failed(op, inputs, params, error) from error
     if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
         y = np.asarray(y if WEAK_SCALARS else unwidened(y, arrays))
-    mode = MODE.get()
+    mode, new = MODE.get(), Tensor.__new__(Tensor)
+    new._array, new.node = y, None
     if needs and mode.grad and op.rules or not mode.plain:
-        return wrap(y, record_node(op, inputs, arrays, params, y, needs, mode))
-    return wrap(y, None)
+        new.node = record_node(op, inputs, arrays, params, y, needs, mode)
+    return new
 
 
 def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
@@ -236,6 +235,20 @@ def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arr
         node.inputs = tuple(arrays)
         trace_node(mode, node, inputs, y)
     return node
+
+
+def apply_to_arrays(op: Primitive, inputs: tuple, params: dict) -> Any:
+    """Return the result of an operation, or its reading as letters (see `READERS`)."""
+    if READERS and not READERS.keys().isdisjoint(map(type, inputs)):
+        return next(READERS[type(x)] for x in inputs if type(x) in READERS)(op, inputs, params)
+    return op.compute(*inputs, **params)
+
+
+def failed(op: Primitive, inputs: tuple, params: dict, error: Exception) -> Exception:
+    """Return what is raised instead of an error of the array library."""
+    if params:
+        op.bound(inputs, params)  # an option may be misspelt
+    return explained(op.name, inputs, error)
 
 
 def constant(array: Any, x: Any) -> Any:

@@ -30,9 +30,7 @@ class Tensor(Conversion):
     __array_ufunc__ = None  # so that ndarray * Tensor is a Tensor, never an array of objects
     __hash__ = object.__hash__
     _array: Array
-    _memory: (
-        SharedMemory  # there only if another Tensor looked at the same numbers, or was looked at
-    )
+    _memory: SharedMemory  # there only if a Tensor looks at the numbers of another
     _way: Way
     node: Node | None
 

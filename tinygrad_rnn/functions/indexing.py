@@ -18,11 +18,10 @@ from ..engine.ops import argsort as _argsort
 from ..engine.ops import broadcast_to as _broadcast_to
 from ..engine.ops import getitem, put, where
 from ..engine.ops import reshape as _reshape
-from ..engine.primitive import apply_primitive
-from ..engine.shared_memory import alias, rebind, written
+from ..engine.shared_memory import rebind, written
 from ..engine.tensor import Tensor, wrap
 from .in_place import bind, refuse_leaf, refuse_recorded_view
-from .memory_views import GETITEM, viewed
+from .memory_views import GETITEM, look, viewed
 from .shapes import along, axis_of, flatten, flip, narrow
 
 
@@ -79,15 +78,11 @@ def _whole_numbers(k: Any) -> np.ndarray:
 def take(x: Tensor, key: Any) -> Tensor:
     """Return `x[key]`: basic slices, integer arrays (repeats add up in the gradient), boolean
     masks."""
-    if type(key) is int or type(key) is slice:  # as `viewed` does, without the call
-        y = apply_primitive(GETITEM, (x,), params := {"index": (key,)})
-        if y.node is None or not y.node.needs:
-            return alias(y, x, GETITEM.compute, params)
-        y._way = None
-        return y
+    if type(key) is int or type(key) is slice:
+        return look(x, GETITEM, {"index": (key,)})
     index = index_of(x, key)
     if not any(map(is_array, index)):
-        return viewed(x, getitem, index=index)
+        return look(x, GETITEM, {"index": index})
     if any(type(k) is int for k in index):
         return _integers_first(x, index)
     return getitem(x, index=index)

@@ -9,33 +9,46 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..engine.primitive import PRIMITIVES, apply_primitive
+import numpy as np
+
+from ..engine.context import MODE
+from ..engine.primitive import PRIMITIVES, Primitive, apply_primitive, failed
 from ..engine.shared_memory import alias
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, wrap
 
 GETITEM = PRIMITIVES["getitem"]
 
 
 def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
     """Return the result of a primitive that computes a view of `x`, joined to the memory of `x`."""
-    y = apply_primitive(primitive.op, (x,), params)
+    return look(x, primitive.op, params)
+
+
+def look(x: Tensor, op: Primitive, params: dict[str, Any]) -> Tensor:
+    """Return the view of `x` that `op` computes; where nothing is recorded only its array is made,
+    for such looks are many and cheap."""
+    mode, node = MODE.get(), x.node
+    if not mode.plain or node is not None and node.needs and mode.grad:
+        return looked(x, apply_primitive(op, (x,), params), op, params)
+    try:
+        array = op.compute(x._array, **params)
+    except Exception as error:
+        raise failed(op, (x,), params, error) from error
+    array = np.asarray(array) if isinstance(array, np.generic) else array
+    return alias(wrap(array, None), x, op.compute, params)
+
+
+def looked(x: Tensor, y: Tensor, op: Primitive, params: dict[str, Any]) -> Tensor:
+    """Return `y`, a view of `x` that a primitive made, joined to the memory of `x` or a value."""
     if y.node is None or not y.node.needs:
-        return alias(y, x, primitive.op.compute, params)
+        return alias(y, x, op.compute, params)
     y._way = None  # it is a view, though of numbers that stay what they are
     return y
 
 
 def pieces(x: Tensor, indices: Iterable[tuple]) -> tuple[Tensor, ...]:
-    """Return the views `x[index]` of `x`, as `viewed` makes each."""
-    made = []
-    for index in indices:
-        y = apply_primitive(GETITEM, (x,), params := {"index": index})
-        if y.node is None or not y.node.needs:
-            alias(y, x, GETITEM.compute, params)
-        else:
-            y._way = None
-        made.append(y)
-    return tuple(made)
+    """Return the views `x[index]` of `x`."""
+    return tuple([look(x, GETITEM, {"index": index}) for index in indices])
 
 
 def shown(x: Tensor, y: Tensor, show: Callable, **params: Any) -> Tensor:

@@ -8,15 +8,15 @@ rows. Two more forms, as the books write it, are in `forms`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 from .. import init as initial
 from ..engine.context import scope
-from ..engine.ops import getitem, relu, sigmoid, tanh
+from ..engine.ops import getitem, relu, sigmoid, tanh, transpose
 from ..engine.options import choice, explained_by, flag, kind, nearest, probability, unfit
 from ..engine.tensor import Tensor, assign
 from ..functions.elementwise import elu, gelu, leaky_relu, silu, softplus, softsign
-from ..functions.losses import linear
 from ..functions.random import Generator
 from .cell import Cell
 from .forms import FORMS, LETTERS
@@ -146,13 +146,13 @@ class Gated(Cell):
     def from_input(self, x: Tensor, gates: Gates | None = None) -> Tensor:
         """Return W x + b_ih of all gates side by side, (B, G·H)."""
         weight, bias = self.rows(self.weight_ih, gates), self.rows(self.bias_ih, gates)
-        z = linear(x, weight, bias) if x.dtype.kind == "f" else looked_up(x, weight, bias)
+        z = affine(x, weight, bias) if x._array.dtype.kind == "f" else looked_up(x, weight, bias)
         return self.norm_ih(z) if self.norm_ih else z
 
     def from_state(self, h: Tensor, gates: Gates | None = None) -> Tensor:
         """Return U h + b_hh of all gates side by side, (B, G·H)."""
         h = h if self._mask is None else h * self._mask
-        z = linear(h, self.rows(self.weight_hh, gates), self.rows(self.bias_hh, gates))
+        z = affine(h, self.rows(self.weight_hh, gates), self.rows(self.bias_hh, gates))
         return self.norm_hh(z) if self.norm_hh else z
 
     def rows(self, stacked: Any, gates: Gates | None) -> Any:
@@ -166,11 +166,11 @@ class Gated(Cell):
 
     def split(self, z: Tensor, gates: Gates | None = None) -> Parts:
         """Return {gate: (B, H)} of pre-activations that lie side by side."""
-        names, H = gates or self.gate_names, self.hidden_size
+        names = gates or self.gate_names
         if len(names) == 1:
             return {names[0]: z}
-        parts = [(..., slice(k * H, (k + 1) * H)) for k in range(len(names))]
-        return {name: getitem(z, index=part) for name, part in zip(names, parts)}
+        places = side_by_side(len(names), self.hidden_size)
+        return {name: getitem(z, index=place) for name, place in zip(names, places)}
 
     def gate_value(self, name: str, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Return σ(z), of a candidate tanh(z); with peepholes the gate sees the cell state c."""
@@ -178,8 +178,8 @@ class Gated(Cell):
         with scope(name, gate=role):
             if self.peephole and c is not None:
                 z = self.add_peephole(name, z, c)
-            squash = self.candidate_activation if role == "candidate" else self.gate_activation
-            return self.keep(name, squash(z))
+            y = self.candidate_activation(z) if role == "candidate" else self.gate_activation(z)
+        return y if self._record is None else self.keep(name, y)
 
     def add_peephole(self, gate: str, z: Tensor, c: Tensor) -> Tensor:
         """Return the pre-activation with what the gate sees of c added."""
@@ -250,6 +250,19 @@ class Gate:
         values = initial.values(what, shape, generator, self.cell.dtype)
         name = part if "bias" in part else f"weight_{part}"
         setattr(self, name, values)
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return W x + b of each row of x: `linear` for what runs at every step, without its check of
+    arguments and a view of W that nobody else would see."""
+    z = x @ transpose(weight, axes=(1, 0))
+    return z if bias is None else z + bias
+
+
+@cache
+def side_by_side(parts: int, width: int) -> list[tuple]:
+    """Return the indices of parts of equal width that lie side by side in the last axis."""
+    return [(..., slice(k * width, (k + 1) * width)) for k in range(parts)]
 
 
 def looked_up(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
