@@ -39,7 +39,6 @@ from .functions.comparison import (
     nonzero,
     unique,
 )
-from .functions.constructors import *
 from .functions.creation import (
     arange,
     as_tensor,
@@ -101,24 +100,6 @@ from .functions.indexing import (
     take_along_dim,
     topk,
 )
-from .functions.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cosine_similarity,
-    cross_entropy,
-    dropout,
-    embedding,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    layer_norm,
-    linear,
-    mse_loss,
-    nll_loss,
-    normalize,
-    smooth_l1_loss,
-)
-from .functions.more_losses import *
 from .functions.order_statistics import *
 from .functions.products import (
     addbmm,
@@ -227,6 +208,25 @@ if TYPE_CHECKING:  # they load when they are first touched
     from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
     from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
     from .functions.checkpoint import checkpoint
+    from .functions.constructors import *
+    from .functions.losses import (
+        binary_cross_entropy,
+        binary_cross_entropy_with_logits,
+        cosine_similarity,
+        cross_entropy,
+        dropout,
+        embedding,
+        huber_loss,
+        kl_div,
+        l1_loss,
+        layer_norm,
+        linear,
+        mse_loss,
+        nll_loss,
+        normalize,
+        smooth_l1_loss,
+    )
+    from .functions.more_losses import *
     from .functions.windows import (
         avg_pool1d,
         avg_pool2d,
@@ -242,6 +242,14 @@ FLOORS |= {name: f".{name}" for name in ("analysis", "files", "text", "training"
 FLOORS["tasks"] = ".tasks"
 FLOORS["autograd"] = ".autograd"
 FLOORS["microscope"] = ".analysis.microscope"
+CONSTRUCTORS = ("BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor")
+LOSSES = """binary_cross_entropy binary_cross_entropy_with_logits cosine_similarity cross_entropy
+dropout embedding huber_loss kl_div l1_loss layer_norm linear mse_loss nll_loss normalize
+smooth_l1_loss""".split()
+MORE_LOSSES = """soft_margin_loss hinge_embedding_loss margin_ranking_loss cosine_embedding_loss
+triplet_margin_loss triplet_margin_with_distance_loss multi_margin_loss
+multilabel_soft_margin_loss poisson_nll_loss gaussian_nll_loss rms_norm group_norm
+scaled_dot_product_attention adaptive_avg_pool1d adaptive_max_pool1d""".split()
 WINDOWS = ("avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "max_pool1d", "max_pool2d")
 DERIVATIVES = ("detect_anomaly", "hessian", "hvp", "jacobian", "jvp", "vjp")
 CHECKS = ("GradcheckError", "gradcheck", "gradgradcheck")
@@ -249,8 +257,14 @@ FROM_FLOORS = dict.fromkeys(("CheckpointError", "load", "save"), ".files")
 FROM_FLOORS |= dict.fromkeys(("check", "hint"), ".exercises")
 FROM_FLOORS |= dict.fromkeys(DERIVATIVES, ".analysis.derivatives")
 FROM_FLOORS |= dict.fromkeys(WINDOWS, ".functions.windows")
+FROM_FLOORS |= dict.fromkeys(CONSTRUCTORS, ".functions.constructors")
+FROM_FLOORS |= dict.fromkeys(LOSSES, ".functions.losses")
+FROM_FLOORS |= dict.fromkeys(MORE_LOSSES, ".functions.more_losses")
 FROM_FLOORS["checkpoint"] = ".functions.checkpoint"
 FROM_FLOORS |= dict.fromkeys(CHECKS, ".analysis.gradcheck")
+
+# what `from tinygrad_rnn import *` brings: all that is here, and what loads for it alone
+__all__ = [*(n for n in globals() if n[0] != "_"), *CONSTRUCTORS, *LOSSES, *MORE_LOSSES]
 
 
 def __getattr__(name: str) -> Any:

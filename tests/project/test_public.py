@@ -45,7 +45,7 @@ def public(module: Any) -> list[str]:
 
     A plain module's own are those made in it; a package's are those made anywhere in this project.
     """
-    if hasattr(module, "__all__"):
+    if hasattr(module, "__all__") and module.__name__ != MODULES[0]:  # whose * brings more
         return sorted(module.__all__)
     home = "tinygrad_rnn" if hasattr(module, "__path__") else module.__name__
     offered = {n: getattr(module, n) for n in dir(module) if n[0] != "_"}  # what loads late too

@@ -7,7 +7,6 @@ what the signature knows.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -130,7 +129,6 @@ def _brief(known: Iterable[inspect.Parameter]) -> str:
 def checked(function: Function) -> Function:
     """Return the function with better words for arguments that its signature refuses."""
 
-    @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         try:
             return function(*args, **options)
@@ -144,6 +142,10 @@ def checked(function: Function) -> Function:
                 raise misuse(function.__name__, accepted, args, options) from None
         return function(*again[0], **again[1])
 
+    told: Any = function  # what `functools.wraps` copies, in a fifth of its time: import has 190
+    call.__name__, call.__qualname__, call.__doc__ = told.__name__, told.__qualname__, told.__doc__
+    call.__module__, call.__annotations__ = told.__module__, told.__annotations__
+    call.__wrapped__ = function  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 

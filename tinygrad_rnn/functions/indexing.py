@@ -6,7 +6,8 @@ look at its memory; x then has a new array, and a graph that saved the old one k
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +26,21 @@ from .memory_views import GETITEM, look, viewed
 from .shapes import along, axis_of, flatten, flip, narrow
 
 
-class ValuesIndices(NamedTuple):
+class ValuesIndices(tuple):  # a NamedTuple would take as long to define as the rest of this file
     """Hold the (values, indices) that max, min, sort, topk and cummax return along an axis."""
 
-    values: Tensor
-    indices: Tensor
+    __slots__ = ()
+    values: Tensor = property(itemgetter(0))  # type: ignore[assignment]
+    indices: Tensor = property(itemgetter(1))  # type: ignore[assignment]
+
+    def __new__(cls, values: Tensor, indices: Tensor) -> ValuesIndices:
+        return tuple.__new__(cls, (values, indices))
+
+    def __getnewargs__(self) -> tuple:
+        return tuple(self)
+
+    def __repr__(self) -> str:
+        return f"ValuesIndices(values={self.values!r}, indices={self.indices!r})"
 
 
 def index_of(x: Tensor, key: Any) -> tuple:
