@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from itertools import pairwise
 
 import pytest
 
@@ -85,8 +84,10 @@ def test_the_files_named_exist(name):
 
 
 def test_the_answers_to_strangers_are_where_they_are_said_to_be():
-    answers = [pair for pair in pairwise(TICKED) if f"`{pair[0]}`: `{pair[1]}`" in CONTRIBUTING]
-    assert len(answers) >= 4 and len(FILES) >= 15
+    told = re.findall(r"`([\w/]+\.py)`: ((?:`\w+`(?: and )?)+)", CONTRIBUTING)
+    answers = [(file, name) for file, names in told for name in re.findall(r"\w+", names)
+               if name != "and"]  # fmt: skip
+    assert len(answers) >= 7 and len(FILES) >= 15
     for file, name in answers:
         text = place(file)[0].read_text(encoding="utf-8")
         assert re.search(rf"^(def|class) {name}\b", text, re.MULTILINE), (file, name)

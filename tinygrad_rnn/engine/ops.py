@@ -303,6 +303,7 @@ def power_log(a: Any, b: Any) -> Any:
 
 def split_at_ties(g: Any, a: Any, b: Any, y: Any) -> Any:
     """Return g where `a` is the extreme `y`, half of it where `b` is too, 0 elsewhere."""
+    # half to each: with all to both, maximum(x, x) had slope 2
     return where(equal(a, b), g * 0.5, where(logical_or(equal(a, y), isnan(a)), g, 0.0))
 
 

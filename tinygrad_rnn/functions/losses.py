@@ -263,6 +263,7 @@ def embedding(input: Tensor, weight: Tensor) -> Tensor:
         told = "; call input.long()" if rows.dtype.kind == "f" else ""
         raise TypeError(f"embedding: indices must be integers, not {rows.dtype}{told}")
     n = weight.shape[0]
+    # a negative row would count from the end: a padding mark of -1 trained the last word
     if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < n:
         raise IndexError(
             f"embedding: indices in [{rows.min()}, {rows.max()}] but there are {n} rows"
@@ -281,6 +282,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True,
     if not training or p == 0:
         return input
     if p == 1:
+        # 1 / (1 - p) would be infinite, and 0 · inf NaN
         return where(wrap(input.xp.zeros((), np.bool_), None), input, 0.0)
     keep = (generator or default_generator()).bernoulli(
         input.shape, 1 - p, dtype=input.dtype, device=input.device
@@ -301,6 +303,7 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
             f"layer_norm: the last axes of {input.shape} are not normalized_shape={sizes}"
         )
     variance, middle = var_mean(input, tuple(range(-len(sizes), 0)), 0, keepdims=True)
+    # eps within the root: on a constant row its slope stays finite
     y = (input - middle) / (variance + eps).sqrt()
     y = y if weight is None else y * weight
     return y if bias is None else y + bias

@@ -155,6 +155,7 @@ def prod(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: int | None
     if axis is None:
         return prod(flatten(x), 0).reshape((1,) * x.ndim if keep else ())
     y = x
+    # halves, not the product divided by each entry: 0 / 0 is NaN where an entry is 0
     while y.shape[axis] > 1:
         half = y.shape[axis] // 2
         pairs = narrow(y, axis, 0, half) * narrow(y, axis, half, half)
@@ -278,6 +279,7 @@ def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False, *, dim: Any =
     if type(x._array) is np.ndarray and MODE.get().plain and np.isfinite(top._array).all():
         y = log(total(exp(x - top), axis=axes, keepdims=True)) + top
         return y if keep else squeeze(y, axes)
+    # ∞ − ∞ is NaN: an infinite largest entry is left out of the sum and put in as the answer
     wild = ops.isinf(top)
     near = where(wild, 0.0, x - where(wild, 0.0, top))
     y = where(wild, top, log(total(exp(near), axis=axes, keepdims=True)) + top)

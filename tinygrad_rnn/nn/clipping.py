@@ -62,6 +62,7 @@ def _norm(name: str, g: Any, order: float) -> float:
     largest = float(abs(g).max()) if g.size else 0.0
     if not math.isfinite(largest):
         raise ValueError(f"non-finite gradient norm ({largest}) from parameter {name!r}")
+    # divided by the largest entry: the square of a float32 of 1e20 is infinite
     if largest == 0 or math.isinf(order):
         return largest
     return largest * float(((abs(g) / largest) ** order).sum(dtype="float64")) ** (1 / order)

@@ -106,6 +106,8 @@ def masked_step(step: Callable, x: Tensor, state: State, real: Any) -> tuple[Ten
     """Return one step in which only rows where `real` (B,) is True move; the others output 0."""
     rows = lambda like: like.xp.asarray(real).reshape(-1, *(1,) * (like.ndim - 1))
     output, new = step(x, state)
+    # the state too: with outputs alone masked, a bias moves h while it stands in padding;
+    # where, since a mask times NaN is NaN
     new = map_state(lambda n, old: where(rows(n), n, old), new, state)
     return where(rows(output), output, 0), new
 
@@ -128,4 +130,5 @@ def clean(xs: Tensor, real: Any) -> Tensor:
     """Return xs with padding replaced by 0, so that nothing can be read from it."""
     if real is None or real.all():
         return xs
+    # before the step: `where` after it gives a NaN in padding weight 0, and 0 · NaN is NaN
     return where(xs.xp.asarray(real).reshape(real.shape + (1,) * (xs.ndim - 2)), xs, 0)

@@ -49,6 +49,7 @@ def tbptt(
             _send_back(window, fresh=t % k1 + 1, keep=k2 - until_next if until_next else 0)
             if after is not None:
                 after()
+        # a new leaf: else the graph of all steps stays alive, and backward runs through freed ones
         state = map_state(_leaf, end)
     return total, state if state is None else map_state(lambda s: s.detach(), state)
 
