@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import to_numpy
-from ..engine.context import no_grad
+from ..engine.context import no_grad, scope
 from ..engine.options import flag, made_by, unfit, whole
 from ..engine.tensor import Tensor, tensor
 from ..functions.losses import cross_entropy
@@ -75,7 +75,8 @@ class Seq2Seq(Module):
 
     def encode(self, source: Tensor, lengths: Any = None) -> tuple[State, Memory | None]:
         """Return (the decoder's first state, what it can look at) of symbols (T_x, B)."""
-        encoded, last = self.encoder(self.read(source), lengths=lengths)
+        with scope("encoder"):
+            encoded, last = self.encoder(self.read(source), lengths=lengths)
         bridged = lambda s: self.bridge(cat(list(s), -1)).tanh().unsqueeze(0)
         memory = self.attention.memory(encoded, lengths=lengths) if self.attention else None
         return map_state(bridged, last), memory
@@ -83,7 +84,8 @@ class Seq2Seq(Module):
     def decode(self, given: Tensor, state: State, memory: Memory | None) -> tuple[Tensor, State]:
         """Return (logits (T, B, V), last state) after each of the symbols `given` (T, B)."""
         looking = {} if memory is None else {"context": memory}
-        h, state = self.decoder(self.write(given), state, **looking)
+        with scope("decoder"):
+            h, state = self.decoder(self.write(given), state, **looking)
         return self.output(h), state
 
     def forward(self, source: Tensor, given: Tensor, lengths: Any = None,

@@ -1,22 +1,26 @@
 """Draw a box per cell and step, time across and layers up, for `views`.
 
-All of it is arithmetic: column = step, row = layer and direction. State lines carry the colour
-of ‖∂L/∂state‖; the parameters stand on a shelf below with how often each is used.
+Inputs stand below a cell, its output above it, and values of several steps in a bar over these.
+States are straight lines from cell to cell; all other wires run in the channels
+between rows and columns. State lines carry the colour of ‖∂L/∂state‖; the parameters stand on a
+shelf below with how often each is used.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable
 
 from .. import labels
 from ..graph import Graph, GraphNode
-from ..scene import Box, Point, Scene, Wire, Words, curve, elbow
+from ..scene import Box, Point, Scene, Wire, Words, elbow
 from ..settings import Settings
-from ..transform.cell_of_node import Row, cells_of, in_step
+from ..transform.cell_of_node import Cell, Cells, Row, Step, cells_of, sources_of
+from .grid_router import GridRouter, GridWire, Slot
+from .shelf import draw_shelf
 
 CELL_W, CELL_H = 66.0, 50.0
-COLUMN, ROW = 112.0, 104.0
-LEFT = 92.0
+GAP, LEFT = 40.0, 22.0  # between two columns, beside wires that change rows
 
 
 def cell_view(graph: Graph, settings: Settings | None = None) -> Scene:
@@ -27,310 +31,325 @@ def cell_view(graph: Graph, settings: Settings | None = None) -> Scene:
 class _Grid:
     def __init__(self, graph: Graph, settings: Settings) -> None:
         self.graph = graph
-        self.cells = cells_of(graph)
+        self.cells: Cells = cells_of(graph)
         norms = [*graph.edge_grads.values(), *(n.grad_norm or 0.0 for n in graph.nodes)]
         self.out = settings.sheet(norms, graph.title)
-        count = len(self.cells.steps)
-        shown = list(range(count))
-        kept = settings.kept
-        if kept and count > sum(kept) + 1:
-            shown = [*range(kept[0]), *range(count - kept[1], count)]
-        self.column = {self.cells.steps[i]: c for c, i in enumerate(shown)}
-        self.gap = kept[0] if kept and len(self.column) < count else None
-        self.hidden = count - len(self.column)
-        self.boxes: dict[object, Box] = {}
+        self._choose(settings.kept)
+        self.slots: dict[Hashable, Slot] = {}
+        self.of: dict[int, Hashable] = {}  # node → the key of its box
+        self.router = GridRouter()
+        self.edges: dict[int, tuple[int, int]] = {}  # link → the edge that it shows
+        self.sources: list[int] = []  # of each link
         self.letters: dict[Row, list[str]] = {}
+        self.uses: dict[int, list[tuple[int, GraphNode]]] = defaultdict(list)
+        for parent, slot, child in graph.edges():
+            self.uses[parent.id].append((slot, child))
+
+    def _choose(self, kept: tuple[int, int] | None) -> None:
+        """Choose the columns: those of the steps that are shown, and one between two phases."""
+        steps = self.cells.steps
+        few = kept is None or len(steps) <= sum(kept) + 1
+        shown = steps if few else [*steps[: kept[0]], *steps[len(steps) - kept[1] :]]  # type: ignore
+        self.hidden = len(steps) - len(shown)
+        self.column: dict[Step, int] = {}
+        number = 2  # beside each phase there are columns for the states before it
+        for before, step in zip([None, *shown], shown, strict=False):
+            number += 2 if before and before[0] != step[0] else 0  # type: ignore[index]
+            self.column[step] = number
+            number += 1
+        self.columns = number + 2
+        self.gap = self.column[shown[kept[0]]] if kept and self.hidden else None
+        self.top = len(self.cells.rows) + 1  # the row of what follows
 
     def scene(self) -> Scene:
         """Return the finished scene; `folded` has the edges that are inside the boxes."""
-        rows = len(self.cells.rows)
-        self.top = 30.0 + (ROW if self.cells.heads else 30.0)
-        self.floor = self.top + (rows - 1) * ROW + CELL_H / 2
-        for step in self.column:
-            self._column(step)
-        for state in self.cells.states():
-            self._state(*state)
-        self._first_states()
-        self._inputs()
-        self._ups()
-        self._ends()
+        self._boxes()
+        self._connect()
+        self._place()
+        self.router.attach()
+        for number, link in enumerate(self.router.links):
+            self._wire(number, link)
+        self._states()
         self._words()
-        self._shelf()
+        draw_shelf(self.graph, self.out)
         self.out.notes = list(self.graph.notes)
         drawn = {w.edge for w in self.out.wires}
         self.out.folded = {(c.id, s) for _, s, c in self.graph.edges()} - drawn
-        self.out.description = f"{len(self.graph)} nodes as {len(self.boxes)} boxes"
+        self.out.description = f"{len(self.graph)} nodes as {len(self.slots)} boxes"
         return self.out
 
-    def _x(self, step: tuple[str, int]) -> float:
-        column = self.column[step]
-        wide = 40.0 if self.gap is not None and column >= self.gap else 0.0
-        return LEFT + CELL_W / 2 + column * COLUMN + wide
+    # -- which boxes there are
 
-    def _y(self, row: Row) -> float:
-        return self.top + (len(self.cells.rows) - 1 - self.cells.rows.index(row)) * ROW
+    def _boxes(self) -> None:
+        members: dict[Cell, list[int]] = defaultdict(list)
+        for node, home in self.cells.home.items():
+            members[home].append(node)
+        for home, ids in members.items():
+            self._cell(home, ids)
+        for step, ids in self.cells.heads.items():
+            self._put(("head", step), ids, step, self.top)
+        for (source, step), ids in self.cells.inputs.items():
+            self._put(("in", source, step), ids, step, 0)
+        for (source, step), ids in self.cells.targets.items():
+            self._put(("in", source, step), ids, step, self.top)
+        self._first_states()
+        for ids in self.cells.gathered:
+            self._gather(ids)
 
-    def _column(self, step: tuple[str, int]) -> None:
-        for row in self.cells.rows:
-            if self.cells.sizes[(row, step)]:
-                self._cell(row, step)
-        if self.cells.heads.get(step):
-            ids = self.cells.heads[step]
-            node = self._head_node(ids)
-            box = self._add(("head", step), self._x(step), 34.0, labels.caption(node), node)
-            box.bold = box.role == "loss"
-
-    def _head_node(self, ids: list[int]) -> GraphNode:
-        named = [self.graph.nodes[i] for i in ids if self.graph.nodes[i].name]
-        return named[-1] if named else self.graph.nodes[ids[-1]]
-
-    def _cell(self, row: Row, step: tuple[str, int]) -> None:
+    def _cell(self, home: Cell, ids: list[int]) -> None:
+        row, step = home
+        if step not in self.column:
+            return
         lines = [_cell_name(self.cells.names[row])]
-        if len(self.cells.rows) > 1:
-            lines.append(_row_name(row))
-        box = Box(self._x(step), self._y(row), CELL_W, CELL_H, tuple(lines), "round", "cell")
-        count = self.cells.sizes[(row, step)]
-        box.title = f"{lines[0]} at step {step[1]}: {count} operations"
-        self.boxes[(row, step)] = box
-        self.out.boxes.append(box)
+        lines += [_row_name(row)] if len(self.cells.rows) > 1 else []
+        box = Box(0.0, 0.0, CELL_W, CELL_H, tuple(lines), "round", "cell")
+        box.title = f"{lines[0]} at step {step[1]}: {len(ids)} operations"
+        self._stand(home, box, ids, self.column[step], 1 + self.cells.rows.index(row))
 
-    def _add(self, key: object, x: float, y: float, text: str, node: GraphNode) -> Box:
+    def _put(self, key: Hashable, ids: list[int], step: Step, row: int) -> None:
+        if step in self.column:
+            self._stand(key, self._box(ids), ids, self.column[step], row)
+
+    def _box(self, ids: list[int]) -> Box:
+        """Return the box of some nodes, called by the last one that has a name."""
+        nodes = [self.graph.nodes[i] for i in ids]
+        node = next((n for n in reversed(nodes) if n.name), nodes[-1])
+        text = labels.caption(node) if node.name else self._owner(nodes) or labels.caption(node)
         role = "loss" if text.startswith("L") and node.op else node.role
-        box = Box(x, y, max(34.0, labels.width(text) + 14.0), 22.0, (text,), "round", role, node.id)
-        box.title = labels.title(node)
-        self.boxes[key] = box
-        self.out.boxes.append(box)
+        role = "input" if node.op == "getitem" and len(ids) == len(nodes) < 3 else role
+        box = Box(0.0, 0.0, max(34.0, labels.width(text) + 14.0), 22.0, (text,), "round", role)
+        box.node, box.title, box.bold = node.id, labels.title(node), role == "loss"
         return box
 
-    def _height(self, source: int, home: tuple[Row, tuple[str, int]]) -> float:
-        """Return where on a cell's side a state leaves: states of one cell above each other."""
-        letters = self._letters(home[0])
-        letter = _letter(self.graph.nodes[source])
-        spot = letters.index(letter) if letter in letters else 0
-        return self._y(home[0]) + (spot - (len(letters) - 1) / 2) * 20.0
+    def _owner(self, nodes: list[GraphNode]) -> str:
+        """Return the module whose parameters serve in some nodes: bridge of bridge.weight."""
+        parents = [p for node in nodes for p in node.parents if p is not None]
+        names = (self.graph.nodes[p].name or "" for p in parents)
+        owners = [name.rpartition(".")[0] for name in names if "." in name]
+        return ".".join(owners[0].split(".")[-2:]) if owners else ""
 
-    def _letters(self, row: Row) -> list[str]:
-        """Return the letters of the states of a row, c above the others."""
-        if row not in self.letters:
-            states = (i for i, here, _ in self.cells.states() if here[0] == row)
-            found = {_letter(self.graph.nodes[i]) for i in states}
-            self.letters[row] = sorted(found, key=lambda letter: (letter != "c", letter))
-        return self.letters[row]
-
-    def _state(
-        self, source: int, here: tuple[Row, tuple[str, int]], there: tuple[Row, tuple[str, int]]
+    def _stand(
+        self, key: Hashable, box: Box, ids: list[int], first: int, row: int, last: int | None = None
     ) -> None:
-        if here[1] not in self.column or there[1] not in self.column:
-            self._stub(source, here, there)
+        self.slots[key] = Slot(box, first, first if last is None else last, row)
+        self.of |= dict.fromkeys(ids, key)
+        self.out.boxes.append(box)
+        self.router.taken |= {(c, row) for c in range(first, self.slots[key].last + 1)}
+
+    def _gather(self, ids: list[int]) -> None:
+        """Put what is computed from several steps into a bar over them, or behind them."""
+        parents = {p for i in ids for p in self.graph.nodes[i].parents if p is not None}
+        sources = {s for p in parents for s in sources_of(self.cells, p)}
+        keys = {self.of[s] for s in sources if s in self.of}
+        first = [self.slots[key].first for key in keys]
+        if not first:
             return
-        y = self._height(source, here)
-        way = 1 if self.column[there[1]] > self.column[here[1]] else -1
-        start = self._x(here[1]) + way * CELL_W / 2
-        end = self._x(there[1]) - way * CELL_W / 2
-        self._line([(start, y), (end, y)], source, there)
-
-    def _stub(
-        self, source: int, here: tuple[Row, tuple[str, int]], there: tuple[Row, tuple[str, int]]
-    ) -> None:
-        """Draw the visible half of a state that goes into, or comes out of, the hidden steps."""
-        if here[1] not in self.column and there[1] not in self.column:
+        row = self.top + bool(self.cells.heads)
+        low, high = min(first), max(first)
+        box = self._box(ids)
+        spanned = {(c, row) for c in range(low, high + 1)}
+        if len(set(first)) > 1 and not spanned & self.router.taken:
+            self._stand(("end", ids[0]), box, ids, low, row, high)
             return
-        y = self._height(source, here)
-        for home, sign in ((here, 1), (there, -1)):
-            if home[1] in self.column:
-                way = sign * (-1 if home[0][1] == "rev" else 1)
-                edge = self._x(home[1]) + way * CELL_W / 2
-                points = [(edge, y), (edge + way * 34.0, y)]
-                self._line(points if sign > 0 else points[::-1], source, there)
-
-    def _line(self, points: list[Point], source: int, there: object) -> None:
-        node = self.graph.nodes[source]
-        edge = next(
-            (c.id, s) for p, s, c in self._uses(source) if self.cells.home.get(c.id) == there
-        )
-        title = f"{labels.caption(node)}: ‖gradient‖ = {labels.number(node.grad_norm)}"
-        self.out.wires.append(Wire(elbow(points), edge, node.grad_norm, title=title))
-
-    def _uses(self, source: int) -> list[tuple[GraphNode, int, GraphNode]]:
-        if not hasattr(self, "_by_parent"):
-            self._by_parent: dict[int, list] = defaultdict(list)
-            for edge in self.graph.edges():
-                self._by_parent[edge[0].id].append(edge)
-        return self._by_parent[source]
+        alone = len(set(first)) == 1 and not spanned & self.router.taken
+        spots = [(low, row)] if alone else ((high + 1, r) for r in range(1, row + 99))
+        spot = next(spot for spot in spots if spot not in self.router.taken)
+        self._stand(("end", ids[0]), box, ids, *spot)
 
     def _first_states(self) -> None:
-        """Draw the states before the first step beside the cells that read them."""
-        done: dict[tuple[object, float], None] = {}
+        """Put the states before the first step beside the cells that read them."""
         for node in self.graph.nodes:
             if node.role != "state" or node.op or node.step is not None:
                 continue
-            for _, slot, child in self._uses(node.id)[:1]:
-                home = self.cells.home.get(child.id)
-                if home is None or home[1] not in self.column:
-                    continue
-                way = -1 if home[0][1] == "rev" else 1
-                y = self._height(node.id, home)
-                x = self._x(home[1]) - way * (CELL_W / 2 + 46.0)
-                if (x, y) in done:
-                    continue
-                done[(x, y)] = None
-                box = self._add(("state", node.id), x, y, labels.caption(node), node)
-                box.h = 18.0
-                points = [(x + way * box.w / 2, y), (self._x(home[1]) - way * CELL_W / 2, y)]
-                norm = self.graph.edge_grad(child.id, slot)
-                self.out.wires.append(Wire(elbow(points), (child.id, slot), norm))
+            homes = [self.cells.home.get(child.id) for _, child in self.uses[node.id]]
+            home = next((h for h in homes if h in self.slots), None)
+            if home is not None:
+                box = self._box([node.id])
+                box.h, beside = 18.0, 1 if home[0][1] == "rev" else -1
+                cell = self.slots[home]
+                self._stand(("state", node.id), box, [node.id], cell.first + beside, cell.row)
 
-    def _inputs(self) -> None:
-        for step in self.column:
-            nodes = [self.graph.nodes[i] for i in self.cells.below.get(step, ())]
-            leaves = [n for n in nodes if self._feeds(n.id, step)]
-            for k, node in enumerate(leaves):
-                x = self._x(step) + (k - (len(leaves) - 1) / 2) * 40.0
-                self._add(("in", node.id), x, self.floor + 44.0, labels.caption(node), node)
-                self._rise(node, step)
-            marks = [n for n in nodes if n.role == "target" and ("head", step) in self.boxes]
-            for node in marks[:1]:
-                head = self.boxes[("head", step)]
-                box = self._add(("in", node.id), head.x, 34.0, labels.caption(node), node)
-                box.x = head.x + head.w / 2 + 16.0 + box.w / 2
-                self._target(node, box, head)
+    # -- which wires there are
 
-    def _target(self, node: GraphNode, box: Box, head: Box) -> None:
-        points = [(box.x - box.w / 2, box.y), (head.x + head.w / 2, box.y)]
-        for _, slot, child in self._uses(node.id)[:1]:
-            norm = self.graph.edge_grad(child.id, slot)
-            self.out.wires.append(Wire(elbow(points), (child.id, slot), norm))
-
-    def _feeds(self, node: int, step: tuple[str, int]) -> bool:
-        return any(self.cells.home.get(c.id, (0, 0))[1] == step for _, _, c in self._uses(node))
-
-    def _rise(self, node: GraphNode, step: tuple[str, int]) -> None:
-        """Draw the wires from an input up to each cell that reads it, round lower cells."""
-        box = self.boxes[("in", node.id)]
-        done: set[object] = set()
-        for _, slot, child in self._uses(node.id):
-            home = self.cells.home.get(child.id)
-            if home is None or home in done or home not in self.boxes:
-                continue
-            done.add(home)
-            target = self.boxes[home]
-            end = (target.x - (16.0 if done - {home} else 0.0), target.y + CELL_H / 2)
-            points: list[Point] = [(box.x, box.y - 11.0), (end[0], end[1])]
-            if target.y + ROW / 2 < self.floor - CELL_H / 2 - 4:
-                side = target.x - CELL_W / 2 - 10.0
-                points = [(box.x, box.y - 11.0), (side, self.floor + 6.0)]
-                points += [(side, target.y + CELL_H / 2 + 22.0), (end[0], end[1])]
-            norm = self.graph.edge_grad(child.id, slot)
-            self.out.wires.append(Wire(curve(points), (child.id, slot), norm))
-
-    def _ups(self) -> None:
-        """Draw what goes up within a step: from cell to cell and to the head."""
-        done: set[tuple[object, object]] = set()
+    def _connect(self) -> None:
+        """Add a wire for each source and box that reads it, but for states and targets."""
+        straight = {(source, there) for source, _, there in self.cells.states()}
+        seen: set[tuple[Hashable, Hashable]] = set()
         for parent, slot, child in self.graph.edges():
-            there = self._place(child.id)
-            for source in self._sources(parent.id):
-                here = self._place(source)
-                if here == there or (here, there) in done:
+            head = self.of.get(child.id)
+            for source in sources_of(self.cells, parent.id) if head else ():
+                tail = self.of.get(source)
+                net = tail if tail and tail[0] == "in" else source  # type: ignore[index]
+                new = tail is not None and tail != head and (net, head) not in seen
+                if not new or (source, head) in straight or tail[0] == "state":  # type: ignore[index]
                     continue
-                if here not in self.boxes or there not in self.boxes or here[1] != there[1]:  # type: ignore[index]
-                    continue
-                done.add((here, there))
-                norm = self.graph.nodes[source].grad_norm
-                self._up(self.boxes[here], self.boxes[there], (child.id, slot), norm)
+                seen.add((net, head))
+                self.edges[len(self.router.links)] = (child.id, slot)
+                self.sources.append(source)
+                self.router.add(net, self.slots[tail], self.slots[head])
 
-    def _sources(self, node: int) -> list[int]:
-        """Return the node itself, or the nodes in cells that lead to it between two cells."""
-        found, stack = [], [node]
-        while stack:
-            one = stack.pop()
-            if one in self.cells.through:
-                stack += [p for p in reversed(self.graph.nodes[one].parents) if p is not None]
+    # -- where everything stands
+
+    def _place(self) -> None:
+        self.router.allot()
+        beside = defaultdict(list)
+        wide: dict[int, float] = defaultdict(float)
+        tall: dict[int, float] = defaultdict(float)
+        for key, slot in self.slots.items():
+            if key[0] == "state":  # type: ignore[index]
+                wide[slot.first] = max(wide[slot.first], slot.box.w)
             else:
-                found.append(one)
-        return found
+                beside[(slot.first, slot.last, slot.row)].append(slot.box)
+        for (first, last, row), boxes in beside.items():
+            tall[row] = max(tall[row], *(box.h for box in boxes), 0.0)
+            if first == last:
+                wide[first] = max(wide[first], sum(box.w + 8.0 for box in boxes) - 8.0)
+        self._columns(wide)
+        self._rows(tall)
+        for (first, last, row), boxes in beside.items():
+            self._side_by_side(boxes, first, last, row)
 
-    def _place(self, node: int) -> object:
-        if node in self.cells.home:
-            return self.cells.home[node]
-        where = self.graph.nodes[node].place.moment
-        if where[1] is None:
-            return None
-        return ("head", where) if in_step(self.cells.heads, where, node) else None
+    def _columns(self, wide: dict[int, float]) -> None:
+        x = LEFT
+        self.x: dict[int, float] = {}
+        self.sides: dict[int, float] = {}
+        for column in range(1, self.columns + 1):
+            x += 40.0 if column == self.gap else 0.0
+            self.x[column] = x + wide[column] / 2
+            x += wide[column]
+            self.sides[column] = x + 6.0
+            x += max(GAP if wide[column] else 0.0, self.router.width(column))
+        self.wide = wide
+        ends = [self.x[c] + wide[c] / 2 for c in self.x if wide[c]]
+        tracks = [self.sides[c] + self.router.width(c) for c in self.x if self.router.width(c)]
+        self.right = max([*ends, *tracks], default=x)
 
-    def _up(self, low: Box, high: Box, edge: tuple[int, int], norm: float | None) -> None:
-        start, end = (low.x, low.y - low.h / 2), (high.x, high.y + high.h / 2)
-        points: list[Point] = [start, end]
-        if low.y - high.y > ROW * 1.5:  # pass the cells between on their right side
-            side = low.x + CELL_W / 2 + 10.0
-            points = [start, (side, start[1] - 24.0), (side, end[1] + 26.0), end]
-            if high.role != "cell":
-                points[-1] = (end[0] + 6.0, end[1])
-        self.out.wires.append(Wire(curve(points), edge, norm))
+    def _rows(self, tall: dict[int, float]) -> None:
+        self.floors: dict[int, float] = {}  # row → the top edge of its boxes
+        self.y: dict[int, float] = {}
+        rows = range(0 if tall[0] else 1, max(tall, default=1) + 1)
+        up = self.router.height(rows[0] - 1) if rows[0] - 1 in self.router.across else 0.0
+        self.floors[rows[0] - 1] = 0.0
+        for row in rows:
+            self.y[row] = -(up + tall[row] / 2)
+            up += tall[row]
+            self.floors[row] = -up
+            used = row < rows[-1] or row in self.router.across
+            up += self.router.height(row) if tall[row] and used else 0.0
+        down = 16.0 + up
+        self.y = {row: y + down for row, y in self.y.items()}
+        self.floors = {row: y + down for row, y in self.floors.items()}
+        self.bottom = down
 
-    def _ends(self) -> None:
-        """Draw what follows after all steps as one box at the right, joined by a line above."""
-        wanted = [i for i in self.cells.ends if any(self._place(p) for p in self._parents(i))]
-        if not wanted:
+    def _side_by_side(self, boxes: list[Box], first: int, last: int, row: int) -> None:
+        if first != last:
+            left = self.x[first] - min(self.wide[first], CELL_W) / 2
+            right = self.x[last] + min(self.wide[last], CELL_W) / 2
+            boxes[0].x, boxes[0].y = (left + right) / 2, self.y[row]
+            boxes[0].w = max(boxes[0].w, right - left)
             return
-        last = self.graph.nodes[self.cells.ends[-1]]
-        x = max((b.x for b in self.out.boxes), default=LEFT) + 84.0
-        y = 34.0 if self.cells.heads else self.top
-        box = self._add("end", x, y, labels.caption(last), last)
-        box.bold = last.role == "loss"
-        done: set[object] = set()
-        for i in wanted:
-            for slot, parent in enumerate(self.graph.nodes[i].parents):
-                here = self._place(parent) if parent is not None else None
-                if here is None or here in done or here not in self.boxes:
-                    continue
-                done.add(here)
-                self._join_end(self.boxes[here], box, (i, slot))
+        x = self.x[first] - (sum(box.w + 8.0 for box in boxes) - 8.0) / 2
+        for box in boxes:
+            box.x, box.y = x + box.w / 2, self.y[row]
+            x += box.w + 8.0
 
-    def _parents(self, node: int) -> list[int]:
-        return [p for p in self.graph.nodes[node].parents if p is not None]
+    # -- what is drawn
 
-    def _join_end(self, low: Box, box: Box, edge: tuple[int, int]) -> None:
-        bus = 10.0 if self.cells.heads else self.top - CELL_H / 2 - 24.0
-        points = [(low.x, low.y - low.h / 2), (low.x, bus), (box.x, bus), (box.x, box.y - 11.0)]
-        self.out.wires.append(Wire(elbow(points), edge, self.graph.edge_grad(*edge)))
+    def _wire(self, number: int, link: GridWire) -> None:
+        edge = self.edges[number]
+        target = self.graph.nodes[edge[0]]
+        near = link.tail.row == link.head.row and link.tail.first == link.head.first
+        points = _across(link) if near else self.router.path(link, self.floors, self.sides)
+        norm = self.graph.nodes[self.sources[number]].grad_norm
+        norm = self.graph.edge_grad(*edge) if target.role == "loss" or norm is None else norm
+        self.out.wires.append(Wire(elbow(points), edge, norm))
+
+    def _states(self) -> None:
+        """Draw states as straight lines, also half of those from and to hidden steps."""
+        for source, here, there in self.cells.states():
+            shown = [home for home in (here, there) if home in self.slots]
+            if len(shown) == 2 and self._adjacent(here, there):
+                self._line(source, there, *self._ends(source, here, there))
+                continue
+            for home in shown:
+                self._stub(source, home, there, leaves=home == here)
+        for key, slot in self.slots.items():
+            if key[0] == "state":  # type: ignore[index]
+                self._first_state(key[1], slot)  # type: ignore[index]
+
+    def _adjacent(self, here: Cell, there: Cell) -> bool:
+        one, other = self.column[here[1]], self.column[there[1]]
+        low, high = min(one, other), max(one, other)
+        return all((c, self.slots[here].row) not in self.router.taken for c in range(low + 1, high))
+
+    def _ends(self, source: int, here: Cell, there: Cell) -> tuple[Point, Point]:
+        y = self._height(source, here)
+        tail, head = self.slots[here].box, self.slots[there].box
+        way = 1 if head.x > tail.x else -1
+        return (tail.x + way * tail.w / 2, y), (head.x - way * head.w / 2, y)
+
+    def _stub(self, source: int, home: Cell, there: Cell, leaves: bool) -> None:
+        box, y = self.slots[home].box, self._height(source, home)
+        way = (1 if leaves else -1) * (-1 if home[0][1] == "rev" else 1)
+        edge = box.x + way * box.w / 2
+        ends = ((edge, y), (edge + way * 30.0, y))
+        self._line(source, there, *(ends if leaves else ends[::-1]))
+
+    def _line(self, source: int, there: Cell, start: Point, end: Point) -> None:
+        node = self.graph.nodes[source]
+        reads = ((c.id, s) for s, c in self.uses[source] if self.cells.home.get(c.id) == there)
+        title = f"{labels.caption(node)}: ‖gradient‖ = {labels.number(node.grad_norm)}"
+        self.out.wires.append(Wire(elbow([start, end]), next(reads), node.grad_norm, title=title))
+        way = 1 if end[0] > start[0] else -1
+        self.out.words.append(
+            Words(start[0] + way * 6.0, start[1] - 4.0, _letter(node), 9.0, "middle")
+        )
+
+    def _first_state(self, number: int, place: Slot) -> None:
+        slot, child = next(
+            (s, c) for s, c in self.uses[number] if self.cells.home.get(c.id) in self.slots
+        )
+        home = self.cells.home[child.id]
+        way = -1 if home[0][1] == "rev" else 1
+        cell, box, y = self.slots[home].box, place.box, self._height(number, home)
+        box.x, box.y = self.x[place.first], y
+        ends = [(box.x + way * box.w / 2, y), (cell.x - way * cell.w / 2, y)]
+        norm = self.graph.edge_grad(child.id, slot)
+        self.out.wires.append(Wire(elbow(ends), (child.id, slot), norm))
+
+    def _height(self, source: int, home: Cell) -> float:
+        """Return where on a cell's side a state leaves: states of one cell above each other."""
+        if home[0] not in self.letters:
+            states = (i for i, here, _ in self.cells.states() if here[0] == home[0])
+            found = {_letter(self.graph.nodes[i]) for i in states}
+            self.letters[home[0]] = sorted(found, key=lambda letter: (letter != "c", letter))
+        every, letter = self.letters[home[0]], _letter(self.graph.nodes[source])
+        spot = every.index(letter) if letter in every else 0
+        return self.slots[home].box.y + (spot - (len(every) - 1) / 2) * 22.0
 
     def _words(self) -> None:
-        for step in self.column:
-            below = self.floor + (78.0 if self.cells.below else 26.0)
+        for step, column in self.column.items():
             text = f"{labels.clean(step[0], 24)} t = {step[1]}".strip()
-            self.out.words.append(Words(self._x(step), below, text, 11.0, "middle"))
+            self.out.words.append(Words(self.x[column], self.bottom + 18.0, text, 11.0, "middle"))
         if self.gap is not None:
-            x = LEFT + CELL_W / 2 + (self.gap - 0.5) * COLUMN + 20.0
-            middle = (self.top + self.floor) / 2
+            x = self.x[self.gap] - self.wide[self.gap] / 2 - 40.0
+            middle = (self.y[1] + self.y[len(self.cells.rows)]) / 2
             self.out.words.append(Words(x, middle - 8.0, "⋯", 16.0, "middle"))
             self.out.words.append(Words(x, middle + 8.0, f"{self.hidden} steps", 10.0, "middle"))
-        right = max((b.x + b.w / 2 for b in self.out.boxes), default=LEFT)
-        self.out.width = right + 48.0
-        self.out.height = self.floor + (96.0 if self.cells.below else 44.0)
+        self.out.width, self.out.height = self.right + 22.0, self.bottom + 32.0
 
-    def _shelf(self) -> None:
-        """Draw the parameters once, with shape and number of uses, in rows below."""
-        x, y, right = 20.0, self.out.height + 6.0, max(self.out.width, 420.0)
-        params = [n for n in self.graph.nodes if n.role == "param"]
-        for node in params:
-            uses = len(self.graph.param_uses.get(node.id, ())) or len(self._uses(node.id))
-            text = f"{labels.caption(node)}  {labels.shape_text(node.shape)}  used {uses}×"
-            wide = labels.width(text, 8.5) + 10.0
-            if x + wide > right - 14.0 and x > 20.0:
-                x, y = 20.0, y + 22.0
-            box = Box(x + wide / 2, y, wide, 16.0, (text,), "dashed", "param", node.id, size=8.5)
-            box.title = labels.title(node)
-            self.out.boxes.append(box)
-            x += wide + 8.0
-        if params:
-            self.out.height = y + 20.0
-            self.out.width = right
+
+def _across(link: GridWire) -> list[Point]:
+    """Return the way between two boxes of one row and column, as from a target to its loss."""
+    tail, head = link.tail.box, link.head.box
+    way = 1 if head.x > tail.x else -1
+    return [(tail.x + way * tail.w / 2, tail.y), (head.x - way * head.w / 2, head.y)]
 
 
 def _cell_name(name: str) -> str:
     """Return RNN for rnn, LSTM for LSTMCell, and other names as they are."""
     plain = name.removesuffix("Cell")
-    return plain.upper() if len(plain) <= 4 else labels.clean(plain, 12)
+    return plain.upper() if len(plain) <= 4 and plain != "cell" else labels.clean(plain, 12)
 
 
 def _row_name(row: Row) -> str:

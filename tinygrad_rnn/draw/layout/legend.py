@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from ..labels import clean, width
 from ..palette import Scale
 from ..scene import Box, Patch, Scene, Wire, Words
@@ -32,11 +35,26 @@ def finish(scene: Scene) -> Scene:
 
 
 def _legend(scene: Scene) -> None:
-    y = scene.height + 10.0
-    x = _scale(scene, 14.0, y) if scene.scale.high is not None else 14.0
-    x = _roles(scene, x, y)
-    scene.width = max(scene.width, x + 8.0)
-    scene.height += ROW
+    """Add the scale and the roles below, in as many rows as the width needs."""
+    items = []
+    if scene.scale.high is not None:
+        items += [_scale, *_dashes(scene)]
+    used = {box.role for box in scene.boxes}
+    items += [partial(_role, role=role) for role in ROLES if role in used]
+    x, y = 14.0, scene.height + 10.0
+    for item in items:
+        parts = len(scene.wires), len(scene.boxes), len(scene.words), len(scene.patches)
+        end = item(scene, x, y)
+        if end > scene.width + 8.0 and x > 14.0:
+            for what, kept in zip(
+                (scene.wires, scene.boxes, scene.words, scene.patches), parts, strict=True
+            ):
+                del what[kept:]  # type: ignore[attr-defined]
+            x, y = 14.0, y + 18.0
+            end = item(scene, x, y)
+        x = end
+        scene.width = max(scene.width, x - 6.0)
+    scene.height = y - 10.0 + ROW
 
 
 def _scale(scene: Scene, x: float, y: float) -> float:
@@ -49,8 +67,7 @@ def _scale(scene: Scene, x: float, y: float) -> float:
         norm = 10 ** (scale.low + (high - scale.low) * (i + 0.5) / 12)
         thick = scale.stroke(norm).width + 1.6
         scene.patches.append(Patch(x + 9 * i, y - thick / 2, 9.2, thick, scale.colour(norm)))
-    x = _say(scene, x + 9 * 12 + 6.0, y, high_text)
-    return _dashes(scene, x, y)
+    return _say(scene, x + 9 * 12 + 6.0, y, high_text)
 
 
 def limits(scale: Scale) -> tuple[str, str]:
@@ -60,15 +77,20 @@ def limits(scale: Scale) -> tuple[str, str]:
     return low, high
 
 
-def _dashes(scene: Scene, x: float, y: float) -> float:
+def _dashes(scene: Scene) -> list[Callable[[Scene, float, float], float]]:
+    """Return what writes the meaning of the wires without a colour, as far as there are any."""
     norms = [wire.norm for wire in scene.wires]
+    found = []
     if any(norm == 0 for norm in norms):
-        scene.wires.append(_sample(x, y, 0.0))
-        x = _say(scene, x + 30.0, y, "exactly 0")
+        found.append(partial(_dash, norm=0.0, text="exactly 0"))
     if any(norm is None for norm in norms):
-        scene.wires.append(_sample(x, y, None))
-        x = _say(scene, x + 30.0, y, "no gradient")
-    return x
+        found.append(partial(_dash, norm=None, text="no gradient"))
+    return found
+
+
+def _dash(scene: Scene, x: float, y: float, norm: float | None, text: str) -> float:
+    scene.wires.append(_sample(x, y, norm))
+    return _say(scene, x + 30.0, y, text)
 
 
 def _sample(x: float, y: float, norm: float | None) -> Wire:
@@ -81,13 +103,8 @@ def _say(scene: Scene, x: float, y: float, text: str) -> float:
     return x + width(text, 9.0) + 14.0
 
 
-def _roles(scene: Scene, x: float, y: float) -> float:
-    """Draw one small box per role that occurs in the picture."""
-    used = {box.role for box in scene.boxes}
-    shapes = {"param": "dashed", "input": "round", "op": "round", "loss": "round"}
-    for role in (role for role in ROLES if role in used):
-        scene.boxes.append(
-            Box(x + 10.0, y, 18.0, 12.0, ("",), shapes[role], role, bold=role == "loss")
-        )
-        x = _say(scene, x + 24.0, y, ROLES[role])
-    return x
+def _role(scene: Scene, x: float, y: float, role: str) -> float:
+    """Draw a small box of a role, and what the role is."""
+    shape = "dashed" if role == "param" else "round"
+    scene.boxes.append(Box(x + 10.0, y, 18.0, 12.0, ("",), shape, role, bold=role == "loss"))
+    return _say(scene, x + 24.0, y, ROLES[role])

@@ -166,7 +166,7 @@ def _param(out: Scene, node: GraphNode, uses: list[dict[str, Any]]) -> None:
     top = max((norm or 0.0 for norm, _ in by_step.values()), default=0.0)
     text = f"{labels.shape_text(node.shape)}, used {len(uses)}×,  ‖∂L/∂{face.lines[0]}‖ = "
     text += labels.number(node.grad_norm) if node.grad else "not computed"
-    out.words.append(Words(LEFT, y + 13.0, text, 10.0))
+    out.words.append(Words(max(LEFT, 24.0 + wide), y + 13.0, text, 10.0))
     y += 26.0
     for step, (norm, cosine) in by_step.items():
         name = "all t" if step is None else f"t = {step}"
