@@ -48,7 +48,12 @@ def hidden(scene):
     found = []
     for wire in scene.wires:
         points = path(wire)
+        (left, right), (top, bottom) = ((min(v), max(v)) for v in zip(*points))
         for box in scene.boxes:
+            if abs(2 * box.x - left - right) > box.w + right - left:
+                continue
+            if abs(2 * box.y - top - bottom) > box.h + bottom - top:
+                continue
             ends = touches(box, points[0]) or touches(box, points[-1])
             if not ends and any(inside(box, p) for p in points):
                 found.append((wire.edge, box.lines))

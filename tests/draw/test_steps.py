@@ -159,3 +159,50 @@ def test_a_rolled_loop_has_a_delay_per_state_and_none_for_inputs(name):
     assert not [node for node in small.nodes if node.op == "delay" and node.name == "x"]
     for state, delay in loops:
         assert small.nodes[state].shape == small.nodes[delay].shape
+
+
+def shape_hashes(graph, leaf):
+    """Return for each node what it is made of, down to the leaves."""
+    made = []
+    for node in graph.nodes:
+        parents = tuple(None if p is None else made[p] for p in node.parents)
+        made.append(hash((node.op, parents)) if node.op else leaf(node))
+    return made
+
+
+def stem(node):
+    """Return what a leaf is, without its step and how often it is used."""
+    name = (node.name or "").partition("⟨")[0].partition(" ×")[0]
+    return hash((node.role == "param", name, node.shape))
+
+
+def in_one_way(node):
+    """Tell operations of the recurrence from what joins directions and from the loss."""
+    joins = node.op == "concatenate" and node.place.layer is not None and node.place.cell is None
+    return node.op and node.role != "loss" and not joins
+
+
+def unrolled_again(small, loops, turns):
+    """Return the hashes of all operations of a rolled graph that is run again and again."""
+    held = {delay: stem(small.nodes[delay]) for _, delay in loops}
+    every = []
+    for _ in range(turns):
+        made = []
+        for node in small.nodes:
+            parents = tuple(None if p is None else made[p] for p in node.parents)
+            known = held.get(node.id)
+            made.append(known or (hash((node.op, parents)) if node.op else stem(node)))
+        every += [h for h, n in zip(made, small.nodes) if in_one_way(n) and n.id not in held]
+        held = {delay: made[state] for state, delay in loops}
+    return sorted(every)
+
+
+@pytest.mark.parametrize("name", ["nn.LSTM", "nn.GRU", "both directions", "ten lines"])
+def test_a_rolled_graph_run_again_and_again_is_the_graph(name):
+    graph = fold_sums(draw(ROLLED[name][0]).graph)
+    small, loops = rolled_graph(graph)
+    read = [child for child in small.nodes for p in child.parents if p in dict(loops).values()]
+    assert read and all(not small.nodes[delay].parents for _, delay in loops)
+    whole = shape_hashes(graph, stem)
+    inside = [n for n in graph.nodes if in_one_way(n) and n.step is not None]
+    assert unrolled_again(small, loops, T) == sorted(whole[n.id] for n in inside)
