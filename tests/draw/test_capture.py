@@ -221,7 +221,7 @@ def test_a_deep_graph_is_read_without_recursion():
 def test_names_of_modules_reach_parameters():
     layer = nn.LSTM(2, 3, seed=0)
     names = set(named({"layer": layer}).values())
-    assert {"weight_ih_l0", "bias_hh_l0"} <= names
+    assert {"layer.weight_ih_l0", "layer.bias_hh_l0"} <= names
 
 
 def test_arrays_measured_together_are_measured_alike():

@@ -18,14 +18,11 @@ from typing import Any
 from ..engine.command_line import complain, run_command
 from .capture.models import CELLS, Sizes
 from .capture.sources import MOST_STEPS, near, of_cell, of_source
+from .command_options import add_arguments
 from .draw_error import BAD_ARGUMENTS, USER_CODE, DrawError
 from .drawing import Drawing, format_of, write
 from .layout import architectures
-from .palette import PALETTES, THEMES
-from .render.graphviz import ENGINES
 from .settings import Settings
-from .transform.fold import LEVELS
-from .views import VIEWS
 
 PROGRAM = "draw_graph"
 
@@ -41,51 +38,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
-    p = _Parser(prog=PROGRAM, description="Draw the unrolled graph of a recurrent network.")
-    p.add_argument("source", nargs="?", help="file.py:function, module:object or graph.json")
-    p.add_argument(
-        "-o", "--output", action="append", default=[], metavar="FILE", help="- is stdout"
-    )
-    what = p.add_argument_group("what to draw")
-    what.add_argument("--cell", help=", ".join(CELLS))
-    what.add_argument("--arch", help=", ".join(architectures.NAMES))
-    what.add_argument("--from-json", metavar="FILE")
-    what.add_argument("--against", metavar="SOURCE", help="a second model, for flow and diff")
-    for name, default in (("steps", 3), ("layers", 1), ("hidden", 4), ("input", 3)):
-        what.add_argument(f"--{name}", type=int, default=default)
-    what.add_argument("--batch", type=int, default=1)
-    what.add_argument("--seed", type=int, default=0)
-    what.add_argument("--loss", choices=("last", "all"), default="all")
-    _view_arguments(p.add_argument_group("how to draw it"))
-    more = p.add_argument_group("more")
-    more.add_argument("--format", metavar="NAME", help="instead of what the suffix says")
-    more.add_argument("--positions", action=argparse.BooleanOptionalAction, default=True)
-    more.add_argument("--dump-json", metavar="FILE", help="the graph, for --from-json")
-    more.add_argument("--open", action="store_true", help="show the first file written")
-    more.add_argument("--list-ops", action="store_true", help="count the operations and stop")
-    more.add_argument("--check", action="store_true", help="check the graph and its sums and stop")
-    return p
-
-
-def _view_arguments(how: argparse._ArgumentGroup) -> None:
-    how.add_argument("--view", default="auto", choices=("auto", *VIEWS))
-    how.add_argument("--fold", action="append", default=[], choices=sorted(LEVELS))
-    how.add_argument("--expand", default="", metavar='"t=1,2,-1 gate=forget"')
-    how.add_argument("--collapse", action="append", default=[], metavar="PATTERN")
-    how.add_argument("--elide", default="auto", metavar="K1,K2", help="steps kept, or none")
-    how.add_argument("--wrap", type=int, default=None, metavar="N", help="steps per row")
-    how.add_argument("--grad", default="norm", choices=("none", "norm", "maxabs", "ratio"))
-    how.add_argument("--values", default="shape", choices=("none", "shape", "stats", "full"))
-    how.add_argument("--params", default="chips", choices=("chips", "shelf", "once"))
-    how.add_argument("--engine", default="auto", choices=("auto", "builtin", *ENGINES))
-    how.add_argument("--max-px", type=int, default=16_000)
-    how.add_argument("--timeout", type=float, default=30.0)
-    how.add_argument("--palette", default="cividis", choices=sorted(PALETTES))
-    how.add_argument("--theme", default="light", choices=sorted(THEMES))
-    how.add_argument("--ascii", action="store_true")
-    how.add_argument("--title")
-    how.add_argument("--legend", action=argparse.BooleanOptionalAction, default=True)
-    how.add_argument("--force", action="store_true")
+    made = _Parser(prog=PROGRAM, description="Draw the graph of a program, unrolled in time.")
+    add_arguments(made)
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 from .schema import ROLES, SCHEMA, GraphError, check
@@ -73,13 +73,18 @@ def place_of(labels: Mapping[str, Any]) -> tuple[Place, dict[str, Any]]:
     return Place(*known), {k: v for k, v in labels.items() if k not in used}
 
 
+Call = tuple[str, str, int]  # its name, the kind of module ("" for a function), which call it is
+
+
 @dataclass(slots=True)
 class GraphNode:
     """One tensor: its operation (`op`, None for a leaf), its parents, and its numbers.
 
     Labels that tell a place become part of `place`; `labels` keeps the others. A number among the
-    inputs has no node: its parent is None, and `numbers` holds it by its slot. `lines` are the
-    lines of code that made it, as (place in the graph's code, line), the innermost first.
+    inputs has no node: its parent is None, and `numbers` holds it by its slot; `options` are the
+    words and numbers that the operation was called with. `lines` are the lines of code that made
+    it, as (place in the graph's code, line), the innermost first; `calls` are the modules and
+    functions that it was made in, the outermost first.
     """
 
     id: int
@@ -96,6 +101,8 @@ class GraphNode:
     place: Place = NOWHERE
     numbers: dict[int, float] = field(default_factory=dict)
     lines: tuple[tuple[int, int], ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    calls: tuple[Call, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels:
@@ -120,11 +127,9 @@ class GraphNode:
 
     def moved(self, number: int, parents: tuple[int | None, ...]) -> GraphNode:
         """Return the same node with another number, made from other parents."""
-        return GraphNode(
-            number, self.op, parents, self.shape, self.dtype, self.name, self.role,
-            dict(self.labels), self.path, self.value, self.grad, self.place, dict(self.numbers),
-            self.lines,
-        )  # fmt: skip
+        return replace(
+            self, id=number, parents=parents, labels=dict(self.labels), numbers=dict(self.numbers)
+        )
 
     @property
     def grad_norm(self) -> float | None:
@@ -137,7 +142,8 @@ class Graph:
     """A computation as data; `edge_grads["child:k"]` is the norm that flowed to parent k.
 
     `members` lists, in a folded graph, the nodes that each node stands for. `live` holds the
-    engine's nodes and roots of a graph that was just recorded; it is not part of the data. `code`
+    engine's nodes and roots of a graph that was just recorded, and `unfolded` is the graph that
+    was folded to this one; neither is part of the data. `code`
     has the functions that made the nodes, each as {file, name, first line, text}.
     """
 
@@ -151,6 +157,7 @@ class Graph:
     code: list[dict[str, Any]] = field(default_factory=list)
     members: list[list[int]] = field(default_factory=list)
     live: Any = field(default=None, compare=False, repr=False)
+    unfolded: Graph | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -301,6 +308,8 @@ def _read_node(data: dict[str, Any]) -> GraphNode:
         grad=_numbers(data.get("grad")),
         numbers={int(k): float(v) for k, v in data.get("numbers", {}).items()},
         lines=tuple((place, line) for place, line in data.get("lines", ())),
+        options=dict(data.get("options", {})),
+        calls=tuple((name, kind, place) for name, kind, place in data.get("calls", ())),
     )
 
 
@@ -346,25 +355,25 @@ def _check_edge(what: str, key: str, graph: Graph) -> None:
 
 
 def _node_dict(node: GraphNode) -> dict[str, Any]:
-    numbers = {str(slot): number for slot, number in node.numbers.items()}
-    lines = {"lines": [list(line) for line in node.lines]} if node.lines else {}
-    return (
-        ({"numbers": numbers} if numbers else {})
-        | lines
-        | {
-            "id": node.id,
-            "op": node.op,
-            "parents": list(node.parents),
-            "shape": list(node.shape),
-            "dtype": node.dtype,
-            "name": node.name,
-            "role": node.role,
-            "labels": node.scopes,
-            "path": list(node.path),
-            "value": node.value,
-            "grad": node.grad,
-        }
-    )
+    seldom = {
+        "numbers": {str(slot): number for slot, number in node.numbers.items()},
+        "options": node.options,
+        "lines": [list(line) for line in node.lines],
+        "calls": [list(call) for call in node.calls],
+    }
+    return {key: value for key, value in seldom.items() if value} | {
+        "id": node.id,
+        "op": node.op,
+        "parents": list(node.parents),
+        "shape": list(node.shape),
+        "dtype": node.dtype,
+        "name": node.name,
+        "role": node.role,
+        "labels": node.scopes,
+        "path": list(node.path),
+        "value": node.value,
+        "grad": node.grad,
+    }
 
 
 def _plain(data: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,7 +27,7 @@ PLAIN = {
     "ŷ": "yhat", "c̃": "c~", "ᵀ": "T", "∂": "d", "‖": "|", "⋯": "...", "→": "->", "←": "<-",
     "·": ".", "√": "sqrt", "ⁿ": "^n", "²": "^2", "≤": "<=", "∞": "inf", "✖": "x", "…": "...",
     "₋": "-", "⁻": "-", "\u0302": "^", "\u0303": "~", "θ": "theta", "λ": "lambda", "ĝ": "g",
-    "Δ": "d", "∘": "o", "◧": "[A]", "◨": "[B]", "—": "-", "–": "-", "’": "'", "ᵢ": "i",
+    "Δ": "d", "≠": "!=", "∘": "o", "◧": "[A]", "◨": "[B]", "—": "-", "–": "-", "’": "'", "ᵢ": "i",
 }
 # fmt: on
 CALL = re.compile(r"\((?:[a-z*](?:, )?)+\)$")  # the inputs of σ(a), max(a, b), stack(*)
@@ -133,9 +134,19 @@ def operands(node: GraphNode) -> dict[int, str]:
     return {slot: number_text(known[slot]) if slot in known else UNKNOWN for slot in absent}
 
 
+BOUNDS = ("low", "high", "decimals")  # options that are numbers: they belong to the sign
+
+
+def options_text(node: GraphNode, told: Collection[str] | None = None) -> str:
+    """Return the options of a node's operation, each with its name; all of them, or those told."""
+    known = ((name, text) for name, text in node.options.items() if told is None or name in told)
+    return clean(", ".join(f"{name} {text}" for name, text in known), 60)
+
+
 def sign_of(node: GraphNode) -> str:
     """Return the sign of a node's operation with the operands that are no nodes: 1 −, × 0.5, x²."""
     sign, beside = glyph(node.op), operands(node)
+    sign = " ".join([sign, *(f"{k} {node.options[k]}" for k in BOUNDS if k in node.options)])
     if len(beside) != 1:
         return " ".join([sign, *beside.values()])
     ((slot, text),) = beside.items()
@@ -153,7 +164,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape)) or "scalar"
 
 
-def face(node: GraphNode, values: str = "shape") -> Face:
+def face(node: GraphNode, values: str = "none") -> Face:
     """Return how a node looks: signs as circles, names over operations, leaves as boxes."""
     sign = sign_of(node)
     lines = [clean(node.name)] if node.name else []
@@ -190,7 +201,8 @@ def number(value: float | None) -> str:
 
 def title(node: GraphNode) -> str:
     """Return the tool tip of a node: what it is, its shape, value and gradient."""
-    words = (clean(node.name or ""), clean(node.op or node.role), *operands(node).values())
+    words = [clean(node.name or ""), clean(node.op or node.role), *operands(node).values()]
+    words += [options_text(node)]
     parts = [" ".join(filter(None, words))]
     parts += [f"{shape_text(node.shape)} {clean(node.dtype)}"]
     if node.value:

@@ -85,6 +85,10 @@ def is_line(x: Any) -> bool:
     return is_list(x, is_whole) and len(x) == 2
 
 
+def is_call(x: Any) -> bool:
+    return type(x) is list and len(x) == 3 and all(map(is_text, x[:2])) and is_whole(x[2])
+
+
 GRAPH: dict[str, Kind] = {
     "title": (is_text, "text"),
     "nodes": (lambda x: type(x) is list, "a list of nodes"),
@@ -118,7 +122,9 @@ NODE: dict[str, Kind] = {
         lambda x: is_table(x, is_number) and all(re.fullmatch("[0-9]{1,6}", k) for k in x),
         "slots with a number each",
     ),
+    "options": (lambda x: is_table(x, is_text), "a table of texts"),
     "lines": (lambda x: is_list(x, is_line), "pairs of a place in the code and a line"),
+    "calls": (lambda x: is_list(x, is_call), "lists of a name, a kind and a number each"),
     "value": (optional(is_statistics), "null or numbers with a norm among them"),
     "grad": (optional(is_statistics), "null or numbers with a norm among them"),
 }

@@ -26,7 +26,7 @@ class Settings:
     expand: str = ""
     collapse: tuple[str, ...] = ()
     grad: str = "norm"
-    values: str = "shape"
+    values: str = "none"
     params: str = "chips"
     engine: str = "auto"
     palette: str = "cividis"

@@ -24,9 +24,22 @@ from .scene import Scene
 from .settings import Settings
 from .transform import fold as folding
 from .transform.backward_graph import backward_graph
+from .transform.boxes import to_boxes
+from .transform.collapse import collapse
 from .transform.select import chosen
 
-VIEWS = ("arch", "rolled", "cell", "gate", "op", "flow", "params", "backward", "diff", "table")
+VIEWS = {  # and what each shows
+    "arch": "one of the five architectures as boxes x → cell → ŷ (with --arch)",
+    "rolled": "one step, and delay boxes for what it hands to the next",
+    "cell": "a box per layer and step, with the states between them",
+    "gate": "each gate as one box, and what is done with them",
+    "op": "every operation",
+    "flow": "cells above strips of ‖∂L/∂state‖ and of the gates, over time",
+    "params": "per parameter what each step contributed to its gradient",
+    "backward": "the backward pass: each rule, and where gradients meet",
+    "diff": "two programs in one picture: only in one, only in the other, changed",
+    "table": "text, a line per node",
+}
 OP_LIMIT, GATE_LIMIT = 300, 3_000
 ELEMENTS, MOST_OPS, PLAIN_OPS = 6_000, 5_000, 4_000
 CELL_COLUMNS = 40
@@ -56,8 +69,11 @@ def _say_timeless(graph: Graph, settings: Settings) -> None:
 def prepared(graph: Graph, settings: Settings) -> Graph:
     """Return the graph with the wished measure of gradients and the wished folds."""
     graph = measured(graph, settings.grad)
+    keep = chosen(graph, settings.expand) if settings.expand else folding.NOTHING
     for pattern in settings.collapse:
-        graph = folding.collapse(graph, pattern)
+        graph = collapse(graph, pattern)
+    if settings.view == "auto":
+        graph = to_boxes(graph, keep)
     for level in settings.fold:
         keep = chosen(graph, settings.expand) if settings.expand else folding.NOTHING
         graph = folding.LEVELS[level](graph, keep)

@@ -21,7 +21,7 @@ from .context import MODE, mode
 from .errors import FREED, NO_GRAPH
 from .node import Node
 from .ops import broadcast_to
-from .record import BackwardRecord, Watch, arrived
+from .record import BackwardRecord, Watch, arrived, numbers_alone
 from .tensor import Tensor, leaf_of, wrap
 
 Adjoints = dict[Node, Any]  # the gradient of each node, while and where it is known
@@ -134,7 +134,7 @@ def free(order: Iterable[Node]) -> None:
     """Let go of what the nodes saved; the graph can still be drawn, but not walked again."""
     for node in order:
         if node.op is not None:
-            node.saved = None
+            node.saved = numbers_alone(node) if None in node.parents else None
 
 
 def as_tensor(g: Any) -> Tensor:

@@ -19,7 +19,7 @@ from .context import MODE, Mode
 from .dtypes import FLOAT32, FLOAT64, WEAK_SCALARS, unwidened
 from .errors import explained
 from .node import NO_PARAMS, Node
-from .record import trace_node
+from .record import told, trace_node
 from .tensor import Tensor, leaf_of
 
 if TYPE_CHECKING:
@@ -227,8 +227,8 @@ def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Arr
     elif op.keeps_inputs:
         kept = zip(op.keeps_inputs, arrays, parents)
         saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
-    else:
-        saved = (y if op.keeps_y else None, *parents)
+    else:  # rules read no input, but a picture tells its numbers: 1 − x is not −x
+        saved = (y if op.keeps_y else None, *(parents if all(parents) else told(parents, arrays)))
     needs = needs and mode.grad and bool(op.rules)
     node = Node(op, tuple(parents), saved, params or NO_PARAMS, y.shape, y.dtype, needs)
     if not mode.plain:

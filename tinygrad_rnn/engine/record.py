@@ -120,3 +120,26 @@ def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
         if isinstance(x, Tensor) and leaf_of(x) not in nodes.seen:
             leaf_of(x).value = x._array
             nodes.add(leaf_of(x))
+
+
+# The numbers among inputs, which no node stands for
+def told(parents: Sequence[Node | None], arrays: Sequence[Any]) -> list[Any]:
+    """Return the parents, and in the place of those that are none the numbers themselves."""
+    return [
+        a if p is None and (isinstance(a, (int, float)) or getattr(a, "size", 0) == 1) else p
+        for p, a in zip(parents, arrays)
+    ]
+
+
+def lone_numbers(node: Node) -> dict[int, Any]:
+    """Return the numbers among a node's inputs, by slot, as far as they are known."""
+    given = node.inputs or (node.saved or ())[1:]
+    slots = enumerate(told(node.parents, given))
+    kept = (node.special or {}).get("numbers")
+    return kept or {k: x for k, x in slots if x is not None and node.parents[k] is None}
+
+
+def numbers_alone(node: Node) -> Any:
+    """Return None for what a freed node saved, and let it keep the numbers that a picture tells."""
+    node.special = {**(node.special or {}), "numbers": lone_numbers(node)}
+    return None

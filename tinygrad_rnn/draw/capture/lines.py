@@ -16,6 +16,7 @@ from typing import Any
 from ...engine.context import Trace
 from ...engine.node import Node
 from ..graph import Graph
+from .calls import CallStack
 from .turn_counter import Pass, PassCounter
 
 PACKAGE = __name__.partition(".")[0]
@@ -34,6 +35,7 @@ class LinedTrace(Trace):
         super().__init__()
         self.lines: dict[Node, Chain] = {}
         self.passes: dict[Node, tuple[Pass, ...]] = {}
+        self.stack = CallStack()
         self._known: dict[Chain, Chain] = {}
         self._counter = PassCounter()
         self._caller = sys._getframe(1).f_code  # what calls the traced function
@@ -46,6 +48,7 @@ class LinedTrace(Trace):
             self.lines[node] = self._known.setdefault(chain, chain)
             outer_first = [(frame, not module) for frame, module in reversed(frames)]
             self.passes[node] = self._counter.at(outer_first)
+            self.stack.made[node] = self.stack.running
 
 
 def running_frames(caller: CodeType) -> list[tuple[FrameType, str]]:

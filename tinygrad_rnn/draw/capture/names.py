@@ -113,6 +113,18 @@ def _make_initial(node: GraphNode, later: GraphNode) -> None:
     node.name = node.name or later.name
 
 
+def tell_apart(graph: Graph) -> None:
+    """Number the parameters that have one name, so that no two are taken for one."""
+    counts: Counter[str] = Counter()
+    taken = {node.name for node in graph.nodes if node.role == "param"}
+    for node in (node for node in graph.nodes if node.role == "param" and node.name):
+        base = str(node.name)
+        counts[base] += 1
+        while counts[base] > 1 and f"{base} ({counts[base]})" in taken:
+            counts[base] += 1
+        node.name = base if counts[base] == 1 else f"{base} ({counts[base]})"
+
+
 Spot = tuple[Any, ...]  # place, other labels, step, operation, running number
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..draw_error import DrawError
 from ..graph import Graph, GraphNode
+from .call_options import options_of
 from .statistics import statistics
 
 ROLES = {"x": "input", "state": "state", "param": "param", "const": "const"}
@@ -59,6 +60,7 @@ def program_graph(step: Any, title: str = "") -> Graph:
         else:
             node.op, node.name = instr.op, names.get(instr)
             node.parents = tuple(number[a] for a in instr.args)
+            node.options = options_of(instr.params)
             node.put(layer=_part(instr in forward), gate=instr.gate or None)
         if instr.value is not None:
             node.value = statistics(np.asarray(instr.value))

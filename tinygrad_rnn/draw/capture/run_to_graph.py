@@ -18,16 +18,19 @@ import numpy as np
 from ...engine.backward import BackwardRecord
 from ...engine.context import mode
 from ...engine.node import Node, toposort
+from ...engine.record import lone_numbers
 from ...engine.tensor import Tensor, leaf_of
 from ..draw_error import DrawError
 from ..graph import Graph, GraphNode, Place, place_of
 from ..layout.legend import NOT_RUN
+from .call_options import options_of
+from .calls import Running, add_calls
 from .lines import Chain, LinedTrace, add_lines
-from .names import name_nodes, spread_names
+from .names import name_nodes, spread_names, tell_apart
 from .statistics import flat, measured, size, statistics
 from .steps import assign_steps
 from .turn_counter import Pass, turns_of
-from .variables import watched
+from .variables import shortened, watched
 
 FREED = "the graph was freed by backward(); call backward(retain_graph=True) or draw first."
 NOT_KEPT = 'backward() ran without record="norm" — gradients not shown'
@@ -43,6 +46,7 @@ class TracedRun:
     names: dict[Node, str] = field(default_factory=dict)
     lines: dict[Node, Chain] = field(default_factory=dict)
     passes: dict[Node, tuple[Pass, ...]] = field(default_factory=dict)
+    calls: dict[Node, Running] = field(default_factory=dict)
 
 
 def run(function: Callable[[], Any]) -> TracedRun:
@@ -55,6 +59,7 @@ def run(function: Callable[[], Any]) -> TracedRun:
         except (Exception, SystemExit) as error:  # the drawing of what came before is the point
             made.error = error
     made.nodes, made.lines, made.passes = nodes, nodes.lines, nodes.passes
+    made.calls = nodes.stack.made
     return made
 
 
@@ -114,7 +119,7 @@ def convert(
     """
     nodes = sorted(nodes, key=lambda node: node.index)
     ids = {node: i for i, node in enumerate(nodes)}
-    names = names or {}
+    names = shortened(names or {}, nodes)
     graph = Graph(title=title, live=(nodes, roots))
     stats = measured([node.value if values else None for node in nodes])
     homes = {scope: _home(one) for scope, one in {one.scope: one for one in nodes}.items()}
@@ -128,9 +133,11 @@ def convert(
         _overlay(graph, nodes, ids, flow)
     spoken = {ids[node] for node in names if node in ids and not node.name}
     add_lines(graph, ran.lines if ran else {})
+    add_calls(graph, ran.calls if ran else {}, names)
     passes = {ids[n]: found for n, found in ran.passes.items() if n in ids} if ran else {}
     spread_names(graph, assign_steps(graph, turns_of(passes), _copies(nodes)), spoken)
     name_nodes(graph)
+    tell_apart(graph)
     _uses(graph, flow, nodes)
     if not graph.has_gradients:
         passed = any(node.op is None and node.grad is not None for node in nodes)
@@ -155,18 +162,9 @@ def _graph_node(node: Node, ids: dict[Node, int], name: str | None, value: Any) 
     op, role = (node.op.name, "op") if node.op else (None, "input")
     parents = tuple([None if p is None else ids.get(p) for p in node.parents])
     made = (ids[node], op, parents, node.shape, _word(node.dtype), node.name or name, role)
-    return GraphNode(*made, value=value, numbers=_numbers(node) if None in parents else {})
-
-
-def _numbers(node: Node) -> dict[int, float]:
-    """Return the numbers among a node's inputs, by slot, as far as they were recorded."""
-    saved = node.saved or ()
-    inputs = node.inputs or saved[1:]
-    return {
-        slot: float(x)
-        for slot, (x, parent) in enumerate(zip(inputs, node.parents, strict=False))
-        if parent is None and (isinstance(x, float | int) or getattr(x, "size", 0) == 1)
-    }
+    lone = lone_numbers(node) if None in node.parents else {}
+    numbers = {k: float(x.item() if hasattr(x, "item") else x) for k, x in lone.items()}
+    return GraphNode(*made, value=value, numbers=numbers, options=options_of(node.params))
 
 
 _word = lru_cache(str)  # NumPy takes long to spell a dtype

@@ -12,13 +12,14 @@ from ..draw_error import DrawError
 from ..graph import Graph
 from .failed_run import failure
 from .run_to_graph import FREED, TracedRun, check_result, graph_of
+from .variables import joined
 
 
 def graph_of_run(
     made: TracedRun, title: str, names: dict[Any, str] | None = None, backward: bool = True
 ) -> tuple[Graph, BaseException | None]:
     """Return the graph of a function that was run, and the error when it raised."""
-    names = {**(names or {}), **made.names}
+    names = joined(names or {}, made.names)
     if made.error is not None:
         return failure(made, names, title), made.error
     found = check_result(made.result, title)

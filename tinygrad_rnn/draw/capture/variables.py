@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -19,25 +19,52 @@ import numpy as np
 
 from ...engine.node import Node
 from ...engine.tensor import Tensor, leaf_of
+from ...nn import Module
+from .calls import is_noted
+from .lines import LinedTrace
 
 STORES = ("STORE_FAST", "STORE_DEREF")
 OURS = (str(Path(__file__).parents[2]), str(Path(np.__file__).parent))
 
 
-def named(variables: dict[str, Any]) -> dict[Node, str]:
+def named(variables: dict[str, Any]) -> dict[Any, str]:
     """Return node → variable for the Tensors among some variables, also inside modules.
 
     Of several variables for one Tensor the first counts: `h`, not the `last` it becomes at the end.
+    What modules hold is called by its path from the variable, and so are, by their ids, modules.
     """
     shown = {name: value for name, value in variables.items() if not name.startswith("_")}
-    found: dict[Node, str] = {}
+    found: dict[Any, str] = {}
     for name, value in shown.items():
         if isinstance(value, Tensor):
             found.setdefault(leaf_of(value), name)
-    for value in shown.values():
-        if hasattr(value, "named_parameters") and not isinstance(value, type):
-            found |= {leaf_of(parameter): inner for inner, parameter in value.named_parameters()}
+    for name, value in shown.items():
+        if isinstance(value, Module) and name != "self":
+            found = joined(found, paths(value, name))
     return found
+
+
+def paths(module: Module, name: str) -> dict[Any, str]:
+    """Return the paths of a module's parameters and, by their ids, of all modules in it."""
+    inside = {id(inner): f"{name}.{path}".rstrip(".") for path, inner in module.named_modules()}
+    return inside | {leaf_of(p): f"{name}.{path}" for path, p in module.named_parameters()}
+
+
+def joined(*tables: dict[Any, str]) -> dict[Any, str]:
+    """Return all names; of two for one thing the longer path, or that of the later table."""
+    found: dict[Any, str] = {}
+    for table in tables:
+        kept = ((k, n) for k, n in table.items() if n.count(".") >= found.get(k, "").count("."))
+        found |= dict(kept)
+    return found
+
+
+def shortened(names: dict[Any, str], nodes: Iterable[Node]) -> dict[Any, str]:
+    """Return the names without the variable that all paths among some nodes begin with."""
+    used = (names.get(node, "") for node in nodes)
+    roots = {name.partition(".")[0] for name in used if "." in name}
+    root = f"{roots.pop()}." if len(roots) == 1 else "\0"
+    return {key: name.removeprefix(root) for key, name in names.items()}
 
 
 def inside_tuples(variables: dict[str, Any]) -> dict[Node, str]:
@@ -52,8 +79,8 @@ def inside_tuples(variables: dict[str, Any]) -> dict[Node, str]:
 
 
 @contextmanager
-def watched(function: Callable, nodes: Sequence[Node], names: dict[Node, str]) -> Iterator[None]:
-    """Note the names that variables have when the function and those that it calls return."""
+def watched(function: Callable, nodes: LinedTrace, names: dict[Any, str]) -> Iterator[None]:
+    """Note the calls, and the names that variables have when functions return."""
     code = getattr(function, "__code__", None)
     if code is None or sys.getprofile() is not None:  # never in the way of a profiler
         yield
@@ -70,17 +97,22 @@ def watched(function: Callable, nodes: Sequence[Node], names: dict[Node, str]) -
 class _Watch:
     """A profiler that reads the variables of every function of the reader's that returns."""
 
-    def __init__(self, code: CodeType, nodes: Sequence[Node]) -> None:
+    def __init__(self, code: CodeType, nodes: LinedTrace) -> None:
         self.code, self.nodes = code, nodes
         self.known: dict[CodeType, bool] = {}
         self.starts: dict[FrameType, int] = {}
-        self.own: dict[Node, str] = {}
-        self.called: dict[Node, str] = {}
+        self.own: dict[Any, str] = {}
+        self.called: dict[Any, str] = {}
         self.given: dict[Node, str] = {}
         self.tuples: dict[Node, str] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        if event not in ("call", "return") or not self._is_read(frame.f_code):
+        if event not in ("call", "return"):
+            return
+        if is_noted(frame.f_code):
+            stack = self.nodes.stack
+            (stack.enter if event == "call" else stack.leave)(frame)
+        if not self._is_read(frame.f_code):
             return
         if event == "call":
             self.starts[frame] = self.nodes[-1].index if self.nodes else -1
@@ -100,20 +132,27 @@ class _Watch:
     def _called(self, frame: FrameType) -> None:
         start = self.starts.pop(frame, -1)
         for node, name in named(_variables(frame)).items():
-            if node.index > start:
+            if isinstance(node, int):
+                self.called.setdefault(node, name)
+            elif node.index > start:
                 self.called[node] = name
             elif node.op is None:
                 self.given.setdefault(node, name)
 
-    def names(self) -> dict[Node, str]:
-        return self.tuples | self.given | self.called | self.own
+    def names(self) -> dict[Any, str]:
+        met = [paths(module, type(module).__name__) for module in self.nodes.stack.roots()]
+        return joined(*met, self.tuples, self.given, self.called, self.own)
 
 
 def _variables(frame: FrameType) -> dict[str, Any]:
-    """Return a frame's variables as its code stores them: `f_locals` has closures' last."""
-    stored = _stored(frame.f_code)
-    held = frame.f_locals
-    return {name: held[name] for name in stored if name in held} | held
+    """Return a frame's variables as its code stores them: `f_locals` has closures' last.
+
+    Of the module's variables those that the code reads come after all others.
+    """
+    stored, held, outer = _stored(frame.f_code), frame.f_locals, frame.f_globals
+    read = {name: outer[name] for name in frame.f_code.co_names if name in outer}
+    own = {name: held[name] for name in stored if name in held} | held
+    return own | {name: value for name, value in read.items() if name not in own}
 
 
 @lru_cache(1000)

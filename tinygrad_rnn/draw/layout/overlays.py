@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ..graph import Graph
+from ..labels import caption
 from ..scene import Box, Point, Scene, Wire, elbow
 from ..settings import Settings
 from ..transform.diff import union
@@ -12,11 +13,12 @@ from ..transform.fold import fold
 from ..transform.rolled import rolled_graph
 from .unrolled import unrolled
 
-MARKS = {"a": "◧", "b": "◨", "changed": "Δ"}
+MARKS = {"a": "◧", "b": "◨", "changed": "Δ", "first": "≠"}
 
 
 def diff_view(a: Graph, b: Graph, settings: Settings | None = None) -> Scene:
-    """Return the scene of both graphs: ◧ only in A, ◨ only in B, Δ changed, plain the same."""
+    """Return the scene of both graphs: ◧ only in A, ◨ only in B, Δ changed, ≠ the first value
+    that differs, plain the same."""
     both, marks = union(a, b)
     scene = unrolled(fold(both, {}), settings)
     count = Counter(marks.values())
@@ -32,12 +34,15 @@ def diff_view(a: Graph, b: Graph, settings: Settings | None = None) -> Scene:
         f"◧ only in {a.title or 'A'}: {count['a']}   ◨ only in {b.title or 'B'}: {count['b']}   "
         f"Δ changed: {count['changed']}"
     )
+    first = next((both.nodes[i] for i, mark in marks.items() if mark == "first"), None)
+    if first is not None:
+        scene.notes.append(f"≠ the first value that differs: {caption(first)}")
     return scene
 
 
 def _mark(box: Box, mark: str) -> None:
     box.mark = MARKS[mark]
-    box.fill = {"a": "#dbe9f6", "b": "#fde3c4", "changed": "#f3f0d7"}[mark]
+    box.fill = {"a": "#dbe9f6", "b": "#fde3c4", "changed": "#f3f0d7", "first": "#f3f0d7"}[mark]
     box.bold = mark == "b"
 
 

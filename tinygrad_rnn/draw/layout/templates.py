@@ -89,7 +89,7 @@ def signature(shape: Shape) -> tuple[object, ...]:
             node.role,
             masked(node.name),
             (node.place.timeless, *sorted(node.labels.items(), key=str)),
-            tuple(node.numbers.items()),
+            labels.sign_of(node),
             len(node.parents),
         )
         for node in shape.nodes
@@ -127,6 +127,8 @@ def _band(node: GraphNode) -> object:
 
 def _gate(node: GraphNode) -> object:
     gate = node.place.gate
+    if gate is None and node.place.cell is None and node.calls and node.calls[-1][1]:
+        return (_band(node), *node.calls[-1])
     return None if gate is None else (_band(node), gate)
 
 
@@ -211,7 +213,7 @@ def _layer_name(layer: object) -> str:
 
 
 def templates(
-    plan: ColumnPlan, values: str = "shape", inner: bool = True
+    plan: ColumnPlan, values: str = "none", inner: bool = True
 ) -> list[tuple[Shape, Template]]:
     """Return the local shape and the template of each column; alike columns share one."""
     shapes = [shape_of(plan, i) for i in range(len(plan.columns))]

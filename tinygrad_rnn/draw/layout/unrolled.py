@@ -18,6 +18,7 @@ from ..scene import Box, Frame, Patch, Point, Scene, Wire, Words
 from ..settings import Settings
 from ..transform.columns import ColumnPlan, plan
 from .blocks import Edge, Key
+from .edge_shapes import add_shapes, first_alike
 from .templates import Shape, Template, column_title, templates
 from .wires import Piece, arrives, drawn, spread
 
@@ -68,7 +69,10 @@ class _Stamper:
         self._states()
         self._finish_wires()
         self._fold_hidden()
-        self.out.notes = list(self.graph.notes)
+        if self.settings.values == "shape":
+            columns = zip(self.made, self.plan.columns, strict=True)
+            add_shapes(self.out, self.graph, first_alike((t, c.ids) for (_, t), c in columns))
+        self.out.notes += self.graph.notes
         self.out.description = f"{len(self.graph)} nodes in {len(self.plan.columns)} columns"
         return self.out
 

@@ -153,7 +153,7 @@ def _all_words(graph: Graph, short_form: Excerpt) -> list[tuple[str, ...]]:
 
 def _reads_like(a: GraphNode, b: GraphNode, graph: Graph, made: Sequence[tuple[str, ...]]) -> bool:
     """Return True if the inputs of two nodes in the same place of alike steps read alike."""
-    if a.numbers != b.numbers:
+    if a.numbers != b.numbers or a.options != b.options:
         return False
     nodes, pairs = graph.nodes, zip(a.parents, b.parents, strict=True)
     inner = ((p, q) for p, q in pairs if p is not None and q is not None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph import Graph, GraphNode
+from ..labels import sign_of
 from ..transform.columns import ColumnPlan, masked, plan
 
 KEPT = (4, 3)  # steps at the start and at the end
@@ -144,5 +145,5 @@ def _sign(
         else:  # a parameter is the same everywhere, another leaf is one of each step
             joined.append((None, parent if home is None else -1))
     labels = tuple((key, str(value)) for key, value in node.labels.items())
-    kind = (node.op, node.role, masked(node.name), *node.numbers.items())
+    kind = (node.op, node.role, masked(node.name), sign_of(node))
     return (*kind, node.place.timeless, labels, tuple(joined))

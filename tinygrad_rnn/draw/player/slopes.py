@@ -6,6 +6,7 @@ The engine's own rule computes it, from the sampled values and an upstream gradi
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +26,12 @@ def slopes(graph: Graph, node: GraphNode) -> list[list[float]]:
     """
     none: list[list[float]] = [[] for _ in node.parents]
     op, y = PRIMITIVES.get(node.op or ""), _sample(node)
-    inputs = [_input(graph, node, slot) for slot in range(len(node.parents))]
+    inputs: list[Any] = [_input(graph, node, slot) for slot in range(len(node.parents))]
     if op is None or not y.size or any(x is None for x in inputs):
         return none
     try:
         with np.errstate(all="ignore"):
+            inputs = op.casts(inputs) if op.casts else inputs
             if not _is_elementwise(op, y, inputs):
                 return none
             shares = [op.rules[slot](np.ones_like(y), y, *inputs) for slot in range(len(inputs))]
@@ -42,7 +44,7 @@ def slopes(graph: Graph, node: GraphNode) -> list[list[float]]:
     ]
 
 
-def _is_elementwise(op: Primitive, y: np.ndarray, inputs: list) -> bool:
+def _is_elementwise(op: Primitive, y: np.ndarray, inputs: list[Any]) -> bool:
     """Tell whether the operation makes the sampled result of the samples, without options."""
     if not isinstance(op.rules, tuple) or len(op.rules) != len(inputs):
         return False

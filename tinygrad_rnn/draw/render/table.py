@@ -16,6 +16,7 @@ def table(graph: Graph, limit: int = 200_000) -> str:
         parents = " ".join(
             f"={beside[slot]}" if p is None else str(p) for slot, p in enumerate(node.parents)
         )
+        beside_op = labels.options_text(node)
         rows.append(
             (
                 step,
@@ -25,7 +26,7 @@ def table(graph: Graph, limit: int = 200_000) -> str:
                 labels.shape_text(node.shape),
                 labels.number(value),
                 labels.number(node.grad_norm),
-                parents,
+                f"{parents}  {beside_op}".strip(),
             )
         )
     wide = [max(len(row[k]) for row in rows) for k in range(7)]

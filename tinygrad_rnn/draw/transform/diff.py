@@ -7,15 +7,20 @@ cell line up without any annotation.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import replace
 
 from ..graph import Graph, GraphNode, topological_order
 from .columns import masked
 
 
 def union(a: Graph, b: Graph) -> tuple[Graph, dict[int, str]]:
-    """Return both graphs in one, and node id → a, b or changed for what is not the same."""
+    """Return both graphs in one, and node id → a, b, changed or first for what is not the same.
+
+    `first` is the first node whose value differs, where its structure does not.
+    """
     at_b = _matched(a, b)
     extra = [i for i in range(len(b.nodes)) if i not in at_b]
     at_b |= {i: len(a.nodes) + number for number, i in enumerate(extra)}
@@ -62,8 +67,7 @@ def _structures(graph: Graph, known: dict[Hashable, int]) -> dict[int, Hashable]
     made: dict[int, Hashable] = {}
     for i, node in enumerate(graph.nodes):
         parents = tuple(None if p is None else made[p] for p in node.parents)
-        numbers = tuple(node.numbers.items())
-        key = (node.op, node.role, node.name, node.shape, _scope(node), parents, numbers)
+        key = (node.op, node.role, node.name, _scope(node), parents, _own(node))
         made[i] = known.setdefault(key, len(known))
     return made
 
@@ -84,6 +88,11 @@ def _scope(node: GraphNode) -> Hashable:
     return tuple(sorted((k, str(v)) for k, v in node.scopes.items() if k != "cell"))
 
 
+def _own(node: GraphNode) -> Hashable:
+    """Return what a node is by itself, apart from its place and what it is made of."""
+    return (node.shape, *node.numbers.items(), *node.options.items())
+
+
 def _compare(
     a: Graph, b: Graph, at_b: dict[int, int], rows: list[tuple[GraphNode, list[int | None]]]
 ) -> dict[int, str]:
@@ -99,10 +108,24 @@ def _compare(
             continue
         same = a.nodes[spot]
         moved = sorted(map(str, parents)) != sorted(map(str, same.parents))
-        if moved or node.shape != same.shape or node.numbers != same.numbers:
+        if moved or _own(node) != _own(same):
             marks[spot] = "changed"
         rows[spot][1].extend(p for p in parents if p not in rows[spot][1])
-    return marks
+    pairs = ((at_b[i], node) for i, node in enumerate(b.nodes) if at_b[i] < len(a.nodes))
+    first = next((spot for spot, node in pairs if _differs(a.nodes[spot], node)), None)
+    return marks if first is None else {first: "first"} | marks
+
+
+def _differs(a: GraphNode, b: GraphNode) -> bool:
+    """Return whether the values of two nodes are known and not the same."""
+    one, other = a.value or {}, b.value or {}
+    if "norm" not in one or "norm" not in other or a.shape != b.shape:
+        return False
+    keys = [key for key in ("norm", "min", "max", "mean") if key in one and key in other]
+    pairs = [(one[key], other[key]) for key in keys]
+    pairs += zip(one.get("sample", ()), other.get("sample", ()), strict=False)
+    return not all(math.isclose(x, y, rel_tol=1e-5, abs_tol=1e-9) or x != x and y != y
+                   for x, y in pairs)  # fmt: skip
 
 
 def _sorted(
@@ -123,8 +146,5 @@ def _sorted(
     for k, i in enumerate(order):
         node, parents = rows[i]
         kept = tuple(number[p] for p in parents if p is not None and number[p] < k)
-        made.nodes.append(
-            GraphNode(k, node.op, kept, node.shape, node.dtype, node.name, node.role,
-                      dict(node.labels), node.path, place=node.place, numbers=node.numbers)
-        )  # fmt: skip
+        made.nodes.append(replace(node.moved(k, kept), value=None, grad=None, lines=()))
     return made.validate(), {number[i]: mark for i, mark in marks.items()}

@@ -8,13 +8,15 @@ edges from one source is the root of the sum of squares; for a single edge it is
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import takewhile
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from ..graph import Graph, GraphNode, Place, topological_order
+from ..labels import sign_of
 from .convex import convex
 
 LINEAR = {
@@ -27,24 +29,29 @@ LINEAR = {
     "broadcast_to",
     "stack",
 }
+T = TypeVar("T")
+Names = Mapping[Hashable, str]
 NOTHING: frozenset[int] = frozenset()
 
 
-def fold(graph: Graph, groups: dict[int, Hashable]) -> Graph:
-    """Return the graph with each group of node ids merged into one node."""
+def fold(graph: Graph, groups: dict[int, Hashable], names: Names = MappingProxyType({})) -> Graph:
+    """Return the graph with each group of node ids merged into one node.
+
+    A node is called by what its group is called in `names`, else by the number of its operations.
+    """
     links = [(parent.id, child.id) for parent, _, child in graph.edges()]
     sound = convex({node.id: groups.get(node.id) for node in graph.nodes}, links)
     home: dict[int, Hashable] = {
         n.id: groups[n.id] if groups.get(n.id) in sound else n.id for n in graph.nodes
     }
-    folded = _merge(graph, home)
+    folded = _merge(graph, home, names)
     left = set(groups.values()) - sound - {None}
     if left:
         folded.notes.append(f"{len(left)} groups stay unfolded: they are entered twice")
     return folded
 
 
-def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
+def _merge(graph: Graph, home: dict[int, Hashable], names: Names = MappingProxyType({})) -> Graph:
     members: dict[Hashable, list[int]] = defaultdict(list)
     for node in graph.nodes:
         members[home[node.id]].append(node.id)
@@ -53,13 +60,15 @@ def _merge(graph: Graph, home: dict[int, Hashable]) -> Graph:
     made = Graph(title=graph.title, notes=list(graph.notes), code=graph.code)
     place = {i: number[group] for i, group in home.items()}
     for group in order:
-        made.nodes.append(_merged(graph, members[group], place, made))
-    heads = {ids[0] for ids in members.values() if graph.nodes[ids[0]].op is None}
+        made.nodes.append(_merged(graph, members[group], place, made, names.get(group)))
+    heads = {ids[0] for ids in members.values() if _is_leaf(graph, ids)}
     late = (i for i in graph.order if members[home[i]][0] not in heads or i in heads)
     seen: dict[int, None] = dict.fromkeys(place[i] for i in late)  # a leaf waits for all its uses
     made.order = list(seen)
-    made.members = [members[group] for group in order]
+    inner = graph.members or [[i] for i in range(len(graph))]  # a fold of a fold tells all
+    made.members = [[j for i in members[group] for j in inner[i]] for group in order]
     made.param_uses = _moved_uses(graph, place, made)
+    made.unfolded = graph
     return made
 
 
@@ -67,13 +76,27 @@ def _order(
     graph: Graph, home: dict[int, Hashable], members: dict[Hashable, list[int]]
 ) -> list[Hashable]:
     """Return the groups in topological order, by the age of the last member; leaves are old."""
-    nodes = graph.nodes
-    ages = {g: ids[-1] if nodes[ids[0]].op else ids[0] for g, ids in members.items()}
+    ages = {g: ids[0] if _is_leaf(graph, ids) else ids[-1] for g, ids in members.items()}
     homes = ((home[parent.id], home[child.id]) for parent, _, child in graph.edges())
     return topological_order(ages, [pair for pair in homes if pair[0] != pair[1]])
 
 
-def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) -> GraphNode:
+def unfold(graph: Graph) -> Graph:
+    """Return what a graph was folded from, through all folds; itself if it is not folded."""
+    while graph.unfolded is not None:
+        graph = graph.unfolded
+    return graph
+
+
+def _is_leaf(graph: Graph, ids: list[int]) -> bool:
+    """Return whether a group is a leaf, alone or with its transposes."""
+    first, *others = (graph.nodes[i] for i in ids)
+    return first.op is None and all(node.op == "transpose" for node in others)
+
+
+def _merged(
+    graph: Graph, ids: list[int], place: dict[int, int], made: Graph, op: str | None
+) -> GraphNode:
     number = place[ids[0]]
     last = graph.nodes[ids[-1]]
     if len(ids) == 1:
@@ -81,23 +104,46 @@ def _merged(graph: Graph, ids: list[int], place: dict[int, int], made: Graph) ->
         for slot in range(len(parents)):
             _carry(graph, made, f"{last.id}:{slot}", f"{number}:{slot}")
         return last.moved(number, tuple(parents))
-    first = graph.nodes[ids[0]]
-    if first.op is None:  # a leaf and its transposes
+    if _is_leaf(graph, ids):
+        first = graph.nodes[ids[0]]
         leaf = first.moved(number, ())
         leaf.name, leaf.shape = f"{first.name or first.role}ᵀ", last.shape
         return leaf
     sources, norms = _outer(graph, ids, place, number)
+    ids = [i for i in ids if graph.nodes[i].op]  # what only they read is inside, and not told
+    last = graph.nodes[ids[-1]]
     for slot, norm in enumerate(norms):
         if norm is not None:
             made.edge_grads[f"{number}:{slot}"] = norm
     places = [graph.nodes[i].place for i in ids]
     place_of_all = Place(*(all_same(part) for part in zip(*places, strict=True)))
     role = "loss" if last.role == "loss" else "op"
+    turns = len({graph.nodes[i].place.moment for i in ids} - {("", None)})
+    op = (op or f"{len(ids)} ops") + (f" ×{turns}" if turns > 1 else "")
     return GraphNode(
-        number, f"{len(ids)} ops", tuple(sources), last.shape, last.dtype, last.name, role,
+        number, op, tuple(sources), last.shape, last.dtype, last.name, role,
         _common([graph.nodes[i].labels for i in ids]), last.path, last.value, last.grad,
         place_of_all, lines=tuple(dict.fromkeys(x for i in ids for x in graph.nodes[i].lines)),
+        options=_numbers_in([graph.nodes[i] for i in ids]),
+        calls=tuple(common_start([graph.nodes[i].calls for i in ids])),
     )  # fmt: skip
+
+
+def common_start(chains: Sequence[Sequence[T]]) -> Sequence[T]:
+    """Return what all sequences begin with.
+
+    >>> common_start([(1, 2, 3), (1, 2), (1, 2, 4)])
+    (1, 2)
+    """
+    alike = takewhile(lambda items: len(set(items)) == 1, zip(*chains, strict=False))
+    return chains[0][: sum(1 for _ in alike)] if chains else ()
+
+
+def _numbers_in(nodes: list[GraphNode]) -> dict[str, str]:
+    """Return the operations of a group that have numbers of their own, each once."""
+    known = (n.options.get("with") or (sign_of(n) if n.numbers or n.options else "") for n in nodes)
+    found = dict.fromkeys(part for text in known for part in text.split(", ") if part)
+    return {"with": ", ".join(found)} if found else {}
 
 
 def _carry(graph: Graph, made: Graph, old: str, new: str) -> None:
@@ -225,20 +271,6 @@ LEVELS: dict[str, Callable[..., Graph]] = {
     "step": to_steps,
     "layer": to_layers,
 }
-
-
-def collapse(graph: Graph, pattern: str) -> Graph:
-    """Return the graph with what lies in matching scopes folded, one node per scope and step.
-
-    A pattern of two names, such as `lstm/step*`, is held against the two outermost scopes.
-    """
-    depth = pattern.count("/") + 1
-    groups: dict[int, Hashable] = {}
-    for node in graph.nodes:
-        outer = "/".join(node.path[:depth])
-        if node.op and len(node.path) >= depth and fnmatch.fnmatchcase(outer, pattern):
-            groups[node.id] = (outer, node.place.cell_place)
-    return fold(graph, groups)
 
 
 def fold_sums(graph: Graph) -> Graph:

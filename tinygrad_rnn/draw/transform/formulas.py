@@ -13,15 +13,17 @@ from functools import lru_cache, reduce
 from ...engine import letters
 from ...engine.primitive import PRIMITIVES, ForEach
 from ..graph import Graph, GraphNode
-from ..labels import glyph, operands
+from ..labels import BOUNDS, glyph, operands, options_text
 
 DEEP = 4  # how many unnamed operations a formula is written out through
+IN_FORMULAS = (*BOUNDS, "index", "subscripts")  # options that no shape tells
 SHOWN = 4  # inputs of an operation that takes any number of them
 
 
 def formula(graph: Graph, node: GraphNode, deep: int = DEEP) -> str:
     """Return the formula of a node, written out through unnamed operations; "" for a leaf."""
-    return str(_read(graph, node, "", deep)) if node.op else ""
+    options = options_text(node, IN_FORMULAS)
+    return f"{_read(graph, node, '', deep)}{options and f'  ({options})'}" if node.op else ""
 
 
 def rules(node: GraphNode) -> list[str]:
