@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .absent import mark as _mark
 from .engine.arrays import get_default_dtype, set_default_dtype
 from .engine.backward import BackwardRecord, grad
 from .engine.context import (
@@ -236,6 +237,7 @@ if TYPE_CHECKING:  # they load when they are first touched
         max_pool2d,
     )
 
+_mark(Tensor, "Tensor")
 _UPPER.load = lambda path: import_module(f".{path}", __name__)
 FLOORS = {name: f".{name}" for name in ("nn", "optim", "init", "linalg", "draw", "compile", "cuda")}
 FLOORS |= {name: f".{name}" for name in ("analysis", "files", "text", "training", "exercises")}

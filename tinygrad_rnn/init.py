@@ -15,10 +15,11 @@ import inspect
 import math
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from .absent import signpost
 from .engine.arguments import misuse
 from .engine.arrays import get_default_dtype
 from .engine.options import whole
@@ -273,3 +274,8 @@ def chrono_(cell: Any, longest: int, generator: Seed = None) -> None:
     for name, value in ((keep, bias), (write, -bias)):
         if name is not None:
             cell.gate(name).fill("bias", value)
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Say what to use instead of a name that is missing here."""
+    signpost(__name__, name, list(globals()))

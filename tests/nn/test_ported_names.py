@@ -17,7 +17,10 @@ X = tensor(RNG.normal(size=(3, 4)))
 SCORES, CLASSES, REAL = X, tensor([0, 3, 1]), tensor(RNG.uniform(0.1, 0.9, (3, 4)))
 TARGETS = {"NLLLoss": (SCORES, CLASSES), "CrossEntropyLoss": (SCORES, CLASSES),
            "BCELoss": (REAL, REAL), "BCEWithLogitsLoss": (SCORES, REAL),
-           "KLDivLoss": (SCORES, REAL)}  # fmt: skip
+           "KLDivLoss": (SCORES, REAL), "MarginRankingLoss": (X, REAL, X),
+           "CosineEmbeddingLoss": (X, REAL, 2 * CLASSES.clamp(0, 1) - 1),
+           "TripletMarginLoss": (X, REAL, X), "GaussianNLLLoss": (X, REAL, REAL),
+           "MultiMarginLoss": (SCORES, CLASSES)}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", Activation.__subclasses__(), ids=lambda c: c.__name__)

@@ -15,7 +15,7 @@ BELOW = {  # floor: the floors it may import
     "absent": "",
     "functions": "engine",
     "linalg": "engine functions absent",
-    "init": "engine functions",
+    "init": "engine functions absent",
     "cuda": "engine",
     "optim": "engine functions absent",
     "nn": "engine functions init absent",

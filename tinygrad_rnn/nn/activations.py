@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..engine import ops
 from ..engine.options import choice, flag, kind, real, whole
 from ..engine.tensor import Tensor
-from ..functions import elementwise, reductions, shapes
+from ..functions import elementwise, entries, reductions, shapes
 from .module import Module
 
 
@@ -88,6 +88,12 @@ Hardtanh = _activation("Hardtanh", elementwise.hardtanh, min_val=-1.0, max_val=1
 Hardsigmoid = _activation("Hardsigmoid", elementwise.hardsigmoid)
 ReLU6 = _activation("ReLU6", elementwise.relu6)
 GLU = _activation("GLU", elementwise.glu, dim=-1)
+SELU = _activation("SELU", entries.selu)
+CELU = _activation("CELU", entries.celu, alpha=1.0)
+Hardshrink = _activation("Hardshrink", entries.hardshrink, lambd=0.5)
+Softshrink = _activation("Softshrink", entries.softshrink, lambd=0.5)
+Hardswish = _activation("Hardswish", entries.hardswish)
+Threshold = _activation("Threshold", entries.threshold, threshold=0.0, value=0.0)
 Softmax = _activation("Softmax", reductions.softmax, dim=-1)
 Softmin = _activation("Softmin", reductions.softmin, dim=-1)
 LogSoftmax = _activation("LogSoftmax", reductions.log_softmax, dim=-1)

@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.arrays import is_array
 from ..engine.options import choice, flag, real, unfit, whole
 from ..engine.tensor import Tensor
-from ..functions import losses
+from ..functions import losses, more_losses
 from .module import Module
 
 
@@ -31,6 +31,12 @@ CHECKS: dict[str, Callable[[Any, str, Any], Any]] = {
     "label_smoothing": lambda owner, name, value: real(owner, name, value, 0, 1),
     "ignore_index": lambda owner, name, value: whole(owner, name, value, -math.inf),
     "log_target": flag,
+    "margin": lambda owner, name, value: real(owner, name, value),
+    "eps": lambda owner, name, value: real(owner, name, value, 0),
+    "p": lambda owner, name, value: real(owner, name, value),
+    "swap": flag,
+    "full": flag,
+    "log_input": flag,
 }
 
 
@@ -47,9 +53,9 @@ class Loss(Module):
             CHECKS[name](self, name, value)
         self.options = {"reduction": reduction, **options}
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+    def forward(self, input: Tensor, target: Tensor, *more: Tensor) -> Tensor:
         """Return the loss of predictions against targets."""
-        return type(self).function(input, target, **self.options)
+        return type(self).function(input, target, *more, **self.options)
 
     def named_tensors(self, prefix: str = "") -> Any:
         return iter(())  # class weights are options, nothing that learns
@@ -148,3 +154,88 @@ class KLDivLoss(Loss):
 
     def __init__(self, reduction: str = "mean", log_target: bool = False):
         super().__init__(reduction, log_target=log_target)
+
+
+class SoftMarginLoss(Loss):
+    """log(1 + exp(−y x)) for targets y of 1 and −1."""
+
+    function = more_losses.soft_margin_loss
+
+    def __init__(self, reduction: str = "mean"):
+        super().__init__(reduction)
+
+
+class HingeEmbeddingLoss(Loss):
+    """x where the target is 1, max(0, margin − x) where it is −1."""
+
+    function = more_losses.hinge_embedding_loss
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean"):
+        super().__init__(reduction, margin=margin)
+
+
+class MarginRankingLoss(Loss):
+    """max(0, margin − y (x₁ − x₂))."""
+
+    function = more_losses.margin_ranking_loss
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean"):
+        super().__init__(reduction, margin=margin)
+
+
+class CosineEmbeddingLoss(Loss):
+    """1 − cos where the target is 1, max(0, cos − margin) where it is −1."""
+
+    function = more_losses.cosine_embedding_loss
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean"):
+        super().__init__(reduction, margin=margin)
+
+
+class TripletMarginLoss(Loss):
+    """max(0, d(anchor, positive) − d(anchor, negative) + margin)."""
+
+    function = more_losses.triplet_margin_loss
+
+    def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap:
+                 bool = False, reduction: str = "mean"):  # fmt: skip
+        super().__init__(reduction, margin=margin, p=p, eps=eps, swap=swap)
+
+
+class MultiMarginLoss(Loss):
+    """Σ max(0, margin − x[y] + x[i])ᵖ / C over the other classes i."""
+
+    function = more_losses.multi_margin_loss
+
+    def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None,
+                 reduction: str = "mean"):  # fmt: skip
+        super().__init__(reduction, p=p, margin=margin, weight=weight)
+
+
+class MultiLabelSoftMarginLoss(Loss):
+    """Mean over classes of −y log σ(x) − (1 − y) log σ(−x)."""
+
+    function = more_losses.multilabel_soft_margin_loss
+
+    def __init__(self, weight: Any = None, reduction: str = "mean"):
+        super().__init__(reduction, weight=weight)
+
+
+class PoissonNLLLoss(Loss):
+    """eˣ − y x for rates given as logarithms."""
+
+    function = more_losses.poisson_nll_loss
+
+    def __init__(self, log_input: bool = True, full: bool = False, eps: float =
+                 1e-8, reduction: str = "mean"):  # fmt: skip
+        super().__init__(reduction, log_input=log_input, full=full, eps=eps)
+
+
+class GaussianNLLLoss(Loss):
+    """½ (log σ² + (x − y)²/σ²), called with x, y and σ²."""
+
+    function = more_losses.gaussian_nll_loss
+
+    def __init__(self, full: bool = False, eps: float = 1e-6, reduction: str =
+                 "mean"):  # fmt: skip
+        super().__init__(reduction, full=full, eps=eps)

@@ -3,10 +3,22 @@
 from typing import NoReturn
 
 from ..absent import signpost
-from . import schedules as lr_scheduler
+from . import lr_scheduler
 from .adaptive import ASGD, NTASGD, Adadelta, Adamax, NAdam, Rprop
 from .base import Optimizer
 from .lbfgs import LBFGS
+from .more_schedules import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    SequentialLR,
+)
 from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from .schedules import (
     CosineAnnealingLR,
@@ -28,16 +40,26 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "ChainedScheduler",
+    "ConstantLR",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LambdaLR",
+    "LinearLR",
     "LinearWarmup",
+    "MultiStepLR",
+    "MultiplicativeLR",
     "NAdam",
+    "OneCycleLR",
     "Optimizer",
+    "PolynomialLR",
     "RMSprop",
     "ReduceLROnPlateau",
     "Rprop",
     "Schedule",
+    "SequentialLR",
     "StepLR",
     "lr_scheduler",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..engine.class_signature import CheckedCall
-from ..engine.options import kind, real, shown, unfit, whole
+from ..engine.options import choice, kind, real, shown, unfit, whole
 from .base import Optimizer
 
 
@@ -127,38 +127,49 @@ class LinearWarmup(Schedule):
 
 
 class ReduceLROnPlateau(CheckedCall):
-    """Multiply the rate by `factor` when a metric has not fallen for more than `patience` steps."""
+    """Multiply the rate by `factor` when a metric has got no better for more than `patience` steps.
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        min_lr: float = 0.0,
-    ):
+    Better is smaller, or larger with mode="max", by a share (threshold_mode="rel") or an amount.
+    """
+
+    def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1,
+                 patience: int = 10, threshold: float = 1e-4, threshold_mode: str = "rel",
+                 cooldown: int = 0, min_lr: float = 0.0, eps: float = 1e-8):  # fmt: skip
+        self.sign = 1 if choice(self, "mode", mode, ("min", "max")) == "min" else -1
+        self.by_share = choice(self, "threshold_mode", threshold_mode, ("rel", "abs")) == "rel"
+        self.cooldown, self.eps = whole(self, "cooldown", cooldown, 0), real(self, "eps", eps, 0)
+        self.resting = 0
         self.optimizer = kind(self, "optimizer", optimizer, Optimizer, "an optimizer")
         self.factor = real(self, "factor", factor, above=0, below=1)
         self.patience = whole(self, "patience", patience, 0)
         self.threshold = real(self, "threshold", threshold, 0)
         self.min_lr = real(self, "min_lr", min_lr, 0)
-        self.best, self.waited = math.inf, 0
+        self.best, self.waited = self.sign * math.inf, 0
 
     def step(self, metric: float) -> None:
         """Compare a metric, a loss say, with the best so far."""
         if not hasattr(metric, "__float__"):
             raise unfit(self, "metric", "a number, as loss.item() is", metric, TypeError)
-        better = float(metric) < self.best * (1 - self.threshold)
+        better = self._is_better(float(metric))
         self.best = float(metric) if better else self.best
         self.waited = 0 if better else self.waited + 1
+        if self.resting:
+            self.resting, self.waited = self.resting - 1, 0
         if self.waited > self.patience:
-            self.waited = 0
+            self.waited, self.resting = 0, self.cooldown
             for group in self.optimizer.param_groups:
-                group["lr"] = max(group["lr"] * self.factor, self.min_lr)
+                lower = max(group["lr"] * self.factor, self.min_lr)
+                group["lr"] = lower if group["lr"] - lower > self.eps else group["lr"]
+
+    def _is_better(self, metric: float) -> bool:
+        if math.isinf(self.best):
+            return self.sign * metric < self.sign * self.best
+        gap = self.threshold * (self.sign * self.best if self.by_share else 1)
+        return self.sign * metric < self.sign * self.best - gap
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain numbers that `load_state_dict` goes on from."""
-        return {"best": self.best, "waited": self.waited}
+        return {"best": self.best, "waited": self.waited, "resting": self.resting}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict()` was taken; nothing changes if anything is wrong."""
@@ -167,5 +178,6 @@ class ReduceLROnPlateau(CheckedCall):
         if not isinstance(state["best"], (int, float)):
             raise unfit(self, "best", "a number", state["best"], TypeError)
         self.best, self.waited = float(state["best"]), waited
+        self.resting = whole(self, "resting", state.get("resting", 0), 0)
 
     __repr__ = Schedule.__repr__

@@ -36,6 +36,8 @@ RECORDERS = {
     "mistakes": ["torch"],
     "files": ["torch", "safetensors"],
     "forms": ["torch", "expecttest"],
+    "modules": ["torch"],
+    "names": ["torch"],
 }
 MAX_BYTES = 1_200_000  # of one file: fixtures stay small enough to clone
 
