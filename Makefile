@@ -12,6 +12,7 @@ FOR := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3]
 RUN_READY := $(VENV)/.ready-to-run-$(FOR)
 DEV_READY := $(VENV)/.ready-to-test-$(FOR)
 BOOK_READY := $(VENV)/.ready-for-the-book-$(FOR)
+SITE_READY := $(VENV)/.ready-for-the-site-$(FOR)
 SET_UP := tools/setup_venv.py --venv $(VENV) $(NUMPY:%=--numpy '%')
 
 # Small products lose by threads, and the tests run in several processes already.
@@ -29,7 +30,7 @@ arch_IS   := --arch encoder-decoder
 backward_IS := --cell rnn --steps 3 --view backward
 diff_IS   := --cell lstm --against peephole --steps 2 --view diff
 
-.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials course sheet clean
+.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials course sheet site lite clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +43,8 @@ help:
 	@echo "make tutorials execute the notebooks of the book   (ARGS='04' one of them)"
 	@echo "make course    notebooks for students, nbgrader and otter-grader, in out/course"
 	@echo "make sheet     print the cheat sheet: equation, code, picture   (out/cheat_sheet.html, .pdf)"
+	@echo "make site      build the site: the book, guides, reference, an editor that draws"
+	@echo "make lite      the same with JupyterLite, where the book's notebooks run in the browser"
 	@echo "make format    put the code into the one format"
 	@echo "make clean     remove .venv and whatever was generated"
 
@@ -89,6 +92,12 @@ sheet: $(RUN_READY)
 	@$(PY) tools/cheat_sheet.py $(OUT)/cheat_sheet.html
 	@$(PY) tools/cheat_sheet.py $(OUT)/cheat_sheet.pdf || true
 
+site: $(SITE_READY)
+	@$(THREADS) $(PY) tools/make_site.py --out $(OUT)/site $(ARGS)
+
+lite: $(SITE_READY)
+	@$(THREADS) $(PY) tools/make_site.py --out $(OUT)/site --lite $(ARGS)
+
 clean:
 	@rm -rf .venv build dist $(OUT) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -102,3 +111,6 @@ $(DEV_READY): setup.cfg pyproject.toml
 
 $(BOOK_READY): setup.cfg pyproject.toml
 	@$(PYTHON) $(SET_UP) notebooks && touch $@
+
+$(SITE_READY): setup.cfg pyproject.toml
+	@$(PYTHON) $(SET_UP) site && touch $@
