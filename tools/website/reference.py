@@ -39,6 +39,7 @@ TITLES = {
     "draw": "draw: pictures of graphs",
     "compile": "compile: fast loops",
     "analysis.microscope": "microscope: BPTT step by step",
+    "paper": "paper: a cell as the paper has it, in letters and single numbers",
     "text": "text: vocabularies and batches",
     "training": "training: the loop and its curves",
 }
@@ -84,7 +85,7 @@ def entry(line: str) -> str:
 
 def page(where: str, lines: list[str]) -> str:
     """Return one page of the reference."""
-    title = TITLES[where]
+    title = TITLES.get(where, where)
     head = f"{title}\n{'=' * len(title)}\n\n.. currentmodule:: tinygrad_rnn\n\n"
     return head + "\n".join(entry(line) for line in lines)
 
@@ -94,7 +95,7 @@ def pages() -> Iterator[tuple[str, str]]:
     parts = defaultdict(list)
     for line in NAMES.read_text(encoding="utf-8").split():
         parts[part(line)].append(line)
-    listed = [where for where in TITLES if where in parts]
+    listed = sorted(parts, key=[*TITLES, *parts].index)
     for where in listed:
         yield f"reference/{where}.rst", page(where, parts[where])
     tree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *listed, "```"])
