@@ -69,15 +69,17 @@ def _slices(graph: Graph) -> None:
         if node.op != "getitem" or node.name or node.step is None or not node.parents:
             continue
         parent = graph.nodes[node.parents[0]] if node.parents[0] is not None else None
-        if parent is not None and parent.role in ("input", "target") or _is_table(graph, parent):
+        if parent is None:
+            continue
+        if parent.op is None and parent.role in ("input", "target") or _is_table(graph, parent):
             target = parent.role == "target" or node.place.phase == "decoder"
             base = parent.name or ("y" if target else "x")
             node.name = base.lower() + _when(node)
 
 
-def _is_table(graph: Graph, node: GraphNode | None) -> bool:
+def _is_table(graph: Graph, node: GraphNode) -> bool:
     """Return True for the rows of a table that symbols chose, as an embedding does."""
-    if node is None or node.op != "getitem" or node.step is not None:
+    if node.op != "getitem" or node.step is not None:
         return False
     return any(p is not None and graph.nodes[p].role == "param" for p in node.parents)
 

@@ -36,7 +36,7 @@ def finish(scene: Scene) -> Scene:
 
 def _legend(scene: Scene) -> None:
     """Add the scale and the roles below, in as many rows as the width needs."""
-    items = []
+    items: list[Callable[[Scene, float, float], float]] = []
     if scene.scale.high is not None:
         items += [_scale, *_dashes(scene)]
     used = {box.role for box in scene.boxes}
@@ -80,7 +80,7 @@ def limits(scale: Scale) -> tuple[str, str]:
 def _dashes(scene: Scene) -> list[Callable[[Scene, float, float], float]]:
     """Return what writes the meaning of the wires without a colour, as far as there are any."""
     norms = [wire.norm for wire in scene.wires]
-    found = []
+    found: list[Callable[[Scene, float, float], float]] = []
     if any(norm == 0 for norm in norms):
         found.append(partial(_dash, norm=0.0, text="exactly 0"))
     if any(norm is None for norm in norms):
