@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -100,10 +101,10 @@ class Names:
 def census() -> tuple[list[str], list[str]] | None:
     """Return the 500 commonest first names and 2,000 surnames of the package `names`."""
     try:
-        from names import FILES
+        files = import_module("names").FILES
     except ImportError:
         return None
-    read = lambda key, most: [line.split()[0].title() for line in read_lines(FILES[key])][:most]
+    read = lambda key, most: [line.split()[0].title() for line in read_lines(files[key])][:most]
     return read("first:female", 250) + read("first:male", 250), read("last", 2000)
 
 
