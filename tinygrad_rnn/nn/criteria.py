@@ -157,7 +157,7 @@ class KLDivLoss(Loss):
 
 
 class SoftMarginLoss(Loss):
-    """log(1 + exp(−y x)) for targets y of 1 and −1."""
+    """Return log(1 + exp(−y x)) for targets y of 1 and −1."""
 
     function = more_losses.soft_margin_loss
 
@@ -166,7 +166,7 @@ class SoftMarginLoss(Loss):
 
 
 class HingeEmbeddingLoss(Loss):
-    """x where the target is 1, max(0, margin − x) where it is −1."""
+    """Return x where the target is 1, max(0, margin − x) where it is −1."""
 
     function = more_losses.hinge_embedding_loss
 
@@ -175,7 +175,7 @@ class HingeEmbeddingLoss(Loss):
 
 
 class MarginRankingLoss(Loss):
-    """max(0, margin − y (x₁ − x₂))."""
+    """Return max(0, margin − y (x₁ − x₂))."""
 
     function = more_losses.margin_ranking_loss
 
@@ -184,7 +184,7 @@ class MarginRankingLoss(Loss):
 
 
 class CosineEmbeddingLoss(Loss):
-    """1 − cos where the target is 1, max(0, cos − margin) where it is −1."""
+    """Return 1 − cos where the target is 1, max(0, cos − margin) where it is −1."""
 
     function = more_losses.cosine_embedding_loss
 
@@ -193,7 +193,7 @@ class CosineEmbeddingLoss(Loss):
 
 
 class TripletMarginLoss(Loss):
-    """max(0, d(anchor, positive) − d(anchor, negative) + margin)."""
+    """Return max(0, d(anchor, positive) − d(anchor, negative) + margin)."""
 
     function = more_losses.triplet_margin_loss
 
@@ -203,7 +203,7 @@ class TripletMarginLoss(Loss):
 
 
 class MultiMarginLoss(Loss):
-    """Σ max(0, margin − x[y] + x[i])ᵖ / C over the other classes i."""
+    """Return Σ max(0, margin − x[y] + x[i])ᵖ / C over the other classes i."""
 
     function = more_losses.multi_margin_loss
 
@@ -222,7 +222,7 @@ class MultiLabelSoftMarginLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """eˣ − y x for rates given as logarithms."""
+    """Return eˣ − y x for rates given as logarithms."""
 
     function = more_losses.poisson_nll_loss
 
@@ -232,7 +232,7 @@ class PoissonNLLLoss(Loss):
 
 
 class GaussianNLLLoss(Loss):
-    """½ (log σ² + (x − y)²/σ²), called with x, y and σ²."""
+    """Return ½ (log σ² + (x − y)²/σ²), called with x, y and σ²."""
 
     function = more_losses.gaussian_nll_loss
 

@@ -17,7 +17,7 @@ from .module import Module, check_dtype
 
 
 class PReLU(Module):
-    """x if positive, else w · x: one w for all or one for each channel, which learns."""
+    """Return x if positive, else w · x: one w for all or one for each channel, which learns."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, device: str | None = None,
                  dtype: Any = None):  # fmt: skip
@@ -31,7 +31,7 @@ class PReLU(Module):
 
 
 class RMSNorm(Module):
-    """x / √(mean x² + eps) · weight over the last axes."""
+    """Return x / √(mean x² + eps) · weight over the last axes."""
 
     def __init__(self, normalized_shape: int | tuple[int, ...], eps: float | None = None,
                  elementwise_affine: bool = True, *, device: str | None = None,
@@ -49,7 +49,7 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """(B, C, …) with mean 0 and variance 1 over each group of channels, then weight and bias."""
+    """Return (B, C, …) with mean 0 and variance 1 over each group of channels, then weight and bias."""
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  *, device: str | None = None, dtype: Any = None):  # fmt: skip
@@ -70,7 +70,7 @@ class GroupNorm(Module):
 
 
 class Bilinear(Module):
-    """x₁ᵀ Wₖ x₂ + bₖ for each output k."""
+    """Return x₁ᵀ Wₖ x₂ + bₖ for each output k."""
 
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,
                  *, device: str | None = None, dtype: Any = None,
@@ -93,7 +93,7 @@ class Bilinear(Module):
 
 
 class CosineSimilarity(Module):
-    """x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps)) along an axis."""
+    """Return x₁·x₂ / (max(‖x₁‖, eps) max(‖x₂‖, eps)) along an axis."""
 
     def __init__(self, dim: int = 1, eps: float = 1e-8):
         self.dim, self.eps = whole(self, "dim", dim, -math.inf), real(self, "eps", eps, 0)

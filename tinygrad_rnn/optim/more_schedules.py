@@ -13,7 +13,7 @@ from .schedules import Schedule
 
 
 class MultiStepLR(Schedule):
-    """Times gamma at each milestone passed."""
+    """Multiply the rate by gamma at each milestone passed."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1):
         self.milestones = sorted(whole(self, "milestones", m, 0) for m in milestones)
@@ -25,7 +25,7 @@ class MultiStepLR(Schedule):
 
 
 class MultiplicativeLR(Schedule):
-    """Times function(1) · function(2) · … · function(step)."""
+    """Multiply the rate by function(1) · function(2) · … · function(step)."""
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]):
         if not callable(lr_lambda):
@@ -39,7 +39,7 @@ class MultiplicativeLR(Schedule):
 
 
 class ConstantLR(Schedule):
-    """Times one factor for the first total_iters steps, then 1."""
+    """Multiply the rate by one factor for the first total_iters steps, then 1."""
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5):
         self.start_factor = real(self, "factor", factor, 0, 1)
@@ -51,7 +51,7 @@ class ConstantLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """Times a factor that goes from one to another along a line of total_iters steps."""
+    """Multiply the rate by a factor that goes from one to another along a line of total_iters steps."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
                  total_iters: int = 5):  # fmt: skip
@@ -66,7 +66,7 @@ class LinearLR(Schedule):
 
 
 class PolynomialLR(Schedule):
-    """Times (1 − step / total_iters)^power, down to 0."""
+    """Multiply the rate by (1 − step / total_iters)^power, down to 0."""
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0):
         self.total_iters = whole(self, "total_iters", total_iters)
