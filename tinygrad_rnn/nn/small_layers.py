@@ -49,7 +49,7 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """Return (B, C, …) with mean 0 and variance 1 over each group of channels, then weight and bias."""
+    """Return (B, C, …) of mean 0 and variance 1 over each group of channels, then scaled."""
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  *, device: str | None = None, dtype: Any = None):  # fmt: skip

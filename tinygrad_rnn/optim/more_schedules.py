@@ -51,7 +51,7 @@ class ConstantLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """Multiply the rate by a factor that goes from one to another along a line of total_iters steps."""
+    """Multiply the rate by a factor that goes along a line for total_iters steps."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0,
                  total_iters: int = 5):  # fmt: skip
