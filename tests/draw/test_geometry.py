@@ -109,7 +109,12 @@ def overlapping_texts(scene):
     ]
 
 
-@pytest.mark.parametrize("model", MODELS)
+LARGE = {"deep bi-gru", "seq2seq"}  # twenty seconds each
+
+
+@pytest.mark.parametrize(
+    "model", [pytest.param(m, marks=pytest.mark.slow if m in LARGE else ()) for m in MODELS]
+)
 def test_wires_and_texts_keep_off_what_is_not_theirs(model):
     """Of gate, op and backward views the edges that meet in one node still share a bus."""
     graph = draw(MODELS[model]).graph
