@@ -74,7 +74,7 @@ def test_floor_division_is_numpys(dtype):
     [
         (t, "jit", "use layer.compile"),
         (t, "softmx", "did you mean 'softmax'"),
-        (t.nn, "PReLU", "use LeakyReLU"),
+        (t.nn, "Transformer", "use Seq2Seq"),
         (t.nn, "LTSM", "did you mean 'LSTM'"),
         (t.optim, "RAdam", "use NAdam"),
         (t, "qqqqqq", "has no 'qqqqqq'"),

@@ -202,7 +202,7 @@ def test_zero_grad_forgets_or_sets_to_zero():
             "at least 1, got 0",
         ),
         (
-            lambda p: optim.ReduceLROnPlateau(optim.SGD([p]), 1.5),
+            lambda p: optim.ReduceLROnPlateau(optim.SGD([p]), factor=1.5),
             "factor .* above 0 and below 1",
         ),
     ],

@@ -18,7 +18,13 @@ pytestmark = [
         not Path("/proc/self/schedstat").exists(), reason="the system tells no thread's time"
     ),
 ]
-MOST = 50  # milliseconds
+MOST = 50  # milliseconds, of a machine on which this takes AS_FAST; a slower one may take longer
+AS_FAST = 50
+LAYOUT = """for (let k = 0; k < 300; k++) {
+    const line = document.createElement('p');
+    line.textContent = 'x'.repeat(200);
+    document.body.append(line), line.getBoundingClientRect(), line.remove();
+}"""
 
 # every action of the page, in the order of a walk through a run
 WALK = {
@@ -78,13 +84,14 @@ def test_every_action_is_done_within_a_frame_of_fifty_ms(
     least = dict.fromkeys(WALK, float("inf"))
     with Page(timeout=120) as page:
         for _ in range(12):  # the least of a few: the machine's other work is not what is tested
-            if max(least.values()) <= MOST:
-                break
             page.open(path)
+            most = MOST * max(1.0, page.cost(LAYOUT) / AS_FAST)
             for name, act in WALK.items():
                 least[name] = min(least[name], page.cost(act))
+            if max(least.values()) <= most:
+                break
         assert page.problems() == []
-    slow = {name: round(cost) for name, cost in least.items() if cost > MOST}
+    slow = {name: round(cost) for name, cost in least.items() if cost > most}
     assert not slow
 
 

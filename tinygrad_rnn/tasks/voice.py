@@ -89,7 +89,7 @@ def heard(sound: np.ndarray) -> np.ndarray:
     """Return the spectrogram (frames, BANDS): log power, less its mean, low bands narrow."""
     frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW)[::HOP] * np.hanning(WINDOW)
     power = np.abs(np.fft.rfft(frames)) ** 2
-    edges = np.round(np.geomspace(6, WINDOW // 2 + 6, BANDS + 1) - 6).astype(int)
+    edges = np.round(np.geomspace(6, WINDOW // 2 + 6, BANDS + 1) - 6).astype(np.int64)
     bands = [power[:, low : max(high, low + 1)].mean(1) for low, high in zip(edges, edges[1:])]
     loud = np.log(np.stack(bands, 1) + 1e-4)
     return ((loud - loud.mean()) / 3).astype(np.float32)
