@@ -113,10 +113,11 @@ NEEDS = {
 }
 
 
-def reason(report: pytest.TestReport) -> str:
-    """Return why a test was skipped: what its mark needs, else in the words of its skip."""
+def reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return why a test or a file was skipped: what its mark needs, else in its skip's words."""
+    words = getattr(report, "keywords", ())  # a file that skips as a whole has none
     told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    marked = [need for mark, need in NEEDS.items() if mark in report.keywords or mark in told]
+    marked = [need for mark, need in NEEDS.items() if mark in words or mark in told]
     return marked[0] if marked else told.removeprefix("Skipped: ")
 
 
