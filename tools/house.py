@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,12 +25,15 @@ MODULES = {dotted(p): p for p in sorted((ROOT / TOP).rglob("*.py"))}
 
 def executed(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes, inside functions too, but not what only type checkers read."""
-    for node in ast.iter_child_nodes(tree):
+    ahead = [tree]
+    while ahead:
+        node = ahead.pop()
         if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
             yield node
-            yield from executed(node)
+            ahead += ast.iter_child_nodes(node)
 
 
+@cache
 def imports(name: str, text: str | None = None) -> set[str]:
     """The modules of this package that a module imports, by its own text or by another."""
     text = MODULES[name].read_text(encoding="utf-8") if text is None else text
