@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -115,12 +116,17 @@ def test_no_two_classes_share_a_name():
     assert not more_than_once(names)
 
 
+@cache
+def quoted(name: str) -> set[str]:
+    """The last words of the dotted names in a module's strings: "cell" of "..nn.cell"."""
+    return set(re.findall(r'["\'](?:[\w.]*\.)?(\w+)["\']', TEXTS[name]))
+
+
 def callers(name: str) -> set[str]:
     """The modules outside that import a module or a part of it, or load it by its name."""
     stem = name.rpartition(".")[2]
     parts = {m for m in MODULES if f"{m}.".startswith(f"{name}.")}
-    loaded = re.compile(rf'["\'][\w.]*\b{stem}["\']')
-    return {m for m in MODULES if imports(m) & parts or loaded.search(TEXTS[m])} - parts
+    return {m for m in MODULES if imports(m) & parts or stem in quoted(m)} - parts
 
 
 def is_for_programs(name: str) -> bool:

@@ -17,6 +17,7 @@ SOURCES = sorted(p for folder in FOLDERS for p in ROOT.glob(f"{folder}/**/*.py")
 PACKAGE = [p for p in SOURCES if p.is_relative_to(ROOT / "tinygrad_rnn")]
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen"}
+OPTIONS = {"shell", "allow_pickle"}
 OPTIONAL = {
     "cupy",
     "cupyx",
@@ -58,8 +59,9 @@ def dangers(source: str) -> list[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
-        found += [called] if (called := ast.unparse(node.func)) in FORBIDDEN_CALLS else []
+        keywords = {k.arg: ast.unparse(k.value) for k in node.keywords if k.arg in OPTIONS}
+        named = isinstance(getattr(node.func, "value", node.func), ast.Name)  # f() or os.f()
+        found += [called] if named and (called := ast.unparse(node.func)) in FORBIDDEN_CALLS else []
         found += ["shell=True"] if keywords.get("shell") == "True" else []
         found += ["allow_pickle"] if keywords.get("allow_pickle", "False") != "False" else []
     return found
