@@ -86,17 +86,20 @@ def primitives() -> Iterator[dict[str, Primitive]]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--short", action="store_true", help="of each test the first, middle and last case only"
-    )
+    parser.addoption("--short", action="store_true", help="three cases of each test, no browser")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --short, keep at most three cases of each test function: for more interpreters."""
+    """With --short, keep three cases of each test that another interpreter may change.
+
+    What a browser does with a page is none of them.
+    """
     if not config.getoption("short"):
         return
     cases = defaultdict(list)
     for item in items:
+        if item.get_closest_marker("browser"):
+            continue
         cases[item.nodeid.partition("[")[0]].append(item)
     kept = {item for of in cases.values() for item in (of[0], of[len(of) // 2], of[-1])}
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
