@@ -1,13 +1,15 @@
-"""Pictures of all cells × levels and of the five architectures, as recorded.
+"""Pictures of every view and of every option of a layout, as recorded.
 
 A picture is recorded as a sketch: one line per frame, box and wire with rounded coordinates, so
-that a change can be read in a diff. After looking at the new pictures:
+that a change can be read in a diff; files of the other forms are recorded as they are. After
+looking at the new pictures:
     python tests/draw/test_golden.py
 records them again.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,42 +17,74 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a script too
 
+import draw_graphs
+
+from tinygrad_rnn.draw import Drawing
 from tinygrad_rnn.draw.capture.models import CELLS, Sizes
 from tinygrad_rnn.draw.capture.sources import of_cell
 from tinygrad_rnn.draw.layout.architectures import NAMES, arch_graph, arch_view
 from tinygrad_rnn.draw.layout.dot_recipe import dot_text
 from tinygrad_rnn.draw.layout.legend import finish
+from tinygrad_rnn.draw.scene import Box, Wire, Words
 from tinygrad_rnn.draw.settings import Settings
 from tinygrad_rnn.draw.transform.fold import fold_sums
 from tinygrad_rnn.draw.views import measured, scene_of
 
 FOLDER = Path(__file__).parents[1] / "golden" / "draw"
 LEVELS = ("cell", "gate", "op")
+FEW = ("lstm", "brnn", "deep")  # drawn in the other views too
+OPTIONS = {
+    "wrapped": {"view": "gate", "wrap": 2},
+    "elided": {"view": "gate", "elide": "1,2"},
+    "elided-cells": {"view": "cell", "elide": "2,2"},
+    "shapes": {"view": "op", "values": "shape", "elide": "1,1"},
+    "shelf": {"view": "gate", "params": "shelf", "elide": "1,1"},
+    "letters": {"view": "cell", "ascii": True, "legend": False},
+}
+FORMS = ("svg", "dot", "tikz", "mermaid", "txt")
 
 
 def sketch(scene):
     """Return the geometry and the texts of a scene, without what rounding could change."""
-    lines = [f"{scene.title}: {scene.width:.0f}×{scene.height:.0f}"]
+    lines = [f"{scene.title}: {scene.width:.0f}×{scene.height:.0f}, {scene.description}"]
     lines += [
-        f"frame {f.kind} {f.x:.0f},{f.y:.0f} {f.w:.0f}×{f.h:.0f} {f.label}" for f in scene.frames
+        f"frame {f.kind} {f.x:.0f},{f.y:.0f} {f.w:.0f}×{f.h:.0f} {f.label} {_rounded(f.label_x)}"
+        for f in scene.frames
     ]
     lines += [
         f"{b.shape} {b.role} {b.x:.0f},{b.y:.0f} {b.w:.0f}×{b.h:.0f} {' / '.join(b.lines)}"
+        f"{_beside(b, Box(0, 0, 0, 0, ()), ('size', 'bold', 'mark', 'fill', 'lift'))}"
         for b in scene.boxes
     ]
     wires = []
     for w in scene.wires:
         course = " ".join(f"{x:.0f},{y:.0f}" for x, y in (w.points[0], *w.points[3::3]))
-        wires.append(f"wire {w.edge} {course}")
+        wires.append(f"wire {w.edge} {course}{_beside(w, Wire([]), ('arrow', 'dash'))}")
     lines += sorted(wires)
-    lines += [f"words {w.x:.0f},{w.y:.0f} {w.text}" for w in scene.words]
-    return lines
+    lines += [
+        f"words {w.x:.0f},{w.y:.0f} {w.text}"
+        f"{_beside(w, Words(0, 0, ''), ('size', 'anchor', 'bold', 'faint'))}"
+        for w in scene.words
+    ]
+    for kind, patches in (("patch", scene.patches), ("above", scene.above)):
+        lines += [f"{kind} {p.x:.0f},{p.y:.0f} {p.w:.0f}×{p.h:.0f}" for p in patches]
+    return [re.sub(r"max diff \S+\)", "max diff …)", line) for line in lines]
 
 
-def cell_graph(cell):
+def _rounded(value):
+    return "" if value is None else f"{value:.0f}"
+
+
+def _beside(made, plain, names):
+    """Return what of these differs from the defaults."""
+    found = [(name, getattr(made, name)) for name in names]
+    return "".join(f" {k}={v}" for k, v in found if v != getattr(plain, k))
+
+
+def cell_graph(cell, grad="none"):
     graph, error = of_cell(cell, Sizes(steps=3))
     assert error is None
-    return measured(graph, "none")  # gradients are tested elsewhere, by number
+    return measured(graph, grad)  # gradients are tested elsewhere, by number
 
 
 def pictures():
@@ -58,9 +92,24 @@ def pictures():
     found = {name: sketch(finish(arch_view(arch_graph(name)))) for name in NAMES}
     for cell in CELLS:
         graph = cell_graph(cell)
-        for level in LEVELS:
+        for level in (*LEVELS, *(("rolled", "backward") if cell in FEW else ())):
             found[f"{cell}-{level}"] = sketch(scene_of([graph], Settings(level)))
+    for cell in FEW:
+        graph = cell_graph(cell, "norm")
+        for level in ("flow", "params"):
+            found[f"{cell}-{level}"] = sketch(scene_of([graph], Settings(level)))
+    both = [cell_graph("lstm"), cell_graph("lstm-notanh")]
+    found["lstm-diff"] = sketch(scene_of(both, Settings("diff")))
+    for name, wishes in OPTIONS.items():
+        found[f"option-{name}"] = sketch(scene_of([draw_graphs.lstm(6)], Settings(**wishes)))
     return found
+
+
+def files():
+    """Return name → text of one small graph in every form that is text."""
+    drawing = Drawing([draw_graphs.lstm(1)], Settings("gate"))
+    found = {f"step.{form}": drawing.encoded(form).decode() for form in FORMS}
+    return found | {f"{c}.dot": dot_text(fold_sums(cell_graph(c))) for c in CELLS}
 
 
 def close(line, recorded):
@@ -91,18 +140,30 @@ def drawn():
     return pictures()
 
 
-@pytest.mark.parametrize("name", [*NAMES, *(f"{c}-{v}" for c in CELLS for v in LEVELS)])
+@pytest.fixture(scope="module")
+def written():
+    return files()
+
+
+def recorded_names(suffix):
+    return sorted(path.name for path in FOLDER.glob(f"*{suffix}"))
+
+
+@pytest.mark.parametrize("name", [n.removesuffix(".scene") for n in recorded_names(".scene")])
 def test_the_picture_is_the_recorded_one(drawn, name):
-    recorded = (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    recorded = (FOLDER / f"{name}.scene").read_text(encoding="utf-8").splitlines()
     different = [(a, b) for a, b in zip(drawn[name], recorded) if not close(a, b)]
     assert not different, different[:5]
     assert len(drawn[name]) == len(recorded)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_dot_is_the_recorded_one(cell):
-    recorded = (FOLDER / f"{cell}.dot").read_text(encoding="utf-8")
-    assert dot_text(fold_sums(cell_graph(cell))) == recorded
+def test_every_picture_is_recorded(drawn):
+    assert {f"{name}.scene" for name in drawn} == set(recorded_names(".scene"))
+
+
+@pytest.mark.parametrize("name", [f"step.{form}" for form in FORMS] + [f"{c}.dot" for c in CELLS])
+def test_the_file_is_the_recorded_one(written, name):
+    assert written[name] == (FOLDER / name).read_text(encoding="utf-8")
 
 
 def test_the_comparison_of_pictures_can_fail():
@@ -113,8 +174,6 @@ def test_the_comparison_of_pictures_can_fail():
 
 
 if __name__ == "__main__":
-    for name, lines in pictures().items():
-        (FOLDER / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    for cell in CELLS:
-        text = dot_text(fold_sums(cell_graph(cell)))
-        (FOLDER / f"{cell}.dot").write_text(text, encoding="utf-8")
+    texts = {f"{name}.scene": "\n".join(lines) + "\n" for name, lines in pictures().items()}
+    for name, text in (texts | files()).items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
