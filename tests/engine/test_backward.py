@@ -336,3 +336,10 @@ def test_recording_keeps_the_graph_and_changes_no_gradient():
     assert x.grad.tolist() == recorded
     with pytest.raises(ValueError, match="'norm' or 'full'"):
         (x * 2).sum().backward(record="everything")
+
+
+def test_a_constant_beside_tensors_lends_the_rules_its_shape():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True)
+    y = tg.cat([np.zeros((3, 2), np.float32), x, np.zeros((1, 2), np.float32), 2 * x])
+    (g,) = tg.grad((y * y).sum(), x)
+    assert g.tolist() == [[10.0, 20.0]]  # of x² + (2 x)²

@@ -62,7 +62,7 @@ def test_a_step_of_an_lstm_cell_runs_few_lines_of_few_files():
     cell.step(x, state)  # the first call of all fills caches
     found = min((entered(lambda: cell.step(x, state)) for _ in range(20)), key=size)
     assert {"nn/cells.py", "nn/gates.py", "engine/node.py"} <= found.keys()
-    assert size(found) <= 138 and len(found) <= 6, found
+    assert size(found) <= 120 and len(found) <= 6, found
 
 
 def guide() -> list[Path]:

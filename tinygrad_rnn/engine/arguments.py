@@ -17,8 +17,6 @@ if TYPE_CHECKING:  # else imported where a signature is wanted: it costs a fifth
     import inspect
 
 Function = TypeVar("Function", bound=Callable)
-GAP: Any = object()  # stands where no argument was
-THEIRS = ("input", "other")  # PyTorch's names of the first two arguments
 VARIADIC = 0x04  # the flag of code that takes *inputs
 
 
@@ -166,21 +164,15 @@ def check_arguments(namespace: dict[str, Any]) -> None:
 
 def bind(name: str, signature: inspect.Signature, args: tuple, options: dict[str, Any],
          noun: str = "argument") -> tuple[tuple, dict]:  # fmt: skip
-    """Return arguments by place and by name as `signature` has them; `misuse` if it has not."""
-    try:
-        given = signature.bind(*args, **options)
-    except TypeError:
-        raise misuse(name, signature, args, options, noun) from None
+    """Return arguments by place and by name as `signature` has them, under PyTorch's names too;
+    raise `misuse` if it has not."""
+    again = args, options
+    if not fitting(signature, args, options):
+        again = renamed(signature, args, options)
+        if again is None:
+            raise misuse(name, signature, args, options, noun)
+    given = signature.bind(*again[0], **again[1])
     return given.args, given.kwargs
-
-
-def by_name(op: Any, places: tuple, named: tuple, surplus: tuple) -> tuple:
-    """Return the inputs, of which some came under PyTorch's names `input` and `other`."""
-    for name, a, b in zip(THEIRS, places, named):
-        if a is not GAP and b is not GAP:
-            raise TypeError(f"{op.name}() got {name!r} twice, by place and by name")
-    inputs = (a if b is GAP else b for a, b in zip(places, named))
-    return op.bound((*(x for x in inputs if x is not GAP), *surplus), {})[0]
 
 
 def signature_of_rule(source: Any, first: int) -> inspect.Signature:

@@ -134,7 +134,7 @@ def free(order: Iterable[Node]) -> None:
     """Let go of what the nodes saved; the graph can still be drawn, but not walked again."""
     for node in order:
         if node.op is not None:
-            node.saved = numbers_alone(node) if None in node.parents else None
+            node.saved = None if all(node.parents) else numbers_alone(node)
 
 
 def as_tensor(g: Any) -> Tensor:

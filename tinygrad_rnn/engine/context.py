@@ -98,10 +98,10 @@ class scope(ContextBlock):
     """Label the nodes made inside: `with scope("lstm", layer=0, step=t, gate="forget"):`."""
 
     __slots__ = ("labels", "name", "outer", "unused")
+    outer: scope | None
 
     def __init__(self, name: str | None = None, **labels: Any):
         self.name, self.labels = name, labels
-        self.outer: scope | None = None
         self.unused = True  # deleted by the first to enter, whichever thread that is
 
     def __enter__(self) -> scope:

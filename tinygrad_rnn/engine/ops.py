@@ -63,14 +63,17 @@ def compute_sigmoid(a: Array) -> Array:
     ½ + ½ tanh(a/2) has on the left only what tanh leaves of -1: at -17 half of float32 is gone.
     """
     if type(a) is not np.ndarray or not a.ndim:
-        e = np.exp(np.minimum(a, ENOUGH[a.dtype].item()))
-        return e / (e + 1)
+        return sigmoid_of_any(a)
     if a.size < MANY or not a.max() <= ENOUGH[a.dtype]:  # NaN is not below it either
-        e = np.minimum(a, ENOUGH[a.dtype])
-        np.exp(e, e)
-    else:
-        e = np.exp(a)
+        a = np.minimum(a, ENOUGH[a.dtype])
+    e = np.exp(a)
     return np.divide(e, e + ONE[a.dtype], e)
+
+
+def sigmoid_of_any(a: Any) -> Any:
+    """Return σ of a NumPy scalar or another library's array: all that cannot be written into."""
+    e = np.exp(np.minimum(a, ENOUGH[a.dtype].item()))
+    return e / (e + 1)
 
 
 def through_sigmoid(g: Any, y: Any) -> Any:

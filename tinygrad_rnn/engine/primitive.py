@@ -9,18 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import GAP, THEIRS, Signed, bind, by_name, names_in_rule, signature_of_rule
+from .arguments import VARIADIC, Signed, bind, names_in_rule, signature_of_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
 from .dtypes import FLOAT32, FLOAT64, WEAK_SCALARS, unwidened
 from .errors import explained
 from .node import NO_PARAMS, Node
 from .record import told, trace_node
-from .tensor import Tensor, leaf_of
+from .tensor import Tensor, bare, leaf_of
 
 if TYPE_CHECKING:
     import inspect
@@ -39,9 +40,7 @@ class Primitive:
     `writes` is how the operation is written down, in the letters of its inputs: "a + b".
     """
 
-    __slots__ = tuple(
-        "casts compute keeps_all keeps_inputs keeps_y name postpones rules writes".split()
-    )
+    __slots__ = tuple("casts compute keeps keeps_y name postpones rules writes".split())
 
     def __init__(self, name: str, compute: Callable, rules: Any = (), keeps: str = "",
                  postpones: type | None = None, casts: Callable | None = None,
@@ -51,8 +50,8 @@ class Primitive:
         self.keeps_y = "y" in keeps
         code = rules[0].__code__ if isinstance(rules, tuple) and rules else None
         names = [n for n in code.co_varnames[2 : code.co_argcount] if len(n) == 1] if code else []
-        self.keeps_inputs = tuple(n in keeps for n in names) if set(names) & set(keeps) else ()
-        self.keeps_all = keeps == "all" or (bool(self.keeps_inputs) and all(self.keeps_inputs))
+        fixed = code is not None and not code.co_flags & VARIADIC and keeps != "all"
+        self.keeps = [n in keeps for n in names] if fixed else repeat(keeps == "all")
 
     def __repr__(self) -> str:
         return f"<Primitive {self.name}>"
@@ -144,28 +143,12 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
 def _caller(op: Primitive, letters: list[str], options: int, many: bool, defaults: bool) -> Any:
     """Return the function that applies `op`, and counts its arguments before anything runs.
 
-    An argument too many would else be NumPy's `out=`, and be written to. Where the number of inputs
-    is fixed Python does the rest: a keyword it does not know, or an input it misses.
+    An argument too many would else be NumPy's `out=`, and be written to.
     """
     count = len(letters)
 
-    def of_one(a: Any = GAP, *more: Any, input: Any = GAP) -> Any:
-        if a is GAP or more or input is not GAP:
-            (a,) = by_name(op, (a,), (input,), more)
-        return apply_primitive(op, (a,), NO_PARAMS)
-
-    def of_two(a: Any = GAP, b: Any = GAP, *more: Any, input: Any = GAP, other: Any = GAP) -> Any:
-        if b is GAP or a is GAP or more or other is not GAP or input is not GAP:
-            a, b = by_name(op, (a, b), (input, other), more)
-        return apply_primitive(op, (a, b), NO_PARAMS)
-
-    def of_three(a: Any, b: Any, c: Any, *more: Any) -> Any:
-        if more:
-            op.bound((a, b, c, *more), {})
-        return apply_primitive(op, (a, b, c), NO_PARAMS)
-
     def of_several(*inputs: Any, **params: Any) -> Any:
-        if len(inputs) != count or len(params) != options:
+        if len(inputs) != count or len(params) != options:  # or PyTorch's names: input=, other=
             inputs, params = op.bound(inputs, params)
         return apply_primitive(op, inputs, params)
 
@@ -174,13 +157,7 @@ def _caller(op: Primitive, letters: list[str], options: int, many: bool, default
             inputs, params = op.bound(inputs, params)
         return apply_primitive(op, inputs, params)
 
-    if many or defaults:
-        return of_any
-    if options or not 1 <= count <= 3:
-        return of_several
-    apply = (of_one, of_two, of_three)[count - 1]
-    apply.__code__ = apply.__code__.replace(co_varnames=(*letters, *THEIRS[: count % 3], "more"))
-    return apply
+    return of_any if many or defaults else of_several
 
 
 def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
@@ -200,18 +177,17 @@ def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
     if dtype is None:
         return apply_to_arrays(op, inputs, params)
     try:
-        if foreign:  # an array beside Tensors: a constant, of which we keep our own copy
-            arrays = [constant(a, x) for a, x in zip(arrays, inputs)]
-        if op.casts is not None and (kinds > 1 or dtype is not FLOAT32 and dtype is not FLOAT64):
-            arrays = op.casts(arrays)
+        if kinds > 1 or dtype is not FLOAT32 and dtype is not FLOAT64:
+            arrays = alike(op, inputs, arrays, foreign)
         y = op.compute(*arrays, **params) if params else op.compute(*arrays)
     except Exception as error:
         raise failed(op, inputs, params, error) from error
     if isinstance(y, np.generic):  # NumPy's reductions and 0-d results
         y = np.asarray(y if WEAK_SCALARS else unwidened(y, arrays))
-    mode, new = MODE.get(), Tensor.__new__(Tensor)
+    mode, new = MODE.get(), bare(Tensor)
+    needs = needs and mode.grad and bool(op.rules)
     new._array, new.node = y, None
-    if needs and mode.grad and op.rules or not mode.plain:
+    if needs or not mode.plain:
         new.node = record_node(op, inputs, arrays, params, y, needs, mode)
     return new
 
@@ -219,22 +195,23 @@ def apply_primitive(op: Primitive, inputs: tuple, params: dict) -> Any:
 def record_node(op: Primitive, inputs: tuple, arrays: list, params: dict, y: Array, needs: bool,
                mode: Mode) -> Node:  # fmt: skip
     """Return a result's node: its parents, and of the arrays those that a rule will read."""
-    parents = []
-    for x in inputs:  # a list comprehension would be one more call
-        parents.append((x.node or leaf_of(x)) if type(x) is Tensor else None)
-    if op.keeps_all:
-        saved = (y if op.keeps_y else None, *arrays)
-    elif op.keeps_inputs:
-        kept = zip(op.keeps_inputs, arrays, parents)
-        saved = (y if op.keeps_y else None, *[a if k or p is None else p for k, a, p in kept])
-    else:  # rules read no input, but a picture tells its numbers: 1 − x is not −x
-        saved = (y if op.keeps_y else None, *(parents if all(parents) else told(parents, arrays)))
-    needs = needs and mode.grad and bool(op.rules)
-    node = Node(op, tuple(parents), saved, params or NO_PARAMS, y.shape, y.dtype, needs)
+    parents, saved = [], [y if op.keeps_y else None]
+    for x, array, keeps in zip(inputs, arrays, op.keeps):
+        parent = (x.node or leaf_of(x)) if type(x) is Tensor else None
+        parents.append(parent)
+        saved.append(array if keeps else parent or told(array))
+    node = Node(op, tuple(parents), tuple(saved), params or NO_PARAMS, y.shape, y.dtype, needs)
     if not mode.plain:
-        node.inputs = tuple(arrays)
-        trace_node(mode, node, inputs, y)
+        trace_node(mode, node, inputs, arrays, y)
     return node
+
+
+def alike(op: Primitive, inputs: tuple, arrays: list, foreign: bool) -> list:
+    """Return the inputs' arrays in one dtype; an array beside Tensors is a constant, of which we
+    keep our own copy."""
+    if foreign:
+        arrays = [constant(a, x) for a, x in zip(arrays, inputs)]
+    return arrays if op.casts is None else op.casts(arrays)
 
 
 def apply_to_arrays(op: Primitive, inputs: tuple, params: dict) -> Any:

@@ -11,7 +11,7 @@ from .accumulate import DELAYED
 from .arrays import Array
 from .context import MODE, Mode, mode
 from .errors import line_of_user, watch
-from .node import Node
+from .node import NO_PARAMS, Node
 from .tensor import Tensor, leaf_of, wrap
 
 
@@ -103,8 +103,9 @@ def hooked(node: Node, g: Any) -> Any:
 
 
 # While a graph grows
-def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], y: Array) -> None:
+def trace_node(mode: Mode, node: Node, inputs: Sequence[Any], arrays: list, y: Array) -> None:
     """Hand a node just made to tracing and to anomaly mode."""
+    node.inputs = tuple(arrays)
     if mode.nodes is not None:
         trace_leaves(inputs, mode.nodes)
         node.value = y
@@ -122,21 +123,23 @@ def trace_leaves(inputs: Iterable[Any], nodes: Any) -> None:
             nodes.add(leaf_of(x))
 
 
-# The numbers among inputs, which no node stands for
-def told(parents: Sequence[Node | None], arrays: Sequence[Any]) -> list[Any]:
-    """Return the parents, and in the place of those that are none the numbers themselves."""
-    return [
-        a if p is None and (isinstance(a, (int, float)) or getattr(a, "size", 0) == 1) else p
-        for p, a in zip(parents, arrays)
-    ]
+# Inputs that are constants, which no node stands for
+def told(a: Any) -> Any:
+    """Return what a node keeps of a constant that no rule reads: a picture tells a number, for
+    1 − x is not −x; of more, rules see the shape and the dtype."""
+    lone = isinstance(a, (int, float)) or getattr(a, "size", 0) == 1 or not hasattr(a, "shape")
+    return a if lone else Node(None, (), (None,), NO_PARAMS, a.shape, a.dtype, False)
 
 
 def lone_numbers(node: Node) -> dict[int, Any]:
     """Return the numbers among a node's inputs, by slot, as far as they are known."""
     given = node.inputs or (node.saved or ())[1:]
-    slots = enumerate(told(node.parents, given))
     kept = (node.special or {}).get("numbers")
-    return kept or {k: x for k, x in slots if x is not None and node.parents[k] is None}
+    return kept or {
+        k: a
+        for k, (a, p) in enumerate(zip(given, node.parents))
+        if p is None and (isinstance(a, (int, float)) or getattr(a, "size", 0) == 1)
+    }
 
 
 def numbers_alone(node: Node) -> Any:

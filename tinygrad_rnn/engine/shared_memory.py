@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Way = Any  # (a function of an array, its options, the way before it), or None for the whole
 ALL = (Ellipsis,)
+ROOM = 64  # dead viewers that a memory may list before it looks for them
 LOCK = Lock()  # for what is rare: the first view of a Tensor, and forgetting the dead
 OVERLAPS = (
     "unsupported operation: more than one element of the written-to tensor refers to a single "
@@ -43,14 +44,14 @@ class SharedMemory(list):
         self.append(ref(base))
         self.partial = is_part_of_a_graph(base)
         self.array: Array = base._array
-        self.limit = 16
+        self.limit = ROOM
 
     def forget_the_dead(self) -> None:
         if LOCK.acquire(blocking=False):
             try:  # what others append meanwhile stands behind the part that is replaced
                 count = len(self)
                 self[:count] = [r for r in self[:count] if r() is not None]
-                self.limit = 2 * len(self) + 16
+                self.limit = 2 * len(self) + ROOM
             finally:
                 LOCK.release()
 
@@ -69,7 +70,7 @@ class SharedMemory(list):
 
 
 def alias(view: Tensor, base: Tensor, show: Any = None, params: Any = None) -> Tensor:
-    """Join `view`, whose array is show(base, **params), to the memory of `base`."""
+    """Join `view`, whose array is show(base, **params), to the memory of `base`; return it."""
     try:
         memory = base._memory
     except AttributeError:

@@ -22,6 +22,8 @@ from .conversion import Conversion, Hook
 from .node import NO_PARAMS, Node
 from .shared_memory import SharedMemory, Way, alias, leave, rebind, same_view
 
+bare = object.__new__  # of a class makes an instance without numbers
+
 
 class Tensor(Conversion):
     """An array plus how it was made. `tensor(data)` makes one; methods have PyTorch's names."""
@@ -151,7 +153,9 @@ class Tensor(Conversion):
 
     def detach(self) -> Tensor:
         """Return the values without their history: gradients stop here, writes are shared."""
-        return alias(wrap(self._array, None), self)
+        new = bare(Tensor)  # not `wrap`, which would be one more call
+        new._array, new.node = self._array, None
+        return alias(new, self)
 
     @property
     def name(self) -> str | None:
@@ -173,7 +177,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 def wrap(array: Array, node: Node | None) -> Tensor:
     """Return a Tensor around an array that nobody will write to any more; nothing is copied."""
-    new = Tensor.__new__(Tensor)
+    new = bare(Tensor)
     new._array = array
     new.node = node
     return new

@@ -14,7 +14,7 @@ import numpy as np
 from ..engine.context import MODE
 from ..engine.primitive import PRIMITIVES, Primitive, apply_primitive, failed
 from ..engine.shared_memory import alias
-from ..engine.tensor import Tensor, wrap
+from ..engine.tensor import Tensor, bare
 
 GETITEM = PRIMITIVES["getitem"]
 
@@ -25,25 +25,26 @@ def viewed(x: Tensor, primitive: Any, **params: Any) -> Tensor:
 
 
 def look(x: Tensor, op: Primitive, params: dict[str, Any]) -> Tensor:
-    """Return the view of `x` that `op` computes; where nothing is recorded only its array is made,
-    for such looks are many and cheap."""
+    """Return the view of `x` that `op` computes, joined to the memory of `x`; what a graph records
+    is a value.
+
+    Where nothing is recorded only the array is made, for such looks are many and cheap.
+    """
     mode, node = MODE.get(), x.node
     if not mode.plain or node is not None and node.needs and mode.grad:
-        return looked(x, apply_primitive(op, (x,), params), op, params)
-    try:
-        array = op.compute(x._array, **params)
-    except Exception as error:
-        raise failed(op, (x,), params, error) from error
-    array = np.asarray(array) if isinstance(array, np.generic) else array
-    return alias(wrap(array, None), x, op.compute, params)
-
-
-def looked(x: Tensor, y: Tensor, op: Primitive, params: dict[str, Any]) -> Tensor:
-    """Return `y`, a view of `x` that a primitive made, joined to the memory of `x` or a value."""
-    if y.node is None or not y.node.needs:
-        return alias(y, x, op.compute, params)
-    y._way = None  # it is a view, though of numbers that stay what they are
-    return y
+        y = apply_primitive(op, (x,), params)
+        if y.node is not None and y.node.needs:
+            y._way = None  # it is a view, though of numbers that stay what they are
+            return y
+    else:
+        try:
+            array = op.compute(x._array, **params)
+        except Exception as error:
+            raise failed(op, (x,), params, error) from error
+        y = bare(Tensor)
+        y._array = np.asarray(array) if isinstance(array, np.generic) else array
+        y.node = None
+    return alias(y, x, op.compute, params)
 
 
 def pieces(x: Tensor, indices: Iterable[tuple]) -> tuple[Tensor, ...]:
