@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from player_browser import Page
 
+UNASKED = 10**9  # the number of commands whose answers nobody waits for
 TROUBLE = ("Runtime.exceptionThrown", "Log.entryAdded")
 
 
@@ -38,6 +42,25 @@ def visit(page: Page, address: str) -> None:
     """Open an address and wait until its scripts have run."""
     page.send("Page.navigate", url=address)
     page.wait(f"document.readyState === 'complete' && location.href.startsWith({address!r})")
+
+
+class WatchedPage(Page):
+    """A page whose workers are watched too: each waits until its requests are among the events."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.send(
+            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True
+        )
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        event = super()._receive(deadline)
+        if event.get("method") == "Target.attachedToTarget":
+            for command in ("Network.enable", "Runtime.enable", "Runtime.runIfWaitingForDebugger"):
+                message = {"id": UNASKED, "method": command, "params": {}}
+                worker = {"sessionId": event["params"]["sessionId"]}
+                os.write(self._into, json.dumps(message | worker).encode() + b"\0")
+        return event
 
 
 def complaints(page: Page) -> list[str]:

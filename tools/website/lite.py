@@ -6,6 +6,7 @@ run as they are.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 import shutil
@@ -17,7 +18,9 @@ from pathlib import Path
 from .pyodide import LOCK, sha256
 
 ROOT = Path(__file__).resolve().parents[2]
+APPS = ("notebooks", "lab")
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+OTHERS = "federated_extensions"
 HERE = {"pyodideUrl": "./pyodide/pyodide.js", "disablePyPIFallback": True}
 PIP = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
 
@@ -72,6 +75,22 @@ def bundle(out: Path, files: dict[str, bytes], wheel: Path) -> None:
     settings.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
+def kernel() -> Path:
+    """Return the folder of the kernel's extension; what else is installed does not belong here."""
+    package = importlib.metadata.distribution("jupyterlite-pyodide-kernel")
+    named = "pyodide-kernel-extension/package.json"
+    found = next(f for f in package.files or () if f.as_posix().endswith(named))
+    return Path(str(package.locate_file(found))).resolve().parent
+
+
+def with_icon(page: Path) -> None:
+    """Name an app's icon in its page: the browser would ask the server's root for one."""
+    text = page.read_text(encoding="utf-8")
+    icon = '<link rel="icon" href="./favicon.ico" />\n    '
+    text = text.replace('<link rel="manifest"', icon + '<link rel="manifest"', 1)
+    page.write_text(text, encoding="utf-8")
+
+
 def build(out: Path, files: dict[str, bytes]) -> None:
     """Build JupyterLite into a folder."""
     shutil.rmtree(out, ignore_errors=True)
@@ -79,14 +98,19 @@ def build(out: Path, files: dict[str, bytes]) -> None:
         work = Path(name)
         wheel, comm = wheels(work)
         contents(work / "contents")
-        apps = ["--apps", "notebooks", "--apps", "lab"]
+        apps = [word for app in APPS for word in ("--apps", app)]
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--no-sourcemaps", *apps]
         command += ["--contents", str(work / "contents"), "--piplite-wheels", str(comm)]
+        told = {"ignore_sys_prefix": [OTHERS], OTHERS: [str(kernel())]}
+        settings = json.dumps({"LiteBuildConfig": told})
+        (work / "jupyter_lite_config.json").write_text(settings, encoding="utf-8")
         command += ["--output-dir", str(out), "--lite-dir", str(work)]
         done = subprocess.run(command, cwd=work, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"jupyter lite build failed:\n{(done.stdout + done.stderr)[-2000:]}")
         bundle(out, files, wheel)
+        for app in APPS:
+            with_icon(out / app / "index.html")
 
 
 def link(site: Path) -> None:
