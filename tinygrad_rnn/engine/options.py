@@ -135,6 +135,19 @@ def kind(owner: Owner, option: str, value: Any, wanted: type | tuple, words: str
     return value
 
 
+def several(owner: Owner, option: str, values: Any, one: Callable[[Owner, str, Any], Any],
+            words: str) -> list:  # fmt: skip
+    """Return a list of values of which each fits.
+
+    >>> several("MultiStepLR", "milestones", 3, whole, "whole numbers")
+    Traceback (most recent call last):
+    TypeError: MultiStepLR: milestones must be a list of whole numbers, got 3
+    """
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise unfit(owner, option, f"a list of {words}", values, TypeError)
+    return [one(owner, option, value) for value in values]
+
+
 def made_by(owner: Owner, option: str, value: Any, words: str) -> Callable:
     """Return a class or function that makes something."""
     if not callable(value):

@@ -7,16 +7,50 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.options import choice, flag, kind, probability, real, shown, unfit, whole
+from ..engine.options import (
+    choice,
+    flag,
+    kind,
+    made_by,
+    probability,
+    real,
+    several,
+    shown,
+    unfit,
+    whole,
+)
 from .base import Optimizer
 from .schedules import Schedule
+
+
+def step_numbers(owner: Any, option: str, values: Any) -> list[int]:
+    """Return a list of numbers of steps."""
+    at_least_0 = lambda *given: whole(*given, 0)
+    return several(owner, option, values, at_least_0, "numbers of steps")
+
+
+def schedules_of(owner: Schedule, given: Any, optimizer: Any) -> list[Schedule]:
+    """Return a list of schedules, of one optimizer alone."""
+    is_one = lambda owner, option, value: kind(
+        owner, option, value, Schedule, "a list of schedules"
+    )
+    schedules = several(owner, "schedulers", given, is_one, "schedules")
+    if not schedules:
+        raise unfit(owner, "schedulers", "a list of at least one schedule", "[]")
+    own = schedules[0].optimizer if optimizer is None else optimizer
+    kind(owner, "optimizer", own, Optimizer, "an optimizer")
+    for k, schedule in enumerate(schedules):
+        if schedule.optimizer is not own:
+            told = f"schedulers[{k}] ({type(schedule).__name__}) belongs to another optimizer"
+            raise ValueError(f"{type(owner).__name__}: {told}")
+    return schedules
 
 
 class MultiStepLR(Schedule):
     """Multiply the rate by gamma at each milestone passed."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1):
-        self.milestones = sorted(whole(self, "milestones", m, 0) for m in milestones)
+        self.milestones = sorted(step_numbers(self, "milestones", milestones))
         self.gamma = real(self, "gamma", gamma, 0)
         super().__init__(optimizer)
 
@@ -162,6 +196,8 @@ class CyclicLR(Cycle):
         choice(self, "mode", mode, ("triangular", "triangular2", "exp_range"))
         gamma = real(self, "gamma", gamma, 0)
         choice(self, "scale_mode", scale_mode, ("cycle", "iterations"))
+        if scale_fn is not None:
+            made_by(self, "scale_fn", scale_fn, "None or a function of a number")
         self.by_cycle = scale_mode == "cycle" if scale_fn else mode != "exp_range"
         heights: dict[str, Callable[[float], float]] = {
             "triangular": lambda k: 1.0, "triangular2": lambda k: 0.5 ** (k - 1),
@@ -189,6 +225,9 @@ class OneCycleLR(Cycle):
         self.optimizer = kind(self, "optimizer", optimizer, Optimizer, "an optimizer")
         if total_steps is None and (epochs is None or steps_per_epoch is None):
             raise ValueError("OneCycleLR: give total_steps, or epochs and steps_per_epoch")
+        for name, count in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if count is not None:
+                whole(self, name, count)
         total = total_steps if total_steps is not None else (epochs or 0) * (steps_per_epoch or 0)
         self.total_steps = whole(self, "total_steps", total)
         share = probability(self, "pct_start", pct_start)
@@ -233,10 +272,9 @@ class SequentialLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[Schedule],
                  milestones: Sequence[int]):  # fmt: skip
-        self.schedulers = [kind(self, "schedulers", s, Schedule, "a list of schedules")
-                           for s in schedulers]  # fmt: skip
-        self.milestones = [whole(self, "milestones", m, 0) for m in milestones]
-        if len(self.milestones) != len(self.schedulers) - 1 or not self.schedulers:
+        self.schedulers = schedules_of(self, schedulers, optimizer)
+        self.milestones = step_numbers(self, "milestones", milestones)
+        if len(self.milestones) != len(self.schedulers) - 1:
             told = f"{len(self.schedulers)} schedules need one milestone less"
             raise ValueError(f"SequentialLR: {told}, got {self.milestones}")
         for schedule in self.schedulers:
@@ -256,8 +294,7 @@ class ChainedScheduler(Schedule):
     """All schedules at once: the first rate times the product of their factors."""
 
     def __init__(self, schedulers: Sequence[Schedule], optimizer: Optimizer | None = None):
-        self.schedulers = [kind(self, "schedulers", s, Schedule, "a list of schedules")
-                           for s in schedulers]  # fmt: skip
+        self.schedulers = schedules_of(self, schedulers, optimizer)
         for s in self.schedulers:
             if type(s).rate is not Schedule.rate or type(s)._set is not Schedule._set:
                 told = f"{type(s).__name__} is no factor, so it cannot be multiplied with others"
