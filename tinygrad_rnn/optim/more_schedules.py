@@ -25,8 +25,8 @@ from .schedules import Schedule
 
 def step_numbers(owner: Any, option: str, values: Any) -> list[int]:
     """Return a list of numbers of steps."""
-    at_least_0 = lambda *given: whole(*given, 0)
-    return several(owner, option, values, at_least_0, "numbers of steps")
+    is_one = lambda owner, option, value: whole(owner, option, value, 0)
+    return several(owner, option, values, is_one, "numbers of steps")
 
 
 def schedules_of(owner: Schedule, given: Any, optimizer: Any) -> list[Schedule]:
