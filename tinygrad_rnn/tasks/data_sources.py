@@ -60,8 +60,11 @@ INSTALLABLE = (
            "apt-get install wamerican", file("/usr/share/dict/words")),
     Source("espeak-ng", "speech", "a voice that speaks any word", "GPL-3, run as a program",
            "apt-get install espeak-ng", program("espeak-ng")),
-    Source("matplotlib", "ocr", "38 fonts", "free, per font",
-           "pip install matplotlib", package("matplotlib")),
+    Source("scikit-learn", "digits", "1,797 handwritten digits of NIST, 8 × 8 pixels",
+           "BSD; digits of UCI, CC BY 4.0", "pip install scikit-learn", package("sklearn")),
+    Source("music21", "music", "O'Neill's 2,009 tunes in ABC, in corpus/oneills1850: --data FILE",
+           "package BSD; tunes of 1903 in the public domain", "pip install music21",
+           package("music21")),
     Source("statsmodels", "series", "sunspots of 309 years", "public domain",
            "pip install statsmodels", package("statsmodels")),
 )  # fmt: skip

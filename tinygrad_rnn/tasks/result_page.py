@@ -52,7 +52,11 @@ def write_page(task: Task, result: Result, out: Path, command: str) -> Path:
 
 def player_of_sound(sound: tuple[str, bytes]) -> str:
     title, data = sound
-    source = f"data:audio/wav;base64,{base64.b64encode(data).decode()}"
+    code = base64.b64encode(data).decode()
+    if data[:4] == b"MThd":
+        source = f"data:audio/midi;base64,{code}"
+        return f'<p><a download="tune.mid" href="{source}">{xml(title)}, a MIDI file</a></p>'
+    source = f"data:audio/wav;base64,{code}"
     return f'<p>{xml(title)}<audio controls src="{source}"></audio></p>'
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from .. import nn
 from ..engine.tensor import Tensor, tensor
 from ..functions.reductions import log_softmax
-from ..text import CharVocabulary, Padded, pad
+from ..text import CharVocabulary, Padded, Vocabulary, pad
 from .figures import lines, picture
 from .task import DataError, Goal, Task, TaskSettings
 from .voice import BANDS, HOP, RATE, WORDS, Speaker, heard, spoken, wav
@@ -35,6 +35,18 @@ class Listener(nn.Module):
         h, _ = self.layer(frames, lengths=lengths)
         return log_softmax(self.output(h), -1)
 
+    def loss(self, frames: Padded, letters: Padded) -> Tensor:
+        """Return −log of the sum over all alignments of the letters, per letter."""
+        log_p, texts = self(frames.values, frames.lengths), letters.values.cpu().numpy().T
+        return self.ctc(log_p, texts, frames.lengths, letters.lengths)
+
+
+def letters_at(log_p: np.ndarray, letters: Vocabulary) -> list[tuple[float, str]]:
+    """Return where the likeliest alignment (T, letters) begins each letter, number 0 being none."""
+    best = log_p.argmax(-1)
+    starts = [t for t in range(len(best)) if best[t] and (t == 0 or best[t] != best[t - 1])]
+    return [(t + 0.5, letters.tokens[best[t]].replace(" ", "␣")) for t in starts]
+
 
 class Speech(Task):
     """Learn to write down one or two words that are said."""
@@ -44,7 +56,7 @@ class Speech(Task):
     takes = "nothing: twenty words are said by a voice of formants"
     asks = 'what the voice shall say: sample out/speech "seven up"; words: ' + " ".join(WORDS)
     goal = Goal("share exactly right", least=0.95)
-    defaults = TaskSettings(hidden=48, steps=700, batch=16, rate=1e-2)
+    defaults = TaskSettings(hidden=48, steps=1000, batch=16, rate=1e-2)
 
     pool: list[tuple[np.ndarray, str]]
 
@@ -86,10 +98,7 @@ class Speech(Task):
 
     def loss(self, model: Listener, batch: Any, state: Any = None) -> Any:
         """Return −log of the sum over all alignments of the letters, per letter."""
-        frames, letters = batch
-        log_p = model(frames.values, frames.lengths)
-        texts = letters.values.cpu().numpy().T
-        return model.ctc(log_p, texts, frames.lengths, letters.lengths)
+        return model.loss(*batch)
 
     def written(self, model: Listener, sounds: list[np.ndarray]) -> list[str]:
         """Return the texts of the likeliest alignments."""
@@ -133,10 +142,8 @@ class Speech(Task):
         text = self.questions()[0]
         frames = heard(self.sound(text))
         log_p = model(tensor(frames[:, None])).detach().numpy()[:, 0]
-        best, letters = log_p.argmax(-1), self.known.vocabularies["letters"]
-        starts = [t for t in range(len(best)) if best[t] and (t == 0 or best[t] != best[t - 1])]
-        marks = [(t + 0.5, letters.tokens[best[t]].replace(" ", "␣")) for t in starts]
-        time = np.arange(len(best)) * HOP / RATE
+        marks = letters_at(log_p, self.known.vocabularies["letters"])
+        time = np.arange(len(log_p)) * HOP / RATE
         sure = {"none (CTC's blank)": (time, np.exp(log_p[:, 0])),
                 "the likeliest letter": (time, np.exp(log_p[:, 1:].max(-1)))}  # fmt: skip
         title = f"“{text}”: the sound, and each letter where it was written"

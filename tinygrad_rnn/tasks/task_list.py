@@ -15,6 +15,15 @@ TASKS = {
     "series": "series.Series",
     "captions": "captions.Captions",
     "speech": "speech.Speech",
+    "sentiment": "sentiment.Sentiment",
+    "intent": "intent.Intent",
+    "music": "music.Music",
+    "digits": "digits.Digits",
+    "ocr": "ocr.Ocr",
+    "spelling": "spelling.Spelling",
+    "words": "words.Words",
+    "adding": "adding.Adding",
+    "copy": "copy.Copy",
 }
 
 
