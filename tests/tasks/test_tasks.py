@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from player_browser import Page, find_chromium
 
 from tinygrad_rnn.engine.context import no_grad
 from tinygrad_rnn.tasks import TASKS, restored, task_of, train
@@ -61,6 +63,43 @@ def test_its_page_is_whole_and_needs_no_network(trained):
     for picture in pictures:
         ET.fromstring(picture)  # well formed
     assert (out / "player.html").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One tab of a Chromium for all pages."""
+    if find_chromium() is None:
+        pytest.skip("no Chromium on PATH (apt: chromium)")
+    with Page() as opened:
+        opened.send("Network.emulateNetworkConditions", offline=True, latency=0,
+                    downloadThroughput=-1, uploadThroughput=-1)  # fmt: skip
+        yield opened
+
+
+PLOTS = """[...document.querySelectorAll("figure svg")].slice(0, -1).map((svg) =>
+  [svg.querySelector("title")?.textContent ?? "",
+   [...svg.querySelectorAll("text")].map((t) => t.textContent),
+   svg.getBoundingClientRect().width,
+   [...svg.querySelectorAll("text")].every((t) => {
+     const [a, b] = [t.getBBox(), svg.viewBox.baseVal];
+     return t.hasAttribute("transform") || (a.x >= -1 && a.x + a.width <= b.width + 1); })])"""
+
+
+@pytest.mark.browser
+def test_its_pages_open_in_a_browser_without_a_word_in_the_console(trained, browser):
+    """Offline; every plot has its title, names of its axes, numbers and a legend in the paper."""
+    task, result, out = trained
+    page = write_page(task, result, out, "a command")
+    browser.open(page)
+    plots = browser.run(PLOTS)
+    assert plots, "the loss at least is drawn"
+    for title, words, wide, inside in plots:
+        named = [word for word in words if re.search("[A-Za-z]", word)]
+        assert title in words and wide > 100 and inside, title
+        assert len(named) >= 4, f"{title}: title, two axes and a legend are wanted, got {named}"
+    assert browser.run("[...document.images].every((i) => i.complete && i.naturalWidth)")
+    browser.open(out / "player.html")
+    assert browser.problems() == [] and browser.requests() == []
 
 
 def test_its_gradient_is_the_slope_of_its_loss(trained):

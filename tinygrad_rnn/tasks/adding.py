@@ -30,7 +30,7 @@ class Keeper(nn.Module):
         return self.output(self.layer(x)[0])
 
 
-class Memory(Task):
+class MadeSequences(Task):
     """Base of both: nothing is read, all is made."""
 
     takes = "nothing: sequences are made"
@@ -41,7 +41,7 @@ class Memory(Task):
             raise DataError(f"{self.name} makes its own sequences and takes no --data")
 
 
-class Adding(Memory):
+class Adding(MadeSequences):
     """Learn to add two numbers that stand far apart."""
 
     name, title = "adding", "The adding problem: two marked numbers among fifty"

@@ -11,14 +11,14 @@ import numpy as np
 
 from ..engine.tensor import Tensor, tensor
 from ..functions.losses import cross_entropy
-from .adding import Keeper, Memory
+from .adding import Keeper, MadeSequences
 from .figures import heat
 from .task import DataError, Goal, TaskSettings
 
 LETTERS, KEPT, PAUSE = 8, 5, 20  # mark number 8 is silence, 9 asks for the copy
 
 
-class Copy(Memory):
+class Copy(MadeSequences):
     """Learn to say letters again after a pause."""
 
     name, title = "copy", "The copy problem: five letters, a pause, and again"

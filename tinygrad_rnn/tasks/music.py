@@ -31,7 +31,7 @@ class Music(Characters):
     takes = "a text file of tunes in ABC; default: jigs and reels made by rule"
     asks = 'how a tune begins: sample out/music "M:6/8"'
     goal = Goal("share of bars of the right length", least=0.95)
-    defaults = TaskSettings(hidden=128, steps=900, batch=16, rate=6e-3)
+    defaults = TaskSettings(hidden=128, steps=1200, batch=16, rate=6e-3)
 
     def read(self, path: Path | None) -> None:
         """Read a collection, or make one; the last tenth is held out."""
@@ -50,7 +50,7 @@ class Music(Characters):
         bars = [bar == length_of(tune) for tune in tunes for bar in notes_of(tune)[1]]
         return {self.goal.measure: float(np.mean(bars or [False])), **super().measure(model)}
 
-    def tune(self, model: nn.LanguageModel, begin: str, seed: int, warm: float = 0.7) -> str:
+    def tune(self, model: nn.LanguageModel, begin: str, seed: int, warm: float = 0.5) -> str:
         """Return a new tune: what the model writes up to the first empty line."""
         start = self.letters.encode(begin.replace("\\n", "\n") or ASKED)
         most = 40 if self.quick else 360
@@ -61,7 +61,7 @@ class Music(Characters):
         return [ASKED, "M:4/4\nK:G\n"]
 
     def answer(self, model: nn.LanguageModel, text: str, seed: int = 0,
-               temperature: float = 0.7) -> str:  # fmt: skip
+               temperature: float = 0.5) -> str:  # fmt: skip
         """Return a new tune in ABC."""
         return self.tune(model, text, seed, temperature)
 

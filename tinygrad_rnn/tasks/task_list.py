@@ -21,7 +21,7 @@ TASKS = {
     "digits": "digits.Digits",
     "ocr": "ocr.Ocr",
     "spelling": "spelling.Spelling",
-    "words": "words.Words",
+    "words": "words.WordModel",
     "adding": "adding.Adding",
     "copy": "copy.Copy",
 }

@@ -25,7 +25,7 @@ MARKS = ("<UNK>", "<EOS>")
 LARGEST = 8000  # words known; all others are <UNK>
 
 
-class Words(Characters):
+class WordModel(Characters):
     """Learn to write as a text is written, word by word."""
 
     name, shape = "words", "many to many, T_x = T_y: a language model"

@@ -83,6 +83,9 @@ class Lines(Sequence[Any]):
         kept, self.size, place = [], 0, 0
         for number, line in enumerate(file, start=1):
             if not (self.skip_empty and _is_empty(line)):
+                if b"\r" in line.rstrip(b"\r\n"):
+                    raise TextError(f"{self.path}, line {number}: a CR inside of it; files read by "
+                                    "their places have lines that end in LF or CRLF")  # fmt: skip
                 if self.size % BLOCK == 0:
                     kept.append((place, number))
                 self.size += 1
