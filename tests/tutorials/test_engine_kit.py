@@ -29,6 +29,8 @@ SUMS = {"a gated cell", "a shared part of two graphs", "an input that is not use
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault[0])
 def test_a_planted_fault_is_found_and_named_first(fault):
     name, *places = fault
+    if "np.asarray(x, float)" in places and np.__version__.startswith("1."):
+        pytest.skip("no fault in NumPy 1: beside a float32 array a 0-d float64 takes its dtype")
     first = next(failures(Engine(engine(planted(*places))), Report()), None)
     assert first is not None and first.name == name, first and first.text
 

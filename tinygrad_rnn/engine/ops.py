@@ -72,8 +72,9 @@ def compute_sigmoid(a: Array) -> Array:
 
 def sigmoid_of_any(a: Any) -> Any:
     """Return σ of a NumPy scalar or another library's array: all that cannot be written into."""
-    e = np.exp(np.minimum(a, ENOUGH[a.dtype].item()))
-    return e / (e + 1)
+    one = a.dtype.type(1)  # NumPy 1 would make float64 of a 0-d float32 and a Python number
+    e = np.exp(np.minimum(a, one * ENOUGH[a.dtype]))
+    return e / (e + one)
 
 
 def through_sigmoid(g: Any, y: Any) -> Any:
@@ -208,7 +209,7 @@ sigmoid = primitive("sigmoid", compute_sigmoid, lambda g, y, a: through_sigmoid(
 erf = primitive("erf", lambda a: library_of(a).erf(a), lambda g, y, a: g * exp(-square(a)) * (2 / SQRT_PI), keeps="a", casts=dtypes.as_floats,
     doc="Return the error function of each entry.")
 relu = primitive("relu", lambda a: np.maximum(a, a.dtype.type(0)), lambda g, y, a: where(less_equal(y, 0), 0.0, g), keeps="y", writes="max(0, a)")
-clamp = primitive("clamp", lambda a, low, high: dtypes.unwidened(np.clip(a, low, high), [a]),
+clamp = primitive("clamp", lambda a, low, high: dtypes.cast(np.clip(a, low, high), a.dtype),
     lambda g, y, a, low, high: where(_within(a, low, high), g, 0.0), keeps="a")
 sign = primitive("sign",     np.sign,    lambda g, y, a: zero(g),
     doc="Return −1, 0 or 1 for the sign of each entry.")
