@@ -166,3 +166,23 @@ def test_the_largest_numbers_raise_no_flag(name, dtype):
         y = getattr(tg, name)(x)
         (g,) = tg.grad(y, x, tg.ones_like(y))
     assert np.isfinite(y.detach().numpy()).all() and np.isfinite(g.numpy()).all()
+
+
+MANY_ONES = tg.tensor(np.ones((2, 4096), np.float16))
+SUMS = {
+    "matmul": lambda x: x @ x.T,
+    "batched": lambda x: x[None].expand(3, 2, 4096) @ x.T,
+    "einsum": lambda x: tg.einsum("it,jt->ij", x, x),
+    "inner first": lambda x: tg.einsum("it,tj->ij", x, tg.tensor(x.numpy().T.copy())),
+    "dot": lambda x: x[0].dot(x[1]),
+    "linear": lambda x: tg.nn.functional.linear(x, x),
+    "sum": lambda x: x[0].sum(),
+    "cumsum": lambda x: x[0].cumsum(0)[-1],
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_half_precision_adds_up_in_single(name):
+    """1 + 1 + … in float16 would stop at 2,048: 2,049 is no number of it."""
+    y = SUMS[name](MANY_ONES)
+    assert y.dtype == np.float16 and (y.numpy() == 4096).all()

@@ -29,6 +29,14 @@ def multiply_rows(a: Array, b: Array) -> Array:
     return np.matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
 
 
+def einstein(*arrays: Array, subscripts: str) -> Array:
+    """Return a sum of products; those of half precision are added up in float32, as in matmul."""
+    if arrays[0].dtype != np.float16:
+        return np.einsum(subscripts, *arrays)
+    wide = [a.astype(np.float32) for a in arrays]
+    return np.einsum(subscripts, *wide).astype(np.float16)
+
+
 def square(a: Any) -> Any:
     """Return a² for use as a divisor or a decay: infinite without a warning if it is large."""
     if type(a) is not np.ndarray:

@@ -237,7 +237,7 @@ log_softmax = primitive("log_softmax", compute.log_softmax,
 # Products
 matmul = primitive("matmul", lambda a, b: np.matmul(a, b) if a.ndim < 3 else multiply_rows(a, b), _to_left,                        _to_right, keeps="ab", casts=dtypes.multiplied, writes="a @ b",
     doc="Multiply matrices, vectors or batches of them.")
-einsum = primitive("einsum", lambda *a, subscripts: np.einsum(subscripts, *a), each=_einsum_share, keeps="all", casts=dtypes.multiplied)
+einsum = primitive("einsum", compute.einstein, each=_einsum_share, keeps="all", casts=dtypes.multiplied)
 
 # Shapes and places
 reshape = primitive("reshape", lambda a, shape: a.reshape(shape), lambda g, y, a, shape: g.reshape(a.shape))
