@@ -30,7 +30,7 @@ arch_IS   := --arch encoder-decoder
 backward_IS := --cell rnn --steps 3 --view backward
 diff_IS   := --cell lstm --against peephole --steps 2 --view diff
 
-.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials course sheet site lite clean
+.PHONY: help demo test format-check lint types unit slow format bench pictures tutorials course sheet site site-packages lite clean
 .DEFAULT_GOAL := help
 
 help:
@@ -94,6 +94,8 @@ sheet: $(RUN_READY)
 
 site: $(SITE_READY)
 	@$(THREADS) $(PY) tools/make_site.py --out $(OUT)/site $(ARGS)
+
+site-packages: $(SITE_READY) # nothing else: .ci/run asks whether they can be had
 
 lite: $(SITE_READY)
 	@$(THREADS) $(PY) tools/make_site.py --out $(OUT)/site --lite $(ARGS)

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from website import lite, staging  # noqa: E402
+from website import links, lite, staging  # noqa: E402
 from website.page import page  # noqa: E402
 from website.pyodide import CARRIER, pyodide  # noqa: E402
 
@@ -69,6 +69,8 @@ def main() -> int:
     if given.lite:
         lite.build(given.out / "lite", files)
     lite.link(given.out)
+    if dead := list(links.dead(given.out)):
+        sys.exit("links that lead nowhere:\n" + "\n".join(dead))
     print(f"the site: {index}; to serve it: python -m http.server -d {given.out}")
     return 0
 

@@ -28,7 +28,8 @@ from tinygrad_rnn.engine.command_line import run_command  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tutorials"
-LIMIT = 60  # seconds for one notebook
+LIMIT = 60  # seconds of processor time for one notebook: a busy machine takes none of them
+STUCK = 600  # seconds for one cell, on a machine however busy
 PICTURES = ("image/svg+xml", "image/png")
 IN_THE_BROWSER = """\
 **Run this page in a browser**, with nothing installed: `make lite` builds a folder of static files,
@@ -77,10 +78,16 @@ def executed(made: Any) -> Any:
 
     before = os.environ.get("PYTHONPATH")  # a relative one would not hold in that folder
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
-    client = NotebookClient(made, timeout=LIMIT, resources={"metadata": {"path": str(FOLDER)}})
+    client = NotebookClient(made, timeout=STUCK, resources={"metadata": {"path": str(FOLDER)}})
     client.extra_arguments = ["--log-level=ERROR"]  # no warning that loopback is not encrypted
     client.execute()
     return without_traces(made)
+
+
+def spent() -> float:
+    """Return the processor time of all kernels that have ended, in seconds."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def write_course(folder: Path, begin: str) -> int:
@@ -116,16 +123,21 @@ def main() -> int:
     if given.course is not None:
         return write_course(given.course, given.begin)
     given.out.mkdir(parents=True, exist_ok=True)
-    whole = time.perf_counter()
+    whole, slow = time.perf_counter(), []
     for source in sources(given.begin):
-        began, text = time.perf_counter(), source.read_text(encoding="utf-8")
+        began, text = (time.perf_counter(), spent()), source.read_text(encoding="utf-8")
         print(f"notebook {source.stem} ...", end=" ", flush=True)
         made = notebook(student_text(text) if given.student else text, source.stem)
         made = made if given.student else executed(made)
         atomic_write(given.out / f"{source.stem}.ipynb", nbformat.writes(made).encode())
-        print(f"{time.perf_counter() - began:.1f} s", flush=True)
-    print(f"{len(sources(given.begin))} notebooks in {time.perf_counter() - whole:.0f} s")
-    return 0
+        busy = spent() - began[1]
+        print(f"{time.perf_counter() - began[0]:.1f} s, {busy:.1f} of the processor", flush=True)
+        slow += [source.stem] if busy > LIMIT else []
+    print(f"{len(sources(given.begin))} notebooks in {time.perf_counter() - whole:.0f} s, "
+          f"{spent():.0f} of the processor")  # fmt: skip
+    if slow:
+        print(f"more than {LIMIT} s of processor time: {', '.join(slow)}", file=sys.stderr)
+    return 1 if slow else 0
 
 
 if __name__ == "__main__":
