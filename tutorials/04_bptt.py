@@ -84,7 +84,7 @@ layer = nn.RNN(I, H, seed=0)
 output, _ = layer(tensor(draws.normal(size=(8, 1, I))).float())
 last = (output[-1] ** 2).sum()
 flow = last.backward(record="full")
-draw(last, view="params")
+draw(last, view="params", title="An RNN of eight steps")
 
 # %% [markdown]
 # ## Predict, then run: the triangle

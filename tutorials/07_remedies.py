@@ -88,8 +88,9 @@ remedies = {
     "norm ≤ 0.5": lambda ps: nn.clip_grad_norm_(ps, 0.5),
     "values ≤ 0.1": lambda ps: nn.clip_grad_value_(ps, 0.1),
 }
+runs = {name: [echo(seed, remedy) for seed in range(4)] for name, remedy in remedies.items()}
 for name, remedy in remedies.items():
-    ends = [echo(seed, remedy)[0] for seed in range(4)]
+    ends = [end for end, _ in runs[name]]
     print(f"{name:13s} seeds 0–3:", "  ".join(f"{e:.3f}" for e in ends))
     assert all(np.isinf(ends)) if remedy is None else max(ends) < 0.083
 
@@ -232,7 +233,8 @@ check("07.3", lambda W, g, lam: g + 2 * lam * W)
 # %%
 fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
 for (name, remedy), color in zip(remedies.items(), ("#D55E00", "#00224e", "#8a8678")):
-    axis.semilogy(echo(0, remedy)[1], color=color, label=name, marker="." if remedy is None else "")
+    losses = runs[name][0][1]
+    axis.semilogy(losses, color=color, label=name, marker="." if remedy is None else "")
 axis.axhline(1 / 12, color="#8a8678", linestyle=":", label="always answering 0")
 axis.set(
     title="Seed 0: clipped, the error falls; else it diverges at once",

@@ -11,6 +11,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the committed notebooks hold their results
+nb_merge_streams = True  # printed lines stand in one box, however they arrived
 nb_ipywidgets_js: dict = {}  # nothing is loaded from outside
 nb_mime_priority_overrides = [("html", "image/svg+xml", 0)]
 html_theme = "furo"
