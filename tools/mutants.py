@@ -25,6 +25,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = "engine functions nn optim compile".split()
 SHARED = "analysis analytic golden differential".split()  # tests that run lines of many floors
+SHOWN = ["player"]  # likewise of the floor of pictures
 OPERATORS = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Mod: "//",
     ast.Pow: "*", ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=",
@@ -140,7 +141,7 @@ def covering(a: argparse.Namespace) -> dict:
     if not record.exists():
         command = [a.python, "-m", "pytest", "-n", "0", "-p", "covering", "--covering", str(record)]
         short = [] if a.whole else ["--short"]
-        shared = SHARED if set(a.floors) & set(FLOORS) else ["player"]
+        shared = SHARED if set(a.floors) & set(FLOORS) else SHOWN
         homes = [*a.floors, *shared]
         tests = [f"tests/{name}" for name in homes]
         subprocess.run(
@@ -164,10 +165,11 @@ def tests_of(mutant: Mutant, cover: dict, most: int) -> list[str]:
 
 
 def wider(mutant: Mutant, tests: list[str]) -> list[str]:
-    """Whole files: those of the tests, the floor's own, and where numbers of others are held."""
-    floor = f"tests/{mutant.file.split('/')[0]}"
+    """Whole files: those of the tests, the floor's own, and what else is held of the floor."""
+    floor = mutant.file.split("/")[0]
+    shared = ["golden", "differential"] if floor in FLOORS else SHOWN
     files = sorted({test.partition("::")[0] for test in tests})
-    return [*files, *(f for f in (floor, "tests/golden", "tests/differential") if f not in files)]
+    return [*files, *(f"tests/{name}" for name in (floor, *shared) if f"tests/{name}" not in files)]
 
 
 def passes(a: argparse.Namespace, tests: list[str], cover: dict) -> bool:

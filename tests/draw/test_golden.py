@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ from tinygrad_rnn.draw.views import measured, scene_of
 
 FOLDER = Path(__file__).parents[1] / "golden" / "draw"
 LEVELS = ("cell", "gate", "op")
-FEW = ("lstm", "brnn", "deep")  # drawn in the other views too
+FEW, OTHERS = ("lstm", "brnn", "deep"), ("rolled", "backward", "flow", "params")
 OPTIONS = {
     "wrapped": {"view": "gate", "wrap": 2},
     "elided": {"view": "gate", "elide": "1,2"},
@@ -81,35 +82,46 @@ def _beside(made, plain, names):
     return "".join(f" {k}={v}" for k, v in found if v != getattr(plain, k))
 
 
+@cache
 def cell_graph(cell, grad="none"):
     graph, error = of_cell(cell, Sizes(steps=3))
     assert error is None
     return measured(graph, grad)  # gradients are tested elsewhere, by number
 
 
+def of(cell, view):
+    grad = "norm" if view in ("flow", "params") else "none"
+    return scene_of([cell_graph(cell, grad)], Settings(view))
+
+
 def pictures():
-    """Return name → sketch of everything that is recorded."""
-    found = {name: sketch(finish(arch_view(arch_graph(name)))) for name in NAMES}
-    for cell in CELLS:
-        graph = cell_graph(cell)
-        for level in (*LEVELS, *(("rolled", "backward") if cell in FEW else ())):
-            found[f"{cell}-{level}"] = sketch(scene_of([graph], Settings(level)))
-    for cell in FEW:
-        graph = cell_graph(cell, "norm")
-        for level in ("flow", "params"):
-            found[f"{cell}-{level}"] = sketch(scene_of([graph], Settings(level)))
-    both = [cell_graph("lstm"), cell_graph("lstm-notanh")]
-    found["lstm-diff"] = sketch(scene_of(both, Settings("diff")))
+    """Return name → what draws the scene, of everything that is recorded."""
+    found = {
+        name: partial(lambda name: finish(arch_view(arch_graph(name))), name) for name in NAMES
+    }
+    found |= {f"{c}-{v}": partial(of, c, v) for c in CELLS for v in LEVELS}
+    found |= {f"{c}-{v}": partial(of, c, v) for c in FEW for v in OTHERS}
+    found["lstm-diff"] = lambda: scene_of(
+        [cell_graph("lstm"), cell_graph("lstm-notanh")], Settings("diff")
+    )
     for name, wishes in OPTIONS.items():
-        found[f"option-{name}"] = sketch(scene_of([draw_graphs.lstm(6)], Settings(**wishes)))
+        lstm = partial(draw_graphs.lstm, 6)
+        found[f"option-{name}"] = partial(lambda w, g: scene_of([g()], Settings(**w)), wishes, lstm)
     return found
 
 
-def files():
-    """Return name → text of one small graph in every form that is text."""
-    drawing = Drawing([draw_graphs.lstm(1)], Settings("gate"))
-    found = {f"step.{form}": drawing.encoded(form).decode() for form in FORMS}
-    return found | {f"{c}.dot": dot_text(fold_sums(cell_graph(c))) for c in CELLS}
+def texts():
+    """Return name → what writes one small graph in every form that is text."""
+    found = {f"step.{form}": partial(encoded, form) for form in FORMS}
+    return found | {f"{c}.dot": partial(unplaced, c) for c in CELLS}
+
+
+def encoded(form):
+    return Drawing([draw_graphs.lstm(1)], Settings("gate")).encoded(form).decode()
+
+
+def unplaced(cell):
+    return dot_text(fold_sums(cell_graph(cell)))
 
 
 def close(line, recorded):
@@ -135,35 +147,23 @@ def _number(text):
         return None
 
 
-@pytest.fixture(scope="module")
-def drawn():
-    return pictures()
-
-
-@pytest.fixture(scope="module")
-def written():
-    return files()
-
-
-def recorded_names(suffix):
-    return sorted(path.name for path in FOLDER.glob(f"*{suffix}"))
-
-
-@pytest.mark.parametrize("name", [n.removesuffix(".scene") for n in recorded_names(".scene")])
-def test_the_picture_is_the_recorded_one(drawn, name):
+@pytest.mark.parametrize("name", pictures())
+def test_the_picture_is_the_recorded_one(name):
     recorded = (FOLDER / f"{name}.scene").read_text(encoding="utf-8").splitlines()
-    different = [(a, b) for a, b in zip(drawn[name], recorded) if not close(a, b)]
+    drawn = sketch(pictures()[name]())
+    different = [(a, b) for a, b in zip(drawn, recorded) if not close(a, b)]
     assert not different, different[:5]
-    assert len(drawn[name]) == len(recorded)
+    assert len(drawn) == len(recorded)
 
 
-def test_every_picture_is_recorded(drawn):
-    assert {f"{name}.scene" for name in drawn} == set(recorded_names(".scene"))
+@pytest.mark.parametrize("name", texts())
+def test_the_file_is_the_recorded_one(name):
+    assert texts()[name]() == (FOLDER / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [f"step.{form}" for form in FORMS] + [f"{c}.dot" for c in CELLS])
-def test_the_file_is_the_recorded_one(written, name):
-    assert written[name] == (FOLDER / name).read_text(encoding="utf-8")
+def test_nothing_else_is_recorded():
+    names = {f"{name}.scene" for name in pictures()} | set(texts())
+    assert {path.name for path in FOLDER.iterdir()} == names
 
 
 def test_the_comparison_of_pictures_can_fail():
@@ -174,6 +174,7 @@ def test_the_comparison_of_pictures_can_fail():
 
 
 if __name__ == "__main__":
-    texts = {f"{name}.scene": "\n".join(lines) + "\n" for name, lines in pictures().items()}
-    for name, text in (texts | files()).items():
+    scenes = {f"{name}.scene": sketch(draw()) for name, draw in pictures().items()}
+    made = {name: "\n".join(lines) + "\n" for name, lines in scenes.items()}
+    for name, text in (made | {name: write() for name, write in texts().items()}).items():
         (FOLDER / name).write_text(text, encoding="utf-8")
