@@ -26,7 +26,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.draw import draw
 from tinygrad_rnn.draw.transform.fold import fold_sums
-from tinygrad_rnn.draw.transform.rolled import rolled_graph
+from tinygrad_rnn.draw.transform.rolled import AFTER, rolled_graph
 
 
 @pytest.mark.parametrize("program", LOOPS)
@@ -192,7 +192,8 @@ def unrolled_again(small, loops, turns):
             parents = tuple(None if p is None else made[p] for p in node.parents)
             known = held.get(node.id)
             made.append(known or (hash((node.op, parents)) if node.op else stem(node)))
-        every += [h for h, n in zip(made, small.nodes) if in_one_way(n) and n.id not in held]
+        turn = [n.id for n in small.nodes if n.place.phase != AFTER and n.id not in held]
+        every += [made[i] for i in turn if in_one_way(small.nodes[i])]
         held = {delay: made[state] for state, delay in loops}
     return sorted(every)
 

@@ -1,4 +1,4 @@
-"""Mark differences and rolled loops over an unrolled scene, for `views`."""
+"""Mark differences over an unrolled scene, and roll one up, for `views`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 from ..graph import Graph
 from ..labels import caption
-from ..scene import Box, Point, Scene, Wire, elbow
+from ..scene import Box, Scene
 from ..settings import Settings
 from ..transform.diff import union
 from ..transform.fold import fold
@@ -47,28 +47,11 @@ def _mark(box: Box, mark: str) -> None:
 
 
 def rolled_view(graph: Graph, settings: Settings | None = None) -> Scene:
-    """Return the scene of the rolled cell: the self edges run round it through delay boxes."""
+    """Return the scene of the rolled cell: its states run round it, back into delay boxes."""
     small, loops = rolled_graph(graph)
-    scene = unrolled(small, settings)
-    boxes = {box.node: box for box in scene.boxes if box.shape != "dashed"}
-    left = min((b.x - b.w / 2 for b in scene.boxes), default=0.0)
-    right = max((b.x + b.w / 2 for b in scene.boxes), default=0.0)
-    bottom = max((b.y + b.h / 2 for b in scene.boxes), default=0.0)
-    for k, (state, delay) in enumerate(loops):
-        if state in boxes and delay in boxes:
-            room = 18.0 + 10.0 * k
-            points = _loop(boxes[state], boxes[delay], right + room, bottom + room)
-            norm = small.nodes[state].grad_norm
-            scene.wires.append(Wire(elbow(points), None, norm, title="one step later"))
-    extra = 30.0 + 10.0 * len(loops)
-    scene.width = max(scene.width, right + extra)
-    scene.height = max(scene.height, bottom + extra)
-    scene.move(max(0.0, 16.0 - left), 0.0)
-    return scene
-
-
-def _loop(state: Box, delay: Box, right: float, bottom: float) -> list[Point]:
-    """Return the way from a state's right side, down, along the bottom and up to the delay."""
-    start = (state.x + state.w / 2, state.y)
-    end = (delay.x, delay.y + delay.h / 2)
-    return [start, (right, state.y), (right, bottom), (delay.x, bottom), end]
+    for state, delay in loops:
+        small.nodes[delay].parents = (state,)
+        norm = small.nodes[state].grad_norm
+        if norm is not None:
+            small.edge_grads[f"{delay}:0"] = norm
+    return unrolled(small, settings, loops)

@@ -71,7 +71,7 @@ def _source(
     if (child, slot) in plan.chips:
         shape.chips[(i, slot)] = plan.graph.nodes[parent]
         return (i, slot)
-    if parent in local:
+    if parent in local and (child, slot) not in plan.states:
         return (local[parent],)
     if (child, slot) in plan.gathers.get(child, ()):
         return shape.outside(-1 - child, LEFT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import labels
@@ -39,15 +40,19 @@ class _Slot:
     right: float
 
 
-def unrolled(graph: Graph, settings: Settings | None = None) -> Scene:
+Loops = Sequence[tuple[int, int]]  # (state, the delay box that it goes back to)
+
+
+def unrolled(graph: Graph, settings: Settings | None = None, loops: Loops = ()) -> Scene:
     """Return the scene of a graph, unrolled where it has steps, layered where it has none."""
-    return _Stamper(graph, settings or Settings()).scene()
+    return _Stamper(graph, settings or Settings(), loops).scene()
 
 
 class _Stamper:
-    def __init__(self, graph: Graph, settings: Settings) -> None:
-        self.graph, self.settings = graph, settings
+    def __init__(self, graph: Graph, settings: Settings, loops: Loops) -> None:
+        self.graph, self.settings, self.loops = graph, settings, loops
         self.plan: ColumnPlan = plan(graph)
+        self.plan.states |= {(delay, 0) for _, delay in loops}
         self.made: list[tuple[Shape, Template]] = templates(self.plan, settings.values)
         norms = [node.grad_norm or 0.0 for node in graph.nodes]
         self.out = settings.sheet([*graph.edge_grads.values(), *norms], graph.title)
@@ -94,7 +99,7 @@ class _Stamper:
     def _stub_room(self) -> float:
         """Return the room left of a row for the names of states that come from outside."""
         names = [labels.width(labels.caption(node)) + 12.0 for node in self._stub_nodes()]
-        return max(names, default=-20.0) + 34.0
+        return max(names, default=-20.0) + 34.0 + 8.0 * len(self.loops)
 
     def _stub_nodes(self) -> list[GraphNode]:
         whole = self.settings.kept is None and not self.settings.wrap
@@ -182,7 +187,8 @@ class _Stamper:
     # -- wires between columns
 
     def _states(self) -> None:
-        for child, slot in sorted(self.plan.states):
+        self._loops()
+        for child, slot in sorted(self.plan.states - {(delay, 0) for _, delay in self.loops}):
             if self.plan.where[child] in self.slots:
                 self._state(child, slot)
         for child, edges in sorted(self.plan.gathers.items()):
@@ -224,6 +230,20 @@ class _Stamper:
         lead = [*out, (between, out_lane), (between, lane)]
         self.pieces.append((lead, path, (child, slot), parent))  # type: ignore[arg-type]
 
+    def _loops(self) -> None:
+        """Lead states round their column and back into it, the highest in the widest circle."""
+        heights = {state: self._exit(state)[1] for state, _ in self.loops}
+        ordered = sorted(self.loops, key=lambda loop: -heights[loop[0]])
+        for number, (state, delay) in enumerate(ordered):
+            path, lane, here = self._entry(delay, 0)
+            out, out_lane = self._exit(state)
+            room, slot = 8.0 + 8.0 * number, self.slots[here]
+            right, left = slot.right + room, slot.left - room
+            bottom = self.lift + self.high + 2 * PAD + room
+            round_it = [(right, out_lane), (right, bottom), (left, bottom), (left, lane)]
+            self.pieces.append(([*out, *round_it], path, (delay, 0), state))
+            self.out.height = max(self.out.height, bottom + 16.0)
+
     def _between(self, gap: int, parent: int) -> float:
         """Return the x of the vertical piece that carries a state across one gap."""
         ids = self.crossing[gap]
@@ -252,7 +272,7 @@ class _Stamper:
         for child, slot in sorted(self.plan.states):
             parent = self.graph.nodes[child].parents[slot]
             home, here = self.plan.where.get(parent), self.plan.where[child]  # type: ignore[arg-type]
-            if home not in self.slots:
+            if home not in self.slots or home == here:
                 continue
             if here in self.slots and self.slots[here].row == self.slots[home].row:
                 continue

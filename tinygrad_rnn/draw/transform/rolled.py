@@ -9,9 +9,11 @@ from __future__ import annotations
 from ..graph import Graph, GraphNode
 from ..labels import sign_of
 
+AFTER = "after"  # the phase of what follows the loop
+
 
 def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
-    """Return one step of a graph, and (state, delayed state) for each loop through time.
+    """Return one step of a graph and what follows, and (state, delayed state) for each loop.
 
     A delay stands for what the step has from the one before, and for nothing else.
     """
@@ -19,18 +21,77 @@ def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
     inside = [node for node in graph.nodes if node.place.moment == moment]
     made = Graph(title=graph.title, notes=list(graph.notes), code=graph.code)
     number: dict[int, int] = {}
-    outer, twins = _outside(graph, inside), _twins(graph, inside)
-    times = len({node.step for node in graph.nodes if node.place.moment[0] == moment[0]} - {None})
-    for node in (*outer, *inside):
+    followed = _after(graph, inside)
+    after = [node for node, _ in followed]
+    outer, twins = _outside(graph, inside, after), _twins(graph, inside)
+    turns = len({node.step for node in graph.nodes if node.place.moment[0] == moment[0]} - {None})
+    again = {p for node in inside for p in node.parents}
+    for node in outer:
         number[node.id] = len(made.nodes)
-        made.nodes.append(_copied(node, number, node in outer, node.id in twins, times))
-    for node in inside:
-        for slot in range(len(node.parents)):
+        times = turns if node.id in again else 1
+        made.nodes.append(_outer(node, number[node.id], node.id in twins, times))
+    for node in (*inside, *after):
+        number[node.id] = len(made.nodes)
+        made.nodes.append(_inner(node, number))
+    slots = [(node, range(len(node.parents))) for node in inside]
+    for node, kept in (*slots, *followed):
+        for spot, slot in enumerate(kept):
             norm = graph.edge_grad(node.id, slot)
             if norm is not None:
-                made.edge_grads[f"{number[node.id]}:{slot}"] = norm
+                made.edge_grads[f"{number[node.id]}:{spot}"] = norm
     loops = [(number[twins[node.id]], number[node.id]) for node in outer if node.id in twins]
     return made.validate(), loops
+
+
+def _after(graph: Graph, inside: list[GraphNode]) -> list[GraphNode]:
+    """Return what is made of the steps when all are done; it reads from the step that is drawn."""
+    late = _last_words(graph, inside)
+    steps = {node.id for node in graph.nodes if node.step is not None} - late
+    for node in graph.nodes:
+        if node.step is None and (_reads(node, steps) or _reads(node, late)):
+            late.add(node.id)
+    for node in reversed(graph.nodes):
+        if node.id in steps:
+            steps |= {p for p in node.parents if p is not None}
+    after = sorted(late - steps)
+    return [_reading(graph, graph.nodes[i], inside, late) for i in after]
+
+
+def _reads(node: GraphNode, sources: set[int]) -> bool:
+    return not sources.isdisjoint(node.parents)
+
+
+def _last_words(graph: Graph, inside: list[GraphNode]) -> set[int]:
+    """Return what the last step has at its end and the drawn one has not, as the sum of a loss."""
+    phase, step = inside[0].place.moment if inside else ("", None)
+    last = max((n.step or 0 for n in graph.nodes if n.place.moment[0] == phase), default=0)
+    found: set[int] = set()
+    for node in reversed(graph.nodes) if last != step else ():
+        if node.place.moment == (phase, last):
+            if _same_place(graph, node, inside) is not None:
+                break
+            found.add(node.id)
+    return found
+
+
+def _reading(
+    graph: Graph, node: GraphNode, inside: list[GraphNode], late: set[int]
+) -> tuple[GraphNode, list[int]]:
+    """Return a node that reads from the drawn step what it read from all, and the slots left.
+
+    Where it reads the same from each step, one wire stands for all.
+    """
+    own, parents, slots = late | {n.id for n in inside}, list[int | None](), list[int]()
+    for slot, parent in enumerate(node.parents):
+        stepped = parent is not None and graph.nodes[parent].step is not None
+        if stepped and parent not in own:
+            parent = _same_place(graph, graph.nodes[parent], inside)  # type: ignore[index]
+        if not stepped or parent is not None and parent not in parents:
+            parents.append(parent)
+            slots.append(slot)
+    made = node.moved(node.id, tuple(parents))
+    made.place = node.place._replace(phase=AFTER, step=None)
+    return made, slots
 
 
 def _typical(graph: Graph) -> tuple[str, int | None]:
@@ -86,32 +147,42 @@ def _kind(node: GraphNode) -> tuple[object, ...]:
     return (node.op, node.role, node.place.timeless, node.shape)
 
 
-def _outside(graph: Graph, inside: list[GraphNode]) -> list[GraphNode]:
-    known = {node.id for node in inside}
-    found = {p for node in inside for p in node.parents if p is not None and p not in known}
+def _outside(
+    graph: Graph, inside: list[GraphNode], after: list[GraphNode]
+) -> list[GraphNode]:
+    drawn = [*inside, *after]
+    known = {None, *(node.id for node in drawn)}
+    found = {p for node in drawn for p in node.parents if p not in known}
     return [graph.nodes[i] for i in sorted(found)]
 
 
-def _bare(name: str | None) -> str:
-    return (name or "").split("⟨")[0]
-
-
-def _copied(
-    node: GraphNode, number: dict[int, int], outside: bool, delayed: bool, times: int
-) -> GraphNode:
-    parents = () if outside else tuple(None if p is None else number[p] for p in node.parents)
-    made = node.moved(number[node.id], parents)
+def _inner(node: GraphNode, number: dict[int, int]) -> GraphNode:
+    """Return an operation of the step, with the step's letter for its number."""
+    made = node.moved(number[node.id], tuple(None if p is None else number[p] for p in node.parents))
     made.place = node.place.timeless
-    name = node.name
-    if name and "⟨" in name:
-        before = "⟨t+1⟩" if node.place.direction == "rev" else "⟨t−1⟩"
-        made.name = _bare(name) + (before if delayed else "⟨t⟩")
+    made.name = _timeless(node, "⟨t⟩")
+    return made
+
+
+def _outer(node: GraphNode, number: int, delayed: bool, times: int) -> GraphNode:
+    """Return what the step reads from elsewhere: a delay, a parameter, an input."""
+    made = node.moved(number, ())
+    made.place = node.place.timeless
+    before = "⟨t+1⟩" if node.place.direction == "rev" else "⟨t−1⟩"
+    made.name = _timeless(node, before if delayed else "⟨t⟩")
     if delayed:
         sign = f"{sign_of(node)}⟨t−1⟩" if node.op else "state"
         made.op, made.role, made.name = "delay", "state", made.name or sign
-    elif outside:
-        made.op, made.role = None, node.role if node.op is None else "input"
-        made.name = (
-            f"{name or node.role} ×{times}" if node.role == "param" else made.name or node.op
-        )
+        return made
+    made.op, made.role = None, node.role if node.op is None else "input"
+    if node.role == "param":
+        made.name = f"{node.name or node.role} ×{times}" if times > 1 else node.name
+    else:
+        made.name = made.name or node.op
     return made
+
+
+def _timeless(node: GraphNode, moment: str) -> str | None:
+    """Return a name with a letter for the number of its step."""
+    name = node.name
+    return f"{name.split('⟨')[0]}{moment}" if name and "⟨" in name else name
