@@ -100,10 +100,12 @@ class Composer:
         entering: set[Key] | None = None,
         leaving: set[Key] | None = None,
         rising: set[Key] | None = None,
+        thin: set[Key] | None = None,
     ) -> None:
         self.parts = parts
         self.owner = {key: i for i, part in enumerate(parts) for key in part.places}
         self.entering, self.leaving = entering or set(), leaving or set()
+        self.thin: frozenset[object] = frozenset(thin or ())
         self.sizes = [(part.w, part.h) for part in parts]
         self.links: list[Link] = []
         self.users: list[list[Edge]] = []
@@ -175,6 +177,7 @@ class Composer:
             frozenset(self.roof.values()),
             gates if len(gates) <= 6 else (),
             frozenset(gates),
+            self.thin,
         )
         found = arrange(problem)
         made = Block(found.width, found.height, kind="group")

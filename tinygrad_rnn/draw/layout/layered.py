@@ -20,7 +20,7 @@ from .x_positions import x_positions
 ROW_GAP = 22.0
 NODE_GAP = 10.0
 WIRE_GAP = 7.0
-LANE = 13.0
+LANE, THIN = 13.0, 7.0
 LABEL = 23.0  # between two entries that may each carry a name outside the picture
 SLACK = 14.0
 
@@ -40,7 +40,7 @@ class Link:
 class Problem:
     """Hold what is to be laid out; `floor` and `roof` are forced to the first and the last row.
 
-    `alone` nodes get a row each, `heavy` ones stay as low as they can.
+    `alone` nodes get a row each, `heavy` ones stay as low as they can, `thin` entries bear no name.
     """
 
     sizes: list[tuple[float, float]]
@@ -51,6 +51,7 @@ class Problem:
     roof: frozenset[int] = frozenset()
     shuffle: tuple[int, ...] = ()
     heavy: frozenset[int] = frozenset()
+    thin: frozenset[object] = frozenset()
 
 
 @dataclass(slots=True)
@@ -254,9 +255,10 @@ def _heights(
     bottoms, tops, entry_y, exit_y = [], [], {}, {}
     for rank, row in enumerate(rows.rows):
         for number, name in enumerate(entries.get(rank, [])):
-            up += LABEL - LANE if number else 0.0
+            named = name not in rows.problem.thin
+            up += LABEL - LANE if number and named else 0.0
             entry_y[name] = up
-            up += LANE
+            up += LANE if named else THIN
         height = max((rows.problem.sizes[n][1] for n in row if n < rows.real), default=0.0)
         bottoms.append(up)
         tops.append(up + height)

@@ -35,10 +35,11 @@ class Shape:
     nodes: list[GraphNode]
     edges: list[Edge] = field(default_factory=list)
     chips: dict[Key, GraphNode] = field(default_factory=dict)
-    outer: dict[int, int] = field(default_factory=dict)  # source → its number; −1−id for a bus
+    outer: dict[object, int] = field(default_factory=dict)  # source, or lane → its number
     sides: list[int] = field(default_factory=list)
+    thin: set[Key] = field(default_factory=set)  # lanes that bear no name
 
-    def outside(self, source: int, side: int) -> Key:
+    def outside(self, source: object, side: int) -> Key:
         """Return the key of a source that lies in another column."""
         if source not in self.outer:
             self.outer[source] = len(self.outer)
@@ -73,8 +74,10 @@ def _source(
         return (i, slot)
     if parent in local and (child, slot) not in plan.states:
         return (local[parent],)
-    if (child, slot) in plan.gathers.get(child, ()):
-        return shape.outside(-1 - child, LEFT)
+    if (child, slot) in plan.lanes:
+        lane = shape.outside(plan.lanes[(child, slot)], LEFT)
+        shape.thin.add(lane)
+        return lane
     home = plan.where.get(parent)
     late = plan.graph.nodes[parent].place.direction == "rev" if home is None else home > index
     return shape.outside(parent, RIGHT if late else LEFT)
@@ -196,7 +199,7 @@ class _Builder:
         away = keys.intersection((i,) for i in self.leaving)
         if lanes:
             outer = {key for key in (e[0] for e in edges) if key[0] < 0}
-            return Composer(parts, edges, outer, away, used).block()
+            return Composer(parts, edges, outer, away, used, self.shape.thin).block()
         return Composer(parts, edges, None, None, used | away).block()
 
 

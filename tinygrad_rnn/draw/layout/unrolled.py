@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import labels
@@ -27,6 +27,9 @@ PAD = 12.0
 HEADER = 26.0
 TOP = 30.0
 ELLIPSIS = 74.0
+OWN_LANES = 24  # edges into one node; more share one line
+
+Lane = tuple[int, int]  # the edge that a lane of a gather is for, or the first of those
 
 
 @dataclass(slots=True)
@@ -53,14 +56,14 @@ class _Stamper:
         self.graph, self.settings, self.loops = graph, settings, loops
         self.plan: ColumnPlan = plan(graph)
         self.plan.states |= {(delay, 0) for _, delay in loops}
+        self.shown = _visible(len(self.plan.columns), settings.kept, self._steps())
+        self.plan.share_lanes(self.shown, OWN_LANES)
         self.made: list[tuple[Shape, Template]] = templates(self.plan, settings.values)
         norms = [node.grad_norm or 0.0 for node in graph.nodes]
         self.out = settings.sheet([*graph.edge_grads.values(), *norms], graph.title)
-        self.shown = _visible(len(self.made), settings.kept, self._steps())
         self.slots: dict[int, _Slot] = {}
         self.pieces: list[Piece] = []
         self.gap = 34.0
-        self.bus: dict[int, float] = {}
 
     def _steps(self) -> list[int]:
         return [i for i, c in enumerate(self.plan.columns) if c.step is not None or c.label is None]
@@ -90,11 +93,33 @@ class _Stamper:
             home = self.plan.where.get(parent)  # type: ignore[arg-type]
             if home is not None:
                 crossing[min(home, self.plan.where[child])].add(parent)  # type: ignore[arg-type]
-        most = max((len(ids) for ids in crossing.values()), default=0)
-        for number, child in enumerate(sorted(self.plan.gathers)):
-            self.bus[child] = 14.0 + 9.0 * number
-        self.gap = 24.0 + 8.0 * (most + len(self.bus))
         self.crossing = {gap: sorted(ids) for gap, ids in crossing.items()}
+        self._plan_gathers()
+        across = (len(self.crossing.get(c, ())) + len(self.up.get(c, ())) for c in self.shown)
+        self.gap = 24.0 + 8.0 * max(across, default=0)
+
+    def _plan_gathers(self) -> None:
+        """Order the lanes of gathers so that few cross: the first column and row go outermost."""
+        self.up: dict[int, list[Lane]] = defaultdict(list)
+        self.down: dict[int, list[Lane]] = defaultdict(list)
+        self.track: dict[Lane, int] = {}
+        for home, _, lane, here in sorted(self._gathered()):
+            if lane not in self.down[here]:
+                self.down[here].append(lane)
+            if home + 1 != here and lane not in self.up[home]:
+                self.up[home].append(lane)
+                self.track.setdefault(lane, len(self.track))
+        self.pace = max(3.0, min(9.0, 200.0 / max(1, len(self.track))))
+
+    def _gathered(self) -> Iterator[tuple[int, float, Lane, int]]:
+        """Yield column, height over its floor, lane and last column of the edges into gathers."""
+        for (child, slot), lane in self.plan.lanes.items():
+            parent: int = self.graph.nodes[child].parents[slot]  # type: ignore[assignment]
+            home, here = self.plan.where[parent], self.plan.where[child]
+            if home in self.shown and here in self.shown:
+                block = self.made[home][1].block
+                local = self.plan.columns[home].ids.index(parent)
+                yield home, block.exits[(local,)][0] - block.h, lane, here
 
     def _stub_room(self) -> float:
         """Return the room left of a row for the names of states that come from outside."""
@@ -109,7 +134,7 @@ class _Stamper:
 
     def _place(self) -> None:
         high = max((t.block.h for _, t in self.made), default=0.0)
-        self.lift = TOP + (8.0 + 9.0 * len(self.bus) if self.bus else 0.0)
+        self.lift = TOP + (8.0 + self.pace * len(self.track) if self.track else 0.0)
         row_height = self.lift + high + 2 * PAD + HEADER
         room = self._stub_room()
         x, row, count = room, 0, 0
@@ -121,6 +146,7 @@ class _Stamper:
             elif hidden:
                 x += ELLIPSIS + room - 34.0
                 self._ellipsis(x, row * row_height + self.lift, high, index, position)
+            x += self.pace * len(self.down.get(index, ()))
             wide = self.made[index][1].block.w + 2 * PAD
             top = row * row_height + self.lift
             block = self.made[index][1].block
@@ -204,7 +230,7 @@ class _Stamper:
         place = self.slots[index]
         local = self.plan.columns[index].ids.index(child)
         parent = self.graph.nodes[child].parents[slot]
-        known = -1 - child if child in self.plan.gathers else parent
+        known = self.plan.lanes.get((child, slot), parent)
         source: Key = (-1 - shape.outer[known],)  # type: ignore[index]
         edge: Edge = (source, local, slot)
         path = [(x + place.x, y + place.y) for x, y in made.block.entries[source][1][edge]]
@@ -244,10 +270,15 @@ class _Stamper:
             self.pieces.append(([*out, *round_it], path, (delay, 0), state))
             self.out.height = max(self.out.height, bottom + 16.0)
 
-    def _between(self, gap: int, parent: int) -> float:
-        """Return the x of the vertical piece that carries a state across one gap."""
-        ids = self.crossing[gap]
-        part = (ids.index(parent) + 1) / (len(ids) + 1 + len(self.bus))
+    def _between(self, gap: int, what: int | Lane) -> float:
+        """Return the x of the vertical piece that carries a state or a lane in one gap.
+
+        What comes from the left stands left: at one height the two would share a line.
+        """
+        states = self.crossing.get(gap, [])
+        left = [state for state in states if self.plan.where[state] == gap]
+        found = [*left, *self.up.get(gap, ()), *(state for state in states if state not in left)]
+        part = (found.index(what) + 1) / (len(found) + 1)
         return self.slots[gap].right + self.gap * part
 
     def _stub(
@@ -288,20 +319,20 @@ class _Stamper:
             return
         path, lane, here = self._entry(*edge)
         out, out_lane = self._exit(parent)  # type: ignore[arg-type]
-        number = sorted(self.bus).index(child) + 1
-        part = self.gap * number / (len(self.bus) + 2)
-        up = self.slots[home].right + self.gap - part
-        height = self.slots[home].row * self.row_height + self.bus[child] + 14.0
+        own = self.plan.lanes[edge]
+        down = self.slots[here].left - self.pace * (1.0 + self.down[here].index(own))
+        if here == home + 1:  # the step beside the node needs no way over the top
+            lead = [*out, (down, out_lane), (down, lane)]
+            self.pieces.append((lead, path, edge, parent))  # type: ignore[arg-type]
+            return
+        up = self._between(home, own)
+        height = self.slots[home].row * self.row_height + 28.0 + self.pace * self.track[own]
         lead = [*out, (up, out_lane), (up, height)]
         if self.slots[home].row != self.slots[here].row:  # it goes on in another row of the page
             end = max(slot.right for slot in self.slots.values()) + 16.0
             self.pieces.append(([*lead, (max(end, up + 1.0), height)], [], edge, parent))  # type: ignore[arg-type]
             return
-        down = self.slots[here].left - part
-        if up >= down - 0.01:  # the step beside the node needs no way over the top
-            lead = [*out, (down, out_lane), (down, lane)]
-        else:
-            lead += [(down, height), (down, lane)]
+        lead += [(down, height), (down, lane)]
         self.pieces.append((lead, path, edge, parent))  # type: ignore[arg-type]
 
     # -- last touches

@@ -25,38 +25,45 @@ def spread(
     boxes: dict[int | None, Box],
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Return how far from the centre each wire arrives at its head and leaves its tail."""
-    into: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    outof: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    shared: dict[tuple[int, Point], float] = {}  # wires with one second point leave as one
+    into: dict[int, list[tuple[Point, int]]] = defaultdict(list)
+    outof: dict[int, list[tuple[Point, int]]] = defaultdict(list)
+    shared: dict[tuple[int, Point], Point] = {}  # wires with one second point leave as one
     for number, (lead, path, edge, tail) in enumerate(pieces):
         whole = lead + path
         if path or arrives(lead):
-            before = next((p[0] for p in reversed(whole[:-1]) if p[0] != whole[-1][0]), whole[0][0])
+            before = next((p for p in reversed(whole[:-1]) if p[0] != whole[-1][0]), whole[0])
             into[edge[0]].append((before, number))
         if tail >= 0:
-            after = next((p[0] for p in whole[1:] if p[0] != whole[0][0]), whole[0][0])
+            after = next((p for p in whole[1:] if p[0] != whole[0][0]), whole[0])
             outof[tail].append((shared.setdefault((tail, whole[1]), after), number))
     arrivals: dict[int, float] = {}
     departures: dict[int, float] = {}
     for table, found in ((into, arrivals), (outof, departures)):
         for node, ends in table.items():
             if node in boxes:
-                found |= _offsets(sorted(ends), boxes[node])
+                found |= _offsets(ends, boxes[node])
     return arrivals, departures
 
 
-def _offsets(ends: list[tuple[float, int]], box: Box) -> dict[int, float]:
+def _offsets(ends: list[tuple[Point, int]], box: Box) -> dict[int, float]:
     """Return offsets that point to where each wire goes, apart but inside the box."""
-    spots = sorted({round(x, 1) for x, _ in ends})
+    keys = {number: _turn(end, box) for end, number in ends}
+    spots = sorted(set(keys.values()))
     room = box.w * 0.6 if box.shape == "circle" else max(4.0, box.w - 14.0)
     gap = min(9.0, room / max(1, len(spots) - 1))
-    want = [min(room / 2, max(-room / 2, 0.5 * (x - box.x))) for x in spots]
+    want = [min(room / 2, max(-room / 2, 0.5 * (x - box.x))) for x, _ in spots]
     steps = [i * gap for i in range(len(spots))]
     loose = [(w - s, 1.0) for w, s in zip(want, steps, strict=True)]
     found = [v + s for v, s in zip(pooled(loose), steps, strict=True)]
     shift = max(0.0, -room / 2 - found[0]) - max(0.0, found[-1] - room / 2)
-    place = {x: v + shift for x, v in zip(spots, found, strict=True)}
-    return {number: place[round(x, 1)] for x, number in ends}
+    place = {spot: v + shift for spot, v in zip(spots, found, strict=True)}
+    return {number: place[key] for number, key in keys.items()}
+
+
+def _turn(end: Point, box: Box) -> tuple[float, float]:
+    """Return what sorts wires by where they come from: of two lanes the far one meets outside."""
+    x, y = end
+    return round(x, 1), round(y if x < box.x else -y, 1)
 
 
 def drawn(

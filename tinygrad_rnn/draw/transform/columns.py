@@ -2,7 +2,7 @@
 
 A column is a time step, or what comes before or after all steps. An edge inside a column is a
 plain wire; one from a neighbouring column is a state and gets a lane; many edges that meet in
-one node share a bus above the steps; all others end in a chip, a small copy of their source.
+one node run above the steps; all others end in a chip, a small copy of their source.
 Shared parameters are always chips: drawn once, they would pull every layout to pieces.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ..graph import Graph, GraphNode
@@ -38,6 +39,15 @@ class ColumnPlan:
     chips: set[tuple[int, int]] = field(default_factory=set)  # (child, slot)
     states: set[tuple[int, int]] = field(default_factory=set)
     gathers: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    lanes: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+
+    def share_lanes(self, shown: Collection[int], most: int) -> None:
+        """Let each edge of a gather have a lane of its own, if so few come from shown columns."""
+        for child, edges in self.gathers.items():
+            parents = self.graph.nodes[child].parents
+            seen = [e for e in edges if self.where[parents[e[1]]] in shown]  # type: ignore[index]
+            alone = set(seen if len(seen) <= most else ())
+            self.lanes |= {e: e if e in alone else (seen or edges)[0] for e in edges}
 
 
 def plan(graph: Graph, chips: str = "chips") -> ColumnPlan:
