@@ -9,7 +9,7 @@ from ..labels import clean, width
 from ..palette import Scale
 from ..scene import Box, Patch, Scene, Wire, Words
 
-ROW = 30.0
+ROW, NARROW = 30.0, 260.0
 ROLES = {
     "input": "input, target, state", "param": "parameter (one chip per use)", "op": "operation",
     "loss": "loss",
@@ -21,17 +21,30 @@ def finish(scene: Scene) -> Scene:
     """Return the scene with title, notes and legend; it grows upwards and downwards."""
     scene.title = clean(scene.title, 120)
     scene.notes = [clean(note, 400) for note in scene.notes]
-    if scene.title:
-        scene.move(0.0, 24.0)
-        scene.words.append(Words(14.0, 20.0, scene.title, 13.0, bold=True))
-        scene.width = max(scene.width, 28.0 + width(scene.title, 14.0))
+    scene.width = max(scene.width, NARROW)
+    title = _wrapped(scene.title, 14.0, scene.width - 28.0)
+    scene.move(0.0, 18.0 * len(title) + 6.0 if title else 0.0)
+    for number, line in enumerate(title):
+        scene.words.append(Words(14.0, 20.0 + 18.0 * number, line, 13.0, bold=True))
+        scene.width = max(scene.width, 28.0 + width(line, 14.0))
     for note in scene.notes:
-        scene.words.append(Words(14.0, scene.height + 4.0, note, 10.0, faint=True))
-        scene.width = max(scene.width, 28.0 + width(note, 10.0))
-        scene.height += 16.0
+        for line in _wrapped(note, 10.0, scene.width - 28.0):
+            scene.words.append(Words(14.0, scene.height + 4.0, line, 10.0, faint=True))
+            scene.width = max(scene.width, 28.0 + width(line, 10.0))
+            scene.height += 16.0
     if scene.legend:
         _legend(scene)
     return scene
+
+
+def _wrapped(text: str, size: float, room: float) -> list[str]:
+    """Return a text in lines that are as long as there is room, a word at least."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        fits = lines and width(longer, size) <= room
+        lines[-1 if fits else len(lines) :] = [longer if fits else word]
+    return lines
 
 
 def _legend(scene: Scene) -> None:

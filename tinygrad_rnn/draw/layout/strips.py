@@ -27,13 +27,21 @@ def flow_view(graphs: list[Graph], settings: Settings | None = None) -> Scene:
     out = settings.sheet(norms, " and ".join(g.title for g in graphs if g.title))
     count = max((len(graph.steps()) for graph in graphs), default=1)
     cell = max(12.0, min(40.0, 1000.0 / max(1, count)))
-    out.height, out.width = 20.0, LEFT + count * cell + 130.0
+    out.height = 20.0
     for graph, lines in zip(graphs, series, strict=True):
         _model(out, graph, lines, cell)
+    _fit(out)
     out.notes = list(dict.fromkeys(note for graph in graphs for note in graph.notes))
     out.folded = {(c.id, s) for g in graphs for _, s, c in g.edges()}
     out.description = "gradient norms of the states per time step"
     return out
+
+
+def _fit(out: Scene) -> None:
+    """Make the sheet as wide as what is on it."""
+    ends = [box.x + box.w / 2 for box in out.boxes]
+    ends += [words.x + labels.width(words.text, words.size) for words in out.words]
+    out.width = 22.0 + max(ends, default=238.0)
 
 
 def state_series(graph: Graph) -> dict[str, dict[int, float | None]]:
@@ -73,6 +81,8 @@ def _model(
     tall = 26.0 + 14.0 * max(0, len(lines) - 1)
     out.words.append(Words(14.0, y + tall / 2 + 4.0, labels.clean(graph.title), 12.0, bold=True))
     _cells(out, lines, x, y, tall, cell)
+    if x:
+        _loss(out, graph, lines, max(x.values()) + cell * 0.82, y, tall)
     every = max(1, round(28.0 / cell))
     for i, step in enumerate(steps):
         if i % every == 0 or step == steps[-1]:
@@ -98,6 +108,23 @@ def _cells(
         for here, there in zip(steps, steps[1:], strict=False):
             ends = [(x[here] + cell * 0.82, height), (x[there] + cell * 0.18, height)]
             out.wires.append(Wire(elbow(ends), None, values.get(here), arrow=False))
+
+
+def _loss(
+    out: Scene, graph: Graph, lines: dict[str, dict[int, float | None]], x: float, y: float,
+    tall: float,
+) -> None:  # fmt: skip
+    """Draw L behind the last cell, which hands it every state that has a gradient."""
+    losses = [node for node in graph.nodes if node.role == "loss"]
+    if not losses:
+        return
+    box = Box(x + 34.0, y + tall / 2, 22.0, tall, ("L",), "round", "loss", losses[-1].id)
+    box.title, box.bold = labels.title(losses[-1]), True
+    out.boxes.append(box)
+    for k, values in enumerate(lines.values()):
+        height = y + tall * (k + 1) / (len(lines) + 1)
+        ends = [(x, height), (x + 23.0, height)]
+        out.wires.append(Wire(elbow(ends), None, values.get(max(values)), arrow=True))
 
 
 def _strip(
@@ -144,9 +171,10 @@ def params_view(graph: Graph, settings: Settings | None = None) -> Scene:
     uses = {p: u for p, u in graph.param_uses.items() if graph.nodes[p].role == "param"}
     norms = [use["norm"] for us in uses.values() for use in us if use.get("norm") is not None]
     out = settings.sheet(norms, f"{graph.title}: Σ over time")
-    out.width, out.height = LEFT + 560.0, 16.0
+    out.height = 16.0
     for param, every in uses.items():
         _param(out, graph.nodes[param], every)
+    _fit(out)
     out.notes = list(graph.notes)
     out.folded = {(c.id, s) for _, s, c in graph.edges()}
     out.description = "what each time step contributed to the gradient of each parameter"

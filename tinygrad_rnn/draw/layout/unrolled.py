@@ -57,7 +57,7 @@ class _Stamper:
         self.plan: ColumnPlan = plan(graph)
         self.plan.states |= {(delay, 0) for _, delay in loops}
         self.shown = _visible(len(self.plan.columns), settings.kept, self._steps())
-        self.plan.share_lanes(self.shown, OWN_LANES)
+        self.plan.share_lanes(set(self.shown), OWN_LANES)
         self.made: list[tuple[Shape, Template]] = templates(self.plan, settings.values)
         norms = [node.grad_norm or 0.0 for node in graph.nodes]
         self.out = settings.sheet([*graph.edge_grads.values(), *norms], graph.title)
@@ -95,6 +95,7 @@ class _Stamper:
                 crossing[min(home, self.plan.where[child])].add(parent)  # type: ignore[arg-type]
         self.crossing = {gap: sorted(ids) for gap, ids in crossing.items()}
         self._plan_gathers()
+        self._plan_names()
         across = (len(self.crossing.get(c, ())) + len(self.up.get(c, ())) for c in self.shown)
         self.gap = 24.0 + 8.0 * max(across, default=0)
 
@@ -113,10 +114,11 @@ class _Stamper:
 
     def _gathered(self) -> Iterator[tuple[int, float, Lane, int]]:
         """Yield column, height over its floor, lane and last column of the edges into gathers."""
+        shown = set(self.shown)
         for (child, slot), lane in self.plan.lanes.items():
             parent: int = self.graph.nodes[child].parents[slot]  # type: ignore[assignment]
             home, here = self.plan.where[parent], self.plan.where[child]
-            if home in self.shown and here in self.shown:
+            if home in shown and here in shown:
                 block = self.made[home][1].block
                 local = self.plan.columns[home].ids.index(parent)
                 yield home, block.exits[(local,)][0] - block.h, lane, here
@@ -125,6 +127,22 @@ class _Stamper:
         """Return the room left of a row for the names of states that come from outside."""
         names = [labels.width(labels.caption(node)) + 12.0 for node in self._stub_nodes()]
         return max(names, default=-20.0) + 34.0 + 8.0 * len(self.loops)
+
+    def _plan_names(self) -> None:
+        """Leave room beside a column, (it, on the right), for names of states from outside."""
+        self.named: dict[tuple[int, bool], float] = defaultdict(float)
+        for child, slot in self.plan.states:
+            parent: int = self.graph.nodes[child].parents[slot]  # type: ignore[assignment]
+            here = self.plan.where[child]
+            if parent not in self.plan.where:
+                side = (here, self._on_right(parent, here))
+                wide = labels.width(labels.caption(self.graph.nodes[parent])) + 26.0
+                self.named[side] = max(wide, self.named[side])
+
+    def _on_right(self, state: int, here: int) -> bool:
+        home = self.plan.where.get(state)
+        late = self.graph.nodes[state].place.direction == "rev"
+        return late if home is None else home > here
 
     def _stub_nodes(self) -> list[GraphNode]:
         whole = self.settings.kept is None and not self.settings.wrap
@@ -147,13 +165,14 @@ class _Stamper:
                 x += ELLIPSIS + room - 34.0
                 self._ellipsis(x, row * row_height + self.lift, high, index, position)
             x += self.pace * len(self.down.get(index, ()))
+            x += self.named[(index, False)] if count else 0.0
             wide = self.made[index][1].block.w + 2 * PAD
             top = row * row_height + self.lift
             block = self.made[index][1].block
             drop = 0.0 if self.plan.columns[index].label == "after" else high - block.h
             self.slots[index] = _Slot(x + PAD, top + PAD + drop, row, x, x + wide)
             self._frame(index, x, top, wide, high)
-            x += wide + self.gap
+            x += wide + self.named[(index, True)] + self.gap
             count += 1
             self.out.width = max(self.out.width, x)
         self.out.height = (row + 1) * row_height + 8.0
@@ -249,7 +268,7 @@ class _Stamper:
         home = self.plan.where.get(parent)  # type: ignore[arg-type]
         near = home in self.slots and self.slots[home].row == self.slots[here].row
         if home is None or not near:
-            self._stub(child, slot, path, lane, here, home)
+            self._stub(child, slot, path, lane, here)
             return
         out, out_lane = self._exit(parent)  # type: ignore[arg-type]
         between = self._between(min(home, here), parent)  # type: ignore[arg-type]
@@ -279,16 +298,14 @@ class _Stamper:
         left = [state for state in states if self.plan.where[state] == gap]
         found = [*left, *self.up.get(gap, ()), *(state for state in states if state not in left)]
         part = (found.index(what) + 1) / (len(found) + 1)
-        return self.slots[gap].right + self.gap * part
+        return self.slots[gap].right + self.named[(gap, True)] + self.gap * part
 
-    def _stub(
-        self, child: int, slot: int, path: list[Point], lane: float, here: int, home: int | None
-    ) -> None:
+    def _stub(self, child: int, slot: int, path: list[Point], lane: float, here: int) -> None:
         """Draw a state that comes from outside the picture: its name, then the lane."""
         node = self.graph.nodes[self.graph.nodes[child].parents[slot]]  # type: ignore[index]
         wide = labels.width(labels.caption(node)) + 12.0
         place = self.slots[here]
-        right_side = home > here if home is not None else node.place.direction == "rev"
+        right_side = self._on_right(node.id, here)
         x = place.right + 20.0 + wide / 2 if right_side else place.left - 20.0 - wide / 2
         box = Box(x, lane, wide, 20.0, (labels.caption(node),), "round", node.role, node.id)
         box.title = labels.title(node)

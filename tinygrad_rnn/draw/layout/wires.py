@@ -54,9 +54,8 @@ def _offsets(ends: list[tuple[Point, int]], box: Box) -> dict[int, float]:
     want = [min(room / 2, max(-room / 2, 0.5 * (x - box.x))) for x, _ in spots]
     steps = [i * gap for i in range(len(spots))]
     loose = [(w - s, 1.0) for w, s in zip(want, steps, strict=True)]
-    found = [v + s for v, s in zip(pooled(loose), steps, strict=True)]
-    shift = max(0.0, -room / 2 - found[0]) - max(0.0, found[-1] - room / 2)
-    place = {spot: v + shift for spot, v in zip(spots, found, strict=True)}
+    held = (max(-room / 2, min(v, room / 2 - steps[-1])) for v in pooled(loose))
+    place = {spot: v + s for spot, v, s in zip(spots, held, steps, strict=True)}
     return {number: place[key] for number, key in keys.items()}
 
 

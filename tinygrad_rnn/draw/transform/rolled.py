@@ -19,7 +19,8 @@ def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
     """
     moment = _typical(graph)
     inside = [node for node in graph.nodes if node.place.moment == moment]
-    made = Graph(title=graph.title, notes=list(graph.notes), code=graph.code)
+    made = Graph(title=graph.title, notes=[*graph.notes, *_left_out(graph, moment[0])])
+    made.code = graph.code
     number: dict[int, int] = {}
     followed = _after(graph, inside)
     after = [node for node, _ in followed]
@@ -33,8 +34,8 @@ def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
     for node in (*inside, *after):
         number[node.id] = len(made.nodes)
         made.nodes.append(_inner(node, number))
-    slots = [(node, range(len(node.parents))) for node in inside]
-    for node, kept in (*slots, *followed):
+    slots = [(node, list(range(len(node.parents)))) for node in inside]
+    for node, kept in [*slots, *followed]:
         for spot, slot in enumerate(kept):
             norm = graph.edge_grad(node.id, slot)
             if norm is not None:
@@ -43,8 +44,8 @@ def rolled_graph(graph: Graph) -> tuple[Graph, list[tuple[int, int]]]:
     return made.validate(), loops
 
 
-def _after(graph: Graph, inside: list[GraphNode]) -> list[GraphNode]:
-    """Return what is made of the steps when all are done; it reads from the step that is drawn."""
+def _after(graph: Graph, inside: list[GraphNode]) -> list[tuple[GraphNode, list[int]]]:
+    """Return what is made of the steps when all are done, and which slots of it are left."""
     late = _last_words(graph, inside)
     steps = {node.id for node in graph.nodes if node.step is not None} - late
     for node in graph.nodes:
@@ -95,14 +96,22 @@ def _reading(
 
 
 def _typical(graph: Graph) -> tuple[str, int | None]:
-    """Return a moment in the middle of the longest phase: its first and last steps are special."""
+    """Return a moment in the middle of the last phase: its first and last steps are special."""
     phases: dict[str, set[int]] = {}
     for node in graph.nodes:
         if node.step is not None:
             phases.setdefault(node.place.moment[0], set()).add(node.step)
-    phase = max(phases, key=lambda name: len(phases[name]), default="")
+    loops = [name for name in phases if len(phases[name]) > 1] or list(phases)
+    phase = loops[-1] if loops else ""
     steps = sorted(phases.get(phase, ()))
     return (phase, steps[len(steps) // 2] if len(steps) > 2 else steps[-1] if steps else None)
+
+
+def _left_out(graph: Graph, drawn: str) -> list[str]:
+    """Return a note about the loops that are not drawn, as the encoder's beside a decoder's."""
+    others = {n.place.moment[0] for n in graph.nodes if n.step is not None} - {drawn}
+    told = ", ".join(sorted(name or "one without a name" for name in others))
+    return [f"the loop {drawn}".strip() + f"; not drawn: {told}"] if told else []
 
 
 def _twins(graph: Graph, inside: list[GraphNode]) -> dict[int, int]:
@@ -147,18 +156,18 @@ def _kind(node: GraphNode) -> tuple[object, ...]:
     return (node.op, node.role, node.place.timeless, node.shape)
 
 
-def _outside(
-    graph: Graph, inside: list[GraphNode], after: list[GraphNode]
-) -> list[GraphNode]:
+def _outside(graph: Graph, inside: list[GraphNode], after: list[GraphNode]) -> list[GraphNode]:
     drawn = [*inside, *after]
-    known = {None, *(node.id for node in drawn)}
-    found = {p for node in drawn for p in node.parents if p not in known}
+    known = {node.id for node in drawn}
+    found = {p for node in drawn for p in node.parents if p is not None and p not in known}
     return [graph.nodes[i] for i in sorted(found)]
 
 
 def _inner(node: GraphNode, number: dict[int, int]) -> GraphNode:
     """Return an operation of the step, with the step's letter for its number."""
-    made = node.moved(number[node.id], tuple(None if p is None else number[p] for p in node.parents))
+    made = node.moved(
+        number[node.id], tuple(None if p is None else number[p] for p in node.parents)
+    )
     made.place = node.place.timeless
     made.name = _timeless(node, "⟨t⟩")
     return made
