@@ -42,6 +42,7 @@ OPTIONS = {
     "shelf": {"view": "gate", "params": "shelf", "elide": "1,1"},
     "letters": {"view": "cell", "ascii": True, "legend": False},
 }
+NUMBER = re.compile(r"(?<![\d.])-?\d+(?:\.\d+)?")
 FORMS = ("svg", "dot", "tikz", "mermaid", "txt")
 
 
@@ -158,7 +159,11 @@ def test_the_picture_is_the_recorded_one(name):
 
 @pytest.mark.parametrize("name", texts())
 def test_the_file_is_the_recorded_one(name):
-    assert texts()[name]() == (FOLDER / name).read_text(encoding="utf-8")
+    """Numbers may differ in the last digit: Python 3.12 adds floats more exactly than 3.11."""
+    made, recorded = texts()[name](), (FOLDER / name).read_text(encoding="utf-8")
+    assert NUMBER.sub("", made) == NUMBER.sub("", recorded)
+    numbers = zip(NUMBER.findall(made), NUMBER.findall(recorded))
+    assert not [(a, b) for a, b in numbers if abs(float(a) - float(b)) > 0.15]
 
 
 def test_nothing_else_is_recorded():

@@ -31,10 +31,10 @@ def spread(
     for number, (lead, path, edge, tail) in enumerate(pieces):
         whole = lead + path
         if path or arrives(lead):
-            before = next((p for p in reversed(whole[:-1]) if p[0] != whole[-1][0]), whole[0])
+            before = _bend(whole[::-1])
             into[edge[0]].append((before, number))
         if tail >= 0:
-            after = next((p for p in whole[1:] if p[0] != whole[0][0]), whole[0])
+            after = _bend(whole)
             outof[tail].append((shared.setdefault((tail, whole[1]), after), number))
     arrivals: dict[int, float] = {}
     departures: dict[int, float] = {}
@@ -43,6 +43,12 @@ def spread(
             if node in boxes:
                 found |= _offsets(ends, boxes[node])
     return arrivals, departures
+
+
+def _bend(points: list[Point]) -> Point:
+    """Return the first point of a way that is not straight above or below its start."""
+    aside = (p for p in points if abs(p[0] - points[0][0]) > 0.01)  # not by rounding alone
+    return next(aside, points[0])
 
 
 def _offsets(ends: list[tuple[Point, int]], box: Box) -> dict[int, float]:
