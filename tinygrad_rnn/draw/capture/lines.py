@@ -95,9 +95,11 @@ def _functions(graph: Graph, chains: Sequence[Chain]) -> dict[CodeType, int]:
     outer = (code for chain in chains for code, _ in reversed(chain))
     texts = {code: _text(code) for code in dict.fromkeys(outer)}
     known = {code: text for code, text in texts.items() if text is not None}
+    # by the code's own lines: for an inner function inspect may find too many, such as in 3.13
+    spans = {code: (code.co_firstlineno, _last_line(code)) for code in known}
     places: dict[CodeType, int] = {}
     for code in known:
-        home = _enclosing(code, known)
+        home = _enclosing(code, spans)
         if home not in places:
             places[home] = len(graph.code)
             first, lines = known[home]
@@ -129,18 +131,15 @@ def _last_line(code: CodeType) -> int:
     return max(code.co_firstlineno, *(line or 0 for *_, line in code.co_lines()), *inner)
 
 
-def _enclosing(code: CodeType, known: dict[CodeType, tuple[int, list[str]]]) -> CodeType:
+def _enclosing(code: CodeType, spans: dict[CodeType, tuple[int, int]]) -> CodeType:
     """Return the largest of the functions that a function is written in; often itself."""
-    # by the code's own lines: for an inner function inspect may find too many, such as in 3.13
-    first, last = code.co_firstlineno, _last_line(code)
-    around = [
-        other
-        for other in known
-        if other.co_filename == code.co_filename
-        and other.co_firstlineno <= first
-        and last <= _last_line(other)
-    ]
-    return max(around, key=lambda other: _last_line(other) - other.co_firstlineno)
+    first, last = spans[code]
+    around = {
+        other: end - start
+        for other, (start, end) in spans.items()
+        if other.co_filename == code.co_filename and start <= first and last <= end
+    }
+    return max(around, key=around.__getitem__)
 
 
 def line_of(error: BaseException) -> str:
