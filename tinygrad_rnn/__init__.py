@@ -30,16 +30,6 @@ from .engine.upper import UPPER as _UPPER
 from .functions import methods
 from .functions.aliases import *
 from .functions.arithmetic import *
-from .functions.arrangements import *
-from .functions.comparison import (
-    allclose,
-    copysign,
-    is_tensor,
-    isclose,
-    nan_to_num,
-    nonzero,
-    unique,
-)
 from .functions.creation import (
     arange,
     as_tensor,
@@ -84,7 +74,6 @@ from .functions.elementwise import (
     square,
     tanhshrink,
 )
-from .functions.entries import *
 from .functions.indexing import (
     argsort,
     gather,
@@ -101,31 +90,7 @@ from .functions.indexing import (
     take_along_dim,
     topk,
 )
-from .functions.order_statistics import *
-from .functions.products import (
-    addbmm,
-    addmm,
-    addmv,
-    addr,
-    bilinear,
-    bmm,
-    cdist,
-    chain_matmul,
-    cross,
-    dot,
-    einsum,
-    inner,
-    kron,
-    matrix_power,
-    mm,
-    mv,
-    outer,
-    pairwise_distance,
-    pdist,
-    tensordot,
-    vdot,
-)
-from .functions.random import Generator
+from .functions.later import HOMES as _HOMES
 from .functions.reductions import (
     all,
     amax,
@@ -153,19 +118,6 @@ from .functions.reductions import (
     var,
     var_mean,
     vector_norm,
-)
-from .functions.sampling import (
-    bernoulli,
-    initial_seed,
-    manual_seed,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
 )
 from .functions.shapes import (
     broadcast_to,
@@ -208,8 +160,11 @@ from .functions.sizes import device, numel, repeat_interleave
 if TYPE_CHECKING:  # they load when they are first touched
     from .analysis.derivatives import detect_anomaly, hessian, hvp, jacobian, jvp, vjp
     from .analysis.gradcheck import GradcheckError, gradcheck, gradgradcheck
+    from .functions.arrangements import *
     from .functions.checkpoint import checkpoint
+    from .functions.comparison import *
     from .functions.constructors import *
+    from .functions.entries import *
     from .functions.losses import (
         binary_cross_entropy,
         binary_cross_entropy_with_logits,
@@ -228,6 +183,10 @@ if TYPE_CHECKING:  # they load when they are first touched
         smooth_l1_loss,
     )
     from .functions.more_losses import *
+    from .functions.order_statistics import *  # type: ignore[assignment]
+    from .functions.products import *
+    from .functions.random import Generator
+    from .functions.sampling import *
     from .functions.windows import (
         avg_pool1d,
         avg_pool2d,
@@ -262,11 +221,13 @@ FROM_FLOORS |= dict.fromkeys(WINDOWS, ".functions.windows")
 FROM_FLOORS |= dict.fromkeys(CONSTRUCTORS, ".functions.constructors")
 FROM_FLOORS |= dict.fromkeys(LOSSES, ".functions.losses")
 FROM_FLOORS |= dict.fromkeys(MORE_LOSSES, ".functions.more_losses")
+FROM_FLOORS |= {name: f".functions.{home}" for name, home in _HOMES.items()}
 FROM_FLOORS["checkpoint"] = ".functions.checkpoint"
 FROM_FLOORS |= dict.fromkeys(CHECKS, ".analysis.gradcheck")
 
 # what `from tinygrad_rnn import *` brings: all that is here, and what loads for it alone
 __all__ = [*(n for n in globals() if n[0] != "_"), *CONSTRUCTORS, *LOSSES, *MORE_LOSSES]
+__all__ += _HOMES
 
 
 def __getattr__(name: str) -> Any:

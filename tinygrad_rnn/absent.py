@@ -193,16 +193,19 @@ def signpost(module: str, name: str, known: list[str]) -> NoReturn:
 class Signpost:
     """An attribute that is missing and says what to use: `hasattr` is False, at no cost."""
 
+    __slots__ = ("name", "owner", "use")
+
     def __init__(self, owner: str, name: str, use: str):
-        self.told = f"{owner} has no {name!r}; use {use}"
+        self.owner, self.name, self.use = owner, name, use
 
     def __get__(self, instance: Any, owner: Any = None) -> NoReturn:
-        raise AttributeError(self.told)
+        raise AttributeError(f"{self.owner} has no {self.name!r}; use {self.use}")
 
 
 def mark(kind: type, module: str) -> None:
     """Let a class answer for each known name that it lacks."""
+    known = set(dir(kind))  # hasattr would load what is to be loaded when it is touched
     for use, names in EVERYWHERE.items():
         for name in names.split():
-            if name.islower() and not hasattr(kind, name):
+            if name.islower() and name not in known:
                 setattr(kind, name, Signpost(module, name, use))

@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .absent import signpost
-from .engine.arguments import misuse
 from .engine.arrays import get_default_dtype
+from .engine.misuse import misuse
 from .engine.options import whole
 from .engine.tensor import Tensor, assign
 from .functions.random import Generator

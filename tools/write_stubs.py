@@ -34,6 +34,8 @@ HOMES = {"Any": "typing", "Sequence": "collections.abc", "Callable": "collection
 
 def methods() -> Iterator[tuple[str, Any]]:
     """Yield name and function of what was attached to Tensor, in order of name."""
+    for name in vars(tinygrad_rnn.Tensor).copy():
+        hasattr(tinygrad_rnn.Tensor, name)  # touched, a method of `functions/later.py` loads
     for name, thing in sorted(vars(tinygrad_rnn.Tensor).items()):
         function = thing.fget if isinstance(thing, property) else thing
         if inspect.isfunction(function) and function.__module__ != "tinygrad_rnn.engine.tensor":

@@ -8,9 +8,14 @@ import subprocess
 import sys
 import zipfile
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 
 import pytest
+
+import tinygrad_rnn
+from tinygrad_rnn.functions import later
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tinygrad_rnn"
@@ -62,18 +67,46 @@ def test_every_folder_of_python_is_a_package():
     assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
 
 
-def test_importing_makes_no_signature():
-    """Signatures, analysis and hints of misspellings are made when they are asked for."""
-    program = (
-        "import numpy, sys; before = set(sys.modules); import tinygrad_rnn;"
-        "print(*set(sys.modules) - before)"
-    )
+NEEDED = """engine functions absent accumulate arguments arrays attached backward compute context
+conversion dtypes errors freeing node ops primitive record shared_memory tensor upper aliases
+arithmetic creation elementwise in_place indexing later memory_views methods reductions shapes
+sizes""".split()
+
+
+def loaded_by(program: str) -> set[str]:
+    """Return the modules that a program loads beyond NumPy and what NumPy loads."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", program]
-    out = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
-    loaded = {name for name in out.split() if not name.startswith("tinygrad_rnn.")}
-    assert loaded <= {"tinygrad_rnn", "__future__"}
-    assert "tinygrad_rnn.analysis" not in out
+    code = f"import numpy, sys; before = set(sys.modules); {program}"
+    command = [sys.executable, "-c", f"{code}; print(*set(sys.modules) - before)"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_makes_no_signature_and_loads_what_every_program_needs():
+    """Signatures, analysis, hints of misspellings and rarer functions load when asked for."""
+    loaded = loaded_by("import tinygrad_rnn")
+    own = {name for name in loaded if name.startswith("tinygrad_rnn.")}
+    assert loaded - own <= {"tinygrad_rnn", "__future__"}
+    assert {name.rpartition(".")[2] for name in own} == set(NEEDED)
+
+
+@pytest.mark.parametrize("touch", ["Tensor.median", "ones(3).median()", "median"])
+def test_a_function_that_loads_later_comes_with_its_module_alone(touch):
+    more = loaded_by(f"import tinygrad_rnn; tinygrad_rnn.{touch}")
+    more -= loaded_by("import tinygrad_rnn")
+    own = {name.rpartition(".")[2] for name in more if name.startswith("tinygrad_rnn.")}
+    assert own == {"order_statistics", "products"}  # cov is a product
+
+
+def test_every_promise_is_kept():
+    """What the table says will load is what its module then attaches, or offers."""
+    for table in (later.BOTH, later.METHODS):
+        for home, names in table.items():
+            for name in names.split():
+                assert isinstance(getattr(tinygrad_rnn.Tensor, name), FunctionType), (home, name)
+    for name, home in later.HOMES.items():
+        module = import_module(f"tinygrad_rnn.functions.{home}")
+        assert getattr(tinygrad_rnn, name) is getattr(module, name)
 
 
 @pytest.mark.slow

@@ -10,6 +10,6 @@ It fits in one sitting, five files in this order:
 
 The rest serves them: `accumulate` (sums and delayed products), `record` (traces, hooks, the NaN
 watch), `letters` (rules that print themselves), `compute`, `dtypes`, `arrays` (which library),
-`context` (modes, scopes), `conversion` (to NumPy and print), `arguments` and `errors` (what is
-said), `freeing`. All import NumPy alone, and nothing of the floors above.
+`context` (modes, scopes), `conversion` (to NumPy and print), `arguments`, `misuse` and `errors`
+(what is said), `freeing`. All import NumPy alone, and nothing of the floors above.
 """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import VARIADIC, Signed, bind, names_in_rule, signature_of_rule
+from .arguments import VARIADIC, Signed, names_in_rule
 from .arrays import Array, as_array, is_array
 from .context import MODE, Mode
 from .dtypes import FLOAT32, FLOAT64, WEAK_SCALARS, unwidened
@@ -40,14 +40,14 @@ class Primitive:
     `writes` is how the operation is written down, in the letters of its inputs: "a + b".
     """
 
-    __slots__ = tuple("casts compute keeps keeps_y name postpones rules writes".split())
+    __slots__ = tuple("bare casts compute keeps keeps_y name postpones rules writes".split())
 
     def __init__(self, name: str, compute: Callable, rules: Any = (), keeps: str = "",
                  postpones: type | None = None, casts: Callable | None = None,
                  writes: str | None = None):  # fmt: skip
         self.name, self.compute, self.rules = name, compute, rules
         self.postpones, self.casts, self.writes = postpones, casts, writes
-        self.keeps_y = "y" in keeps
+        self.keeps_y, self.bare = "y" in keeps, False  # bare: it takes tensors, and no options
         code = rules[0].__code__ if isinstance(rules, tuple) and rules else None
         names = [n for n in code.co_varnames[2 : code.co_argcount] if len(n) == 1] if code else []
         fixed = code is not None and not code.co_flags & VARIADIC and keeps != "all"
@@ -60,6 +60,8 @@ class Primitive:
     def signature(self) -> inspect.Signature:
         """Return inputs and options as the first rule names them, or the computation if there is
         none."""
+        from .misuse import signature_of_rule
+
         return signature_of_rule(*self.source)
 
     @property
@@ -72,6 +74,8 @@ class Primitive:
 
     def bound(self, inputs: tuple, options: dict) -> tuple[tuple, dict]:
         """Return inputs by place and options by name; raise TypeError if others are declared."""
+        from .misuse import bind
+
         return bind(self.name, self.signature, inputs, options, "tensor")
 
 
@@ -127,6 +131,7 @@ def primitive(name: str, compute: Callable, *rules: Any, keeps: str = "",
     if isinstance(op.rules, tuple) and op.rules and len(op.rules) != len(letters):
         raise TypeError(f"primitive: {name!r} has {len(op.rules)} rules, and {len(letters)} inputs "
                         f"({', '.join(letters)}): inputs have one-letter names")  # fmt: skip
+    op.bare = not options and not many
     register_primitive(op, home)
     if compute.__name__ == "<lambda>":  # as Python names it in what it says of arguments
         compute.__name__ = compute.__qualname__ = name

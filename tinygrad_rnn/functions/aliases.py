@@ -13,7 +13,6 @@ from ..engine import ops
 from ..engine.tensor import Tensor
 from . import methods
 from .arithmetic import div, sub
-from .products import outer
 from .shapes import cat, movedim, swapaxes, vstack
 
 float16, float32, float64 = half, float, double = np.float16, np.float32, np.float64
@@ -26,10 +25,10 @@ floor_divide = methods.floor_divide
 negative, absolute, sgn, fix = ops.neg, ops.abs, ops.sign, ops.trunc
 arcsin, arccos, arctan, arctan2 = ops.asin, ops.acos, ops.atan, ops.atan2
 arcsinh, arctanh = ops.asinh, ops.atanh
-concatenate, row_stack, ger = cat, vstack, outer
+concatenate, row_stack = cat, vstack
 moveaxis, swapdims = movedim, swapaxes
 SECOND = """true_divide divide multiply subtract negative absolute sgn fix arcsin arccos arctan
-arctan2 arcsinh arctanh ger moveaxis swapdims""".split()
+arctan2 arcsinh arctanh moveaxis swapdims""".split()
 
 DTYPES = """float16 float32 float64 half float double uint8 int8 int16 int32 int64 short int long
 bool""".split()

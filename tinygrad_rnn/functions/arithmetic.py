@@ -7,7 +7,7 @@ from typing import Any
 from ..engine import ops
 from ..engine.arguments import check_arguments
 from ..engine.tensor import Tensor
-from . import elementwise, methods, products
+from . import elementwise, methods
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
@@ -56,19 +56,6 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     return elementwise.clamp(input, max=max)
 
 
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
-            alpha: float = 1) -> Tensor:  # fmt: skip
-    """Return beta · input + alpha · (batch1 @ batch2), products of many matrices at once.
-
-    >>> import tinygrad_rnn as t
-    >>> t.baddbmm(t.ones(3), t.ones(5, 2, 4), t.ones(5, 4, 3)).shape
-    (5, 2, 3)
-    """
-    product = products.bmm(batch1, batch2)
-    product = product if alpha == 1 else product * alpha
-    return product if beta == 0 else product + (input if beta == 1 else input * beta)
-
-
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Return input + value · tensor1 · tensor2."""
     return input + (tensor1 * tensor2 if value == 1 else tensor1 * tensor2 * value)
@@ -84,7 +71,7 @@ def is_floating_point(input: Tensor) -> Any:
     return input.dtype.kind == "f"
 
 
-__all__ = "add sub div clamp_min clamp_max baddbmm addcmul addcdiv is_floating_point".split()
+__all__ = "add sub div clamp_min clamp_max addcmul addcdiv is_floating_point".split()
 
 check_arguments(globals())
 for _name in __all__:

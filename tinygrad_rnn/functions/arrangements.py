@@ -12,6 +12,7 @@ from ..engine.arrays import to_numpy
 from ..engine.tensor import Tensor, tensor, wrap
 from .creation import zeros
 from .indexing import index_put
+from .later import attach
 from .shapes import (
     axis_of,
     broadcast_to,
@@ -338,15 +339,5 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape
 
 
-METHODS = """tensor_split hsplit vsplit dsplit rot90 fliplr flipud diag_embed diagflat take
-index_fill index_copy masked_scatter select_scatter slice_scatter diagonal_scatter reshape_as
-sum_to_size
-is_nonzero is_same_size""".split()
-OTHERS = """broadcast_shapes broadcast_tensors meshgrid cartesian_prod combinations block_diag
-atleast_1d atleast_2d atleast_3d column_stack dstack tril_indices triu_indices vander unravel_index
-logspace scalar_tensor""".split()
-__all__ = [*(n for n in METHODS if n not in ("reshape_as", "sum_to_size")), *OTHERS]
-
 check_arguments(globals())
-for _name in METHODS:
-    setattr(Tensor, _name, globals()[_name])
+attach(globals())

@@ -1,4 +1,4 @@
-"""Compare Tensors, and repair or count what they hold; `methods` and programs call it."""
+"""Compare Tensors, and repair or count what they hold; `later` loads it for programs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..engine.ops import absolute, equal, isnan, logical_and, logical_or, where
 from ..engine.tensor import Tensor, tensor
 from .creation import full_like
 from .elementwise import as_real
+from .later import attach
 from .shapes import axis_of
 
 
@@ -101,3 +102,4 @@ def is_tensor(x: Any) -> bool:
 
 
 check_arguments(globals())
+attach(globals())

@@ -14,6 +14,7 @@ from ..engine.tensor import Tensor, wrap
 from . import methods
 from .elementwise import as_real, elu, hardsigmoid
 from .in_place import in_place
+from .later import IN_PLACE, attach
 from .reductions import softmax
 from .sampling import default_generator
 
@@ -235,21 +236,8 @@ def result_type(tensor1: Any, tensor2: Any) -> Any:
 
 
 arccosh = acosh
-METHODS = """acosh arccosh positive frac logit sinc rad2deg deg2rad logaddexp2 fmax fmin heaviside
-signbit isposinf isneginf isreal is_complex bitwise_and bitwise_or bitwise_xor
-bitwise_not bitwise_left_shift bitwise_right_shift gcd lcm hardshrink prelu""".split()
-IN_PLACE = """acosh asinh atanh arccos arcsin arctan arctan2 arccosh arcsinh arctanh absolute
-negative sgn fix frac logit sinc rad2deg deg2rad addcdiv addcmul addmm addmv addr
-addbmm baddbmm clamp_min clamp_max copysign nan_to_num float_power floor_divide
-true_divide divide multiply subtract bitwise_and bitwise_or bitwise_xor bitwise_not
-bitwise_left_shift bitwise_right_shift gcd lcm heaviside eq ne lt le gt ge greater
-greater_equal less less_equal not_equal index_fill index_copy masked_scatter
-scatter_reduce""".split()
-OTHERS = "selu celu softshrink hardswish threshold gumbel_softmax result_type".split()
-__all__ = METHODS + OTHERS
 
 check_arguments(globals())
-for _name in METHODS:
-    setattr(Tensor, _name, globals()[_name])
+attach(globals())
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", in_place(getattr(Tensor, _name), f"{_name}_"))

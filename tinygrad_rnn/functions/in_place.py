@@ -7,15 +7,15 @@ written into, so whatever a graph saved stays what it was and every gradient sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine import ops
-from ..engine.arguments import misuse
 from ..engine.context import is_grad_enabled, report_use
 from ..engine.shared_memory import is_part_of_a_graph, is_watched, leave, rebind
 from ..engine.tensor import Tensor, wrap
-from .random import Generator
-from .sampling import default_generator
+
+if TYPE_CHECKING:
+    from .random import Generator
 
 LEAF = (
     "a leaf Tensor that requires grad is being used in an in-place operation; "
@@ -123,6 +123,8 @@ def fitting(name: str, function: Callable, args: tuple, options: dict) -> None:
     """Raise TypeError in the words of `misuse` if the arguments do not fit."""
     from inspect import signature
 
+    from ..engine.misuse import misuse
+
     accepted = signature(function)
     try:
         accepted.bind(*args, **options)
@@ -172,6 +174,8 @@ def uniform(x: Tensor, low: float = 0.0, high: float = 1.0, *, generator: Any = 
 
 
 def _source(generator: Generator | None) -> Generator:
+    from .sampling import default_generator
+
     return generator or default_generator()
 
 

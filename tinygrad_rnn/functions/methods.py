@@ -16,9 +16,10 @@ from ..engine.arrays import is_array, named_dtype
 from ..engine.dtypes import divided
 from ..engine.errors import explained
 from ..engine.tensor import Tensor, wrap
-from . import comparison, indexing, products, reductions, sampling, shapes, sizes
 from . import elementwise as functions
+from . import indexing, reductions, shapes, sizes
 from .in_place import attach, in_place
+from .later import promise
 from .memory_views import viewed
 
 BINARY = {"add": ops.add, "sub": ops.sub, "mul": ops.mul, "truediv": ops.div, "pow": ops.power,
@@ -36,9 +37,6 @@ METHODS = {
         "square pow float_power reciprocal rsqrt exp2 log2 log10 lerp clamp clip round softplus "
         "logsigmoid"
     ),
-    products: (
-        "mm bmm mv dot addmm outer inner tensordot addmv addr addbmm vdot kron cross matrix_power"
-    ),
     shapes: (
         "reshape view flatten ravel unflatten permute transpose swapaxes movedim unsqueeze "
         "squeeze expand expand_as broadcast_to tile repeat flip roll narrow split "
@@ -48,8 +46,6 @@ METHODS = {
         "index_put take_along_dim gather scatter_add scatter index_select select masked_select "
         "masked_fill argsort sort topk index_add scatter_reduce"
     ),
-    comparison: ("isclose allclose nan_to_num copysign nonzero unique"),
-    sampling: ("bernoulli multinomial"),
     sizes: (
         "size dim numel nelement ndimension is_contiguous stride t type type_as view_as "
         "element_size new_tensor new_zeros new_ones new_full "
@@ -240,3 +236,4 @@ for _name, _function in OTHERS.items():
     setattr(Tensor, _name, _function)
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 attach()
+promise()

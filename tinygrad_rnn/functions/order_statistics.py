@@ -13,6 +13,7 @@ from ..engine.arrays import get_default_dtype, to_numpy
 from ..engine.tensor import Tensor, tensor, wrap
 from .elementwise import as_real
 from .indexing import ValuesIndices, sort, take_along_dim
+from .later import attach
 from .products import outer
 from .reductions import vector_norm
 from .shapes import axis_of, cat, diagonal, flatten, narrow
@@ -345,12 +346,6 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
 
 
 trapz = trapezoid
-METHODS = """kthvalue median nanmedian mode quantile nansum nanmean aminmax count_nonzero cummin
-logcumsumexp diff dist trace cov corrcoef bincount histc msort unique_consecutive
-argwhere""".split()
-OTHERS = "trapezoid trapz cumulative_trapezoid searchsorted bucketize isin".split()
-__all__ = [*(name for name in METHODS if name != "trace"), *OTHERS]
 
 check_arguments(globals())
-for _name in METHODS:
-    setattr(Tensor, _name, globals()[_name])
+attach(globals())

@@ -1,4 +1,4 @@
-"""Multiply vectors, matrices and more by one matrix product or `einsum`; `methods` calls it."""
+"""Multiply vectors, matrices and more by one matrix product or `einsum`; `later` loads it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from ..engine import ops
 from ..engine.arguments import check_arguments
 from ..engine.tensor import Tensor
+from .later import attach
 from .shapes import axis_of
 
 
@@ -185,6 +186,19 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, al
     return _added(input, bmm(batch1, batch2).sum(0), beta, alpha)
 
 
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
+            alpha: float = 1) -> Tensor:  # fmt: skip
+    """Return beta · input + alpha · (batch1 @ batch2), products of many matrices at once.
+
+    >>> import tinygrad_rnn as t
+    >>> t.baddbmm(t.ones(3), t.ones(5, 2, 4), t.ones(5, 4, 3)).shape
+    (5, 2, 3)
+    """
+    product = bmm(batch1, batch2)
+    product = product if alpha == 1 else product * alpha
+    return product if beta == 0 else product + (input if beta == 1 else input * beta)
+
+
 def _added(c: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     product = product if alpha == 1 else alpha * product
     return product if beta == 0 else (c if beta == 1 else beta * c) + product
@@ -283,4 +297,6 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
+ger = outer
 check_arguments(globals())
+attach(globals())

@@ -15,6 +15,7 @@ from ..engine.arguments import check_arguments
 from ..engine.arrays import to_numpy
 from ..engine.tensor import Tensor, tensor
 from .creation import sizes_of
+from .later import attach
 from .random import Generator
 
 
@@ -150,3 +151,4 @@ def _last_positive(table: np.ndarray) -> np.ndarray:
 
 
 check_arguments(globals())
+attach(globals())

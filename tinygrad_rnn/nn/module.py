@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.arguments import renamed
 from ..engine.arrays import is_device, to_numpy
 from ..engine.class_signature import CheckedCall
 from ..engine.conversion import Hook
+from ..engine.misuse import renamed
 from ..engine.options import floating
 from ..engine.shared_memory import leave
 from ..engine.tensor import Tensor, assign, leaf_of, wrap
