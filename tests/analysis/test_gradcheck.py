@@ -234,3 +234,12 @@ def test_inputs_are_put_back_after_an_error():
     with pytest.raises(KeyError, match="on purpose"):
         gradcheck(fails_later, x)
     assert x._array is before
+
+
+def test_what_shares_the_inputs_memory_moves_with_it():
+    """A detached factor hides half of the slope of x²: the rules say x, the differences 2 x."""
+    x = tg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    hidden = x.detach()
+    with pytest.raises(tg.GradcheckError):
+        tg.gradcheck(lambda x: x * hidden, (x,))
+    assert x.tolist() == hidden.tolist() == [1.0, 2.0]

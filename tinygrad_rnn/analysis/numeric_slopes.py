@@ -14,6 +14,7 @@ import numpy as np
 from ..engine.arrays import move, to_numpy
 from ..engine.backward import grad
 from ..engine.context import enable_grad
+from ..engine.shared_memory import rebind
 from ..engine.tensor import Tensor, wrap
 
 
@@ -129,11 +130,11 @@ def evaluated(func: Callable, x: Tensor, step: np.ndarray, xs: tuple) -> list[np
     """Return the outputs, flat, with x moved by `step`; it is put back in any case."""
     kept = x._array
     try:
-        x._array = array_like(to_numpy(x._array) + step, x, x.device)
+        rebind(x, array_like(to_numpy(kept) + step, x, x.device))  # its views see it too
         with enable_grad():
             return [to_numpy(y._array).ravel() for y in real_outputs(func(*xs))]
     finally:
-        x._array = kept
+        rebind(x, kept)
 
 
 def jacobian_of(y: Tensor, x: Tensor) -> np.ndarray:

@@ -45,13 +45,14 @@ def square(a: Any) -> Any:
         return a * a
 
 
+# Methods where `np.sum(a)` would do: its way through NumPy's dispatch costs as much as the sum
 def total(a: Array, axis: Any, keepdims: bool) -> Array:
     """Return the sum; integers and booleans are counted in int64, as PyTorch does."""
     if a.dtype.kind != "f":
-        return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.int64)
+        return a.sum(axis=axis, keepdims=keepdims, dtype=np.int64)
     if a.dtype == np.float16:  # half precision would stop counting at 2048
-        return np.sum(a, axis=axis, keepdims=keepdims, dtype=np.float32).astype(a.dtype)
-    return np.sum(a, axis=axis, keepdims=keepdims)
+        return a.sum(axis=axis, keepdims=keepdims, dtype=np.float32).astype(a.dtype)
+    return a.sum(axis=axis, keepdims=keepdims)
 
 
 def cumsum(a: Array, axis: int) -> Array:
@@ -81,18 +82,18 @@ def place_of(function: Callable) -> Callable:
 
 def softmax(a: Array, axis: int) -> Array:
     y = np.exp(_below_max(a, axis))
-    return y / np.sum(y, axis=axis, keepdims=True)
+    return y / y.sum(axis=axis, keepdims=True)
 
 
 def log_softmax(a: Array, axis: int) -> Array:
     z = _below_max(a, axis)
     if not a.size:
         return z  # the logarithm of an empty sum would warn
-    return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
+    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
 
 
 def _below_max(a: Array, axis: int) -> Array:
-    return a - np.max(a, axis=axis, keepdims=True) if a.size else a
+    return a - a.max(axis=axis, keepdims=True) if a.size else a
 
 
 def choose(c: Any, a: Any, b: Any) -> Array:

@@ -225,8 +225,8 @@ where = primitive("where",   choose,     lambda g, y, c, a, b: zero(g),
 
 # Reductions and scans
 total = primitive("sum", compute.total,     lambda g, y, a, axis, keepdims: unreduced(g, a, axis, keepdims), writes="Σ(a)")
-amax = primitive("amax", lambda a, axis, keepdims: np.max(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="max(a)")
-amin = primitive("amin", lambda a, axis, keepdims: np.min(a, axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="min(a)")
+amax = primitive("amax", lambda a, axis, keepdims: a.max(axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="max(a)")
+amin = primitive("amin", lambda a, axis, keepdims: a.min(axis=axis, keepdims=keepdims), even_split, keeps="ya", writes="min(a)")
 cumsum = primitive("cumsum", compute.cumsum,
     lambda g, y, a, axis: flipped(cumsum(flipped(g, axis), axis=axis), axis))
 softmax = primitive("softmax", compute.softmax, lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)), keeps="y", casts=dtypes.as_floats)

@@ -28,16 +28,17 @@ __all__ = [
     "zeros_like",
 ]  # fmt: skip
 
+WHOLE = {bool: np.bool_, int: np.int64}  # int64 on every platform
+
 
 def full(shape: Any, value: float, dtype: Any = None, device: str = "cpu",
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """Return a Tensor of `shape` with `value` everywhere; the dtype is the value's."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(n < 0 for n in shape):
+    if min(shape, default=0) < 0:
         raise ValueError(f"a tensor cannot have the negative size in shape {shape}")
     if dtype is None:
-        python = {bool: np.bool_, int: np.int64}.get(type(value))
-        dtype = python or get_default_dtype()
+        dtype = WHOLE.get(type(value)) or get_default_dtype()
     new = wrap(library(device).xp.full(shape, value, named_dtype(dtype)), None)
     return new.requires_grad_() if requires_grad else new
 
@@ -47,7 +48,7 @@ def sizes_of(name: str, sizes: tuple) -> tuple[int, ...]:
     shape = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     if wrong := [n for n in shape if not isinstance(n, (int, np.integer))]:
         raise TypeError(f"{name}() takes whole numbers as sizes, got {wrong[0]!r}")
-    return tuple(int(n) for n in shape)
+    return tuple(map(int, shape))
 
 
 def zeros(

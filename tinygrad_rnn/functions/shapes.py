@@ -32,12 +32,12 @@ from .memory_views import pieces, shown, viewed
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
     """Return `axis` counted from the front; IndexError in PyTorch's words if there is none such."""
-    if type(axis) is not int and (
-        isinstance(axis, bool) or not isinstance(axis, (int, np.integer))
-    ):
+    n = x.ndim + extra or 1
+    if type(axis) is int and -n <= axis < n:
+        return axis % n
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"an axis is an integer, not {axis!r} ({type(axis).__name__}); "
                         "options such as keepdims go by their names")  # fmt: skip
-    n = x.ndim + extra or 1
     if not -n <= axis < n:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {axis})"

@@ -7,28 +7,8 @@ from . import lr_scheduler
 from .adaptive import ASGD, NTASGD, Adadelta, Adamax, NAdam, Rprop
 from .base import Optimizer
 from .lbfgs import LBFGS
-from .more_schedules import (
-    ChainedScheduler,
-    ConstantLR,
-    CosineAnnealingWarmRestarts,
-    CyclicLR,
-    LinearLR,
-    MultiplicativeLR,
-    MultiStepLR,
-    OneCycleLR,
-    PolynomialLR,
-    SequentialLR,
-)
+from .lr_scheduler import *
 from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
-from .schedules import (
-    CosineAnnealingLR,
-    ExponentialLR,
-    LambdaLR,
-    LinearWarmup,
-    ReduceLROnPlateau,
-    Schedule,
-    StepLR,
-)
 
 __all__ = [
     "ASGD",
@@ -40,29 +20,13 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
-    "ChainedScheduler",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "ExponentialLR",
-    "LambdaLR",
-    "LinearLR",
-    "LinearWarmup",
-    "MultiStepLR",
-    "MultiplicativeLR",
     "NAdam",
-    "OneCycleLR",
     "Optimizer",
-    "PolynomialLR",
     "RMSprop",
-    "ReduceLROnPlateau",
     "Rprop",
-    "Schedule",
-    "SequentialLR",
-    "StepLR",
     "lr_scheduler",
 ]
+__all__ += lr_scheduler.__all__
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -27,6 +27,8 @@ FORMULA = {name: name + "({0})" for name in FUNCTIONS.split()} | {
     "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}", "where": "{0} ? {1} : {2}",
     "equal": "{0} == {1}", "not_equal": "{0} != {1}", "less": "{0} < {1}", "broadcast_to": "{0}",
     "less_equal": "{0} <= {1}", "greater": "{0} > {1}", "greater_equal": "{0} >= {1}",
+    "logaddexp": "{0} == {1} ? {0} + (real)0.6931471805599453 : {0} > {1} ? "
+    "{0} + log1p(exp_of({1} - {0})) : {1} + log1p(exp_of({0} - {1}))",  # ∞ − ∞ would be NaN
     "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
 }
 # fmt: on
