@@ -1,4 +1,4 @@
-"""Change the learning rate with the steps taken; programs and `training` call it."""
+"""Change the learning rate with the steps taken; `lr_scheduler` offers it."""
 
 from __future__ import annotations
 
