@@ -48,6 +48,7 @@ def test_it_measures_what_its_goal_names(trained):
 def test_it_is_asked_again_from_its_folder(trained):
     task, result, out = trained
     fresh, model, measured = restored(out)
+    fresh.quick = task.quick
     assert measured == result.measured and fresh.settings.hidden == 6
     with no_grad():
         for text in task.questions():

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..draw.escapes import xml
+from ..draw.labels import width
 from ..draw.palette import LIGHT
 from ..draw.render.svg import FONT
 
 COLOURS = ("#00224e", "#d55e00", "#009e73", "#8a8678", "#5a3d99", "#b8860b")
 DASHES = ("", "6 3", "2 2", "8 3 2 3", "", "6 3")  # told apart without colour too
 LEFT, TOP, RIGHT, BOTTOM = 62, 34, 16, 44
+BAR = 102  # of 24 shades, beside which the legend stands
 Line = tuple[Any, Any]  # xs and ys, sequences or arrays of numbers
 
 
@@ -51,9 +53,9 @@ def heat(title: str, x_label: str, y_label: str, table: Any, columns: Sequence[s
     table = np.asarray(table, float)
     left = 40 + 7 * max(map(len, [*rows, "··"]))
     low, high = float(table.min(initial=0)), float(table.max(initial=0)) or 1.0
-    wide = max(left + cell * len(columns) + RIGHT, 7 * len(title) + 30, 330)
+    wide = left + cell * len(columns) + max([RIGHT, *(width(c, 11) / 2 for c in columns[-1:])])
     bottom = TOP + cell * len(rows)
-    frame = _Frame(title, wide, bottom + 88, 0)
+    frame = _Frame(title, _room(title, wide, left + _legend(low, high, unit)), bottom + 88, 0)
     for (r, c), value in np.ndenumerate(table):
         shade = pale_to_dark((value - low) / (high - low))
         told = f"{y_label} {rows[r]}, {x_label} {columns[c]}: {value:.3g}"
@@ -82,8 +84,9 @@ def picture(title: str, x_label: str, y_label: str, image: Any, unit: str = "", 
     tall = high / rows if high else scale
     wide, bottom = columns * scale, TOP + rows * tall + (22 if marks else 0)
     top = bottom - rows * tall
-    frame = _Frame(title, max(LEFT + wide + RIGHT, 7 * len(title) + 30, 330), bottom + 82, 0)
     low, most = float(image.min(initial=0)), float(image.max(initial=0)) or 1.0
+    legend = LEFT + _legend(low, most, unit)
+    frame = _Frame(title, _room(title, LEFT + wide + RIGHT, legend), bottom + 82, 0)
     for y, x, run, colour in _runs(image, low, most):
         frame.square(LEFT + x * scale, top + y * tall, run * scale, tall, colour)
     across = _Scale(0, columns * x_unit, LEFT, LEFT + wide, False)
@@ -143,6 +146,20 @@ class _Scale:
         step *= next(m for m in (1, 2, 2.5, 5, 10) if (self.high - self.low) / (m * step) <= 6)
         first = math.ceil(self.low / step - 1e-9)
         return [k * step for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def _shades(low: float, high: float, unit: str) -> str:
+    """Return what the palest and the darkest square mean."""
+    return f"{low:.3g} (pale) … {high:.3g} (dark) {unit}"
+
+
+def _legend(low: float, high: float, unit: str) -> float:
+    return BAR + width(_shades(low, high, unit), 11)
+
+
+def _room(title: str, *ends: float) -> float:
+    """Return how wide a figure is whose parts end there: its bold title has room as well."""
+    return max(24 + 1.1 * width(title, 13), *ends)
 
 
 class _Frame:
@@ -213,7 +230,7 @@ class _Frame:
     def scale(self, x: float, y: float, low: float, high: float, unit: str) -> None:
         for k in range(24):
             self.square(x + 4 * k, y, 4, 10, pale_to_dark(k / 23))
-        self.word(x + 102, y + 9, f"{low:.3g} (pale) … {high:.3g} (dark) {unit}", "start")
+        self.word(x + BAR, y + 9, _shades(low, high, unit), "start")
 
     def mark(self, x: float, top: float, bottom: float, word: str) -> None:
         self.stroke(x, top - 4, (x, bottom), COLOURS[1])
