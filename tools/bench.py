@@ -29,6 +29,7 @@ from benches import (  # noqa: E402
     reliability,
     steps,
     tables,
+    task_quality,
 )
 from benches.contestants import SUITES  # noqa: E402
 from benches.problems import CELLS, Problem  # noqa: E402
@@ -55,7 +56,7 @@ def arguments() -> argparse.Namespace:
     """Returns the command line, with the suite's own defaults filled in."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--suite", choices=[*SUITES, "steps", "import", "reliability"], default="eager"
+        "--suite", choices=[*SUITES, "steps", "import", "reliability", "tasks"], default="eager"
     )
     parser.add_argument("--json", metavar="FILE", help="write all rows with machine and versions")
     parser.add_argument("--plot", metavar="FILE", help="draw the minima (needs matplotlib)")
@@ -71,6 +72,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=20.0, help="seconds per contestant, size")
     parser.add_argument("--no-memory", action="store_true", help="skip the peak-memory runs")
     parser.add_argument("--full", action="store_true", help="reliability: the full load")
+    parser.add_argument("--tasks", help="tasks: names, comma separated; default all")
+    parser.add_argument("--seeds", type=int, default=5, help="tasks: trainings of each")
+    parser.add_argument("--steps", type=int, help="tasks: of training, instead of their own")
+    parser.add_argument("--data", help="tasks: a file instead of what is built in")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -87,6 +92,8 @@ def main() -> None:
         tables.save(steps.race(options, in_process), options)
     elif options.suite == "reliability":
         tables.finish(reliability.run(options), options)
+    elif options.suite == "tasks":
+        tables.finish(task_quality.run(options), options)
     else:
         rows = race(options)
         tables.finish(rows, options)

@@ -54,6 +54,7 @@ class Digits(Task):
     asks = "the number of a digit held out: sample out/digits 3"
     goal = Goal("share right", least=0.95)
     defaults = TaskSettings(hidden=64, steps=600, batch=64, rate=5e-3)
+    has_cell = False
     images: np.ndarray
     digits: np.ndarray
 

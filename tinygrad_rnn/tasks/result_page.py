@@ -71,7 +71,8 @@ def numbers(task: Task, result: Result) -> str:
     rows = [row(xml(name), value, goal_of(task, name, result))
             for name, value in result.measured.items()]  # fmt: skip
     size = sum(p.numel() for p in result.model.parameters())
-    return section("On data it has not seen", f"<table>{''.join(rows)}</table><p>{settings.cell}, "
+    cell = f"{settings.cell}, " if task.has_cell else ""
+    return section("On data it has not seen", f"<table>{''.join(rows)}</table><p>{cell}"
                    f"{settings.hidden} units, {size:,} parameters, {result.run.step:,} steps of "
                    f"{settings.batch}, seed {settings.seed}.</p>")  # fmt: skip
 

@@ -85,6 +85,7 @@ class Task:
     goal: ClassVar[Goal]
     defaults: ClassVar[TaskSettings] = TaskSettings()
     carries: ClassVar[bool] = False  # the state goes on from batch to batch
+    has_cell: ClassVar[bool] = True
     quick = False  # measure on few examples: for tests
 
     def __init__(self, settings: TaskSettings | None = None, known: Known | None = None):
