@@ -35,7 +35,7 @@ class Ocr(Task):
     takes = "a file of words of the letters a to z"
     asks = "a word, which is printed and read: sample out/ocr recurrent"
     goal = Goal("share exactly right", least=0.97)
-    defaults = TaskSettings(hidden=64, steps=1500, batch=16, rate=1e-2)
+    defaults = TaskSettings(hidden=64, steps=2500, batch=16, rate=1e-2)
     pool: list[tuple[np.ndarray, str]]
     words: list[str]
 
