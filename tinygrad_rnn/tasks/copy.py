@@ -25,7 +25,7 @@ class Copy(MadeSequences):
     shape = "many to many, T_x ≠ T_y: letters, silence, the same letters"
     asks = "five letters of a to h: sample out/copy cabhe"
     goal = Goal("share of letters right", least=0.95)
-    defaults = TaskSettings(hidden=64, steps=1500, batch=32, rate=1e-2)
+    defaults = TaskSettings(hidden=64, steps=2500, batch=32, rate=1e-2)
 
     def build(self) -> Keeper:
         return Keeper(self.layer(LETTERS + 2), LETTERS, self.settings.seed)
