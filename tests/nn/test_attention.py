@@ -133,18 +133,19 @@ def test_without_a_teacher_it_hears_itself():
 @pytest.mark.parametrize(("looks", "feeds"), [("before", False), ("after", False), ("after", True)])
 def test_a_compiled_decoder_gives_the_same(looks, feeds, kind, lengths):
     found = []
-    for backend in (None, "numpy"):
+    for backend in (None, "numpy", "auto"):
         layer = decoder(looks, feeds, kind, nn.LSTMCell)
         attend = layer.cells[0][0].attention
         run = layer.compile(backend) if backend else layer
         x, encoded = (tensor(a, requires_grad=True) for a in (X, ENCODED))
         y, _ = run(x, context=attend.memory(encoded, lengths=lengths))
         (y * y).sum().backward()
-        assert backend is None or "forward" in run.explain()
+        assert backend is None or "forward" in run.explain() and run.compiled.notes == []
         grads = [p.grad.numpy() for p in (x, encoded, *layer.parameters())]
         found.append([y.detach().numpy(), *grads])
-    for plain, compiled in zip(*found, strict=True):
-        np.testing.assert_allclose(compiled, plain, atol=1e-13)
+    for plain, *compiled in zip(*found, strict=True):
+        for one in compiled:
+            np.testing.assert_allclose(one, plain, atol=1e-13)
 
 
 def test_a_context_of_other_things_runs_unrolled():

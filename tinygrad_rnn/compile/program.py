@@ -171,7 +171,9 @@ class Step:
         for i in ends:
             found = [part[i] for part in parts]
             whole = np.concatenate(found, i.batch[0]) if i.batch else np.add(*found)
-            if not close(whole, i.values[1], 1e-4):
+            terms = [] if i.batch else [a.values[1] for a in i.args]
+            most = max([largest(a) for a in terms], default=0)  # where a sum cancels out
+            if not close(whole, i.values[1], 1e-4, most):
                 return True
         return False
 
@@ -208,21 +210,37 @@ def is_view(i: Instr) -> bool:
 
 
 def is_always_view(i: Instr) -> bool:
-    """True if NumPy returns a view for every stride; reshape of a transposed array copies."""
-    sizes = lambda v: [n for n in np.shape(v.values[1]) if n != 1]
-    return is_view(i) and (i.op != "reshape" or sizes(i) == sizes(i.args[0]))
+    """True if NumPy returns a view for every stride; axes that a reshape merges may need a copy."""
+    return is_view(i) and (i.op != "reshape" or splits(i.args[0], i))
 
 
-def close(a: Any, b: Any, tiny: float = 1e-3) -> bool:
-    """Tell whether arrays are equal up to `tiny` of the largest entry, in double precision up to
-    its third power; of large arrays a grid is looked at."""
+def splits(whole: Instr, parts: Instr) -> bool:
+    """Return True if each axis of `whole` is the product of neighbouring axes of `parts`."""
+    todo = list(np.shape(parts.values[1]))
+    for size in np.shape(whole.values[1]):
+        made = 1
+        while todo and (made < size or todo[0] == 1):
+            made *= todo.pop(0)
+        if made != size:
+            return False
+    return not todo
+
+
+def close(a: Any, b: Any, tiny: float = 1e-3, most: float = 0) -> bool:
+    """Tell whether arrays are equal up to `tiny` of the largest entry, or of `most`, in double
+    precision up to its third power; of large arrays a grid is looked at."""
     if np.shape(a) != np.shape(b):
         return False
     grid = tuple([slice(None, None, -(-n // 128) or 1) for n in np.shape(b)])
     a, b = np.asarray(a)[grid] * 1.0, np.asarray(b)[grid] * 1.0
     tiny = tiny if b.dtype.itemsize <= 4 else tiny**3
-    limit = tiny * (np.abs(b[np.isfinite(b)]).max(initial=0) + tiny)
+    limit = tiny * (max(largest(b), most) + tiny)
     return np.array_equal(a, b) or np.allclose(a, b, 0, limit, equal_nan=True)
+
+
+def largest(a: Any) -> float:
+    """Return the size of the largest finite entry."""
+    return float(np.abs(a[np.isfinite(a)] * 1.0).max(initial=0)) if np.ndim(a) else 0.0
 
 
 def consumers(order: Iterable[Instr]) -> dict[Instr, list[Instr]]:

@@ -162,7 +162,7 @@ def attention_decoder() -> Steps:
 
         attend = nn.AdditiveAttention(H, H, H, seed=1)
         decoder = nn.Recurrent(nn.AttentionCell(nn.GRUCell(2 * H, H, seed=2), attend))
-        fast = decoder.compile("numpy")
+        fast = decoder.compile("auto")
         embed, out = nn.Embedding(V, H, seed=3), nn.Linear(H, V, seed=4)
         parameters = [p for m in (embed, decoder, out) for p in m.parameters()]
         optimiser, loss_of = tg.optim.Adam(parameters, lr=1e-3), nn.CrossEntropyLoss()

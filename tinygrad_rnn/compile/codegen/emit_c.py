@@ -6,6 +6,7 @@ Rows of the batch do not depend on each other, so threads take some rows each th
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..runtime.c_build import (
     processors,
     thread_pool,
 )
+from . import nests, rows
 from .memory import Workspace
 from .row_text import RowText
 from .rows import summed
@@ -45,7 +47,7 @@ class PointedWorkspace(Workspace):
                 self.table[slot] = address(array)
                 if of.op == "const":
                     self.load(of, np.asarray(of.value))
-            elif kind not in ("x", "dy", "sum"):
+            elif kind not in ("x", "dy", "sum", "still"):
                 self.table[slot] = address(self.array(kind, of))
         self.args = numbers([steps, self.memory.rows, ctypes.addressof(self.table), loops.threads])
         self.jobs = {name: [self.job(n) for n in (name, f"{name}_sums") if n in loops.texts]
@@ -68,7 +70,7 @@ class PointedWorkspace(Workspace):
                 down, right = (s // array.itemsize for s in array.strides)
                 pack(*array.shape, address(array), down, right, self.table[slot])
             else:
-                dtype = i.dtype or self.memory.real
+                array, dtype = array[0] if kind == "still" else array, i.dtype or self.memory.real
                 self.arrays[kind, i] = whole = np.ascontiguousarray(array, dtype=dtype)
                 self.table[slot] = address(whole)
 
@@ -87,7 +89,11 @@ class CLoops(RowText):
     name = "c"
     workspace = PointedWorkspace
     # ours too: BLAS's threads would go on spinning and take the processors from the next loops
-    sums = staticmethod(summed)
+    sums = staticmethod(nests.summed)
+    light: Callable = staticmethod(nests.light)
+    view = staticmethod(nests.is_view)
+    prepare = staticmethod(lambda step: nests.copied(rows.prepare(step)))
+    is_product = staticmethod(nests.is_rows_product)
     slow = ("sigmoid", "tanh", "exp")
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
@@ -127,9 +133,11 @@ class CLoops(RowText):
     def product(self, i: Instr) -> str:
         read, made = (self.matrix(v, "from") for v in (i.args[0], i))
         sizes, w = f"{i.width}, {i.args[0].width}", self.buffer("packed", i.args[1])
-        return f"product(to - from, {sizes}, {read}, {w}, {made}, t & 1); /* {self.names[i]} */"
+        within = "".join(f" * {n}" for n in i.shape[1:-1])
+        count = f"(to - from){within}" if within else "to - from"
+        return f"product({count}, {sizes}, {read}, {w}, {made}, t & 1); /* {self.names[i]} */"
 
     def matrix(self, i: Instr, row: str) -> str:
         """Return where the rows of a value lie from `row` on, and how far from each other."""
-        place = self.memory.where(i)
-        return f"{self.pointer(place, row)}, {place.wide}"
+        place = nests.reach(self.memory, i).place
+        return f"{self.pointer(place, row)}, {self.pitch(place) // math.prod(i.shape[1:-1])}"

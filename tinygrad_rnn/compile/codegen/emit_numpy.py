@@ -108,6 +108,7 @@ class NumPyLoops:
     light = is_product = staticmethod(lambda i: False)
     sums: Any = staticmethod(lambda i: ())
     view = staticmethod(is_always_view)
+    in_place = staticmethod(lambda unit: True)  # NumPy copies operands that overlap
 
     def __init__(self, step: Step, without: Sequence[str] = (), threads: int | None = None):
         self.program = program = Program(step, self, without)

@@ -206,6 +206,21 @@ __attribute__((unused)) static void product(long M, long N, long K, const real *
   else
     for (long q = 0; q <= last; q++) panels((back ? last - q : q) * WIDE, M, N, K, A, lda, 1, P, C, ldc, 0, back);
 }
+/* c[N] = a[K] @ B, a row of the batch's own product: entries of B lie `down` and `right` apart. */
+INLINE void row_product(const real *a, const real *B, real *c, long K, long step, long N, long down, long right,
+                        long apart) {
+  if (right != 1 || N == 1)
+    for (long n = 0; n < N; n++) {
+      real sum = 0;
+      EACH_SUM(K, sum) sum += a[j * step] * B[j * down + n * right];
+      c[n * apart] = sum;
+    }
+  else
+    for (long k = 0; k < K; k++, a += step, B += down) {
+      if (k == 0) EACH(N) c[j * apart] = a[0] * B[j];
+      else EACH(N) c[j * apart] += a[0] * B[j];
+    }
+}
 void pack(long K, long N, const real *W, long down, long right, real *P) {
   for (long n = 0; n < N; n += WIDE)
     for (long from = 0, to; from < K; P += (to - from) * WIDE, from = to) { /* a cache line of W at a time */

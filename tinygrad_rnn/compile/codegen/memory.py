@@ -24,7 +24,8 @@ Units = dict[str, list[list[Instr]]]
 
 
 class Location(NamedTuple):
-    """Place a value; `when` is "steps", "old" (state), "new", "came", "goes", "now", "fixed"."""
+    """Place a value; `when` is "steps", "old" (state), "new", "came", "goes", "now", "still",
+    "fixed"."""
 
     kind: str
     of: Any
@@ -50,6 +51,9 @@ class MemoryPlan:
     def __init__(self, program: Program, units: Units, stored: Callable[[Instr], bool]):
         self.program, self.stored, step = program, stored, program.step
         self.rows, self.real = len(step.y.value), np.dtype(step.y.dtype)
+        outside = set().union(*[p for n, p in program.reads.items() if n not in LOOPS])
+        # what is the same at every step is there once, unless it is read for all steps at once
+        self.still = {i for i in step.xs if i.params.get("still") and i not in outside}
         self.place: dict[Instr, Location] = {}
         self.used = self._used(units)
         self.lives: dict[Instr, list[tuple[int, int, int]]] = {}  # of a buffer: columns, last use
@@ -118,6 +122,8 @@ class MemoryPlan:
         if i not in self.program.varies:  # if it has rows, they are all alike
             return Location("fixed", i, "fixed", 0, i.width)
         number = i.params.get("number")
+        if i in self.still:
+            return Location("still", i, "still", 0, i.width)
         leaves = {"x": ("x", i, "steps"), "state": ("state", number, "old"),
                   "dy": ("dy", i, "steps"), "dstate": ("carry", number, self.came)}  # fmt: skip
         return Location(*leaves.get(i.op, ("kept", i, "steps")), 0, i.width)
@@ -164,7 +170,7 @@ class MemoryPlan:
         one."""
         parts = own.of.args if is_beside(own.of) else (own.of,)
         at_once = own.kind == "kept" and not any(i.op in ("matmul", "concatenate") for i in unit)
-        at_once = at_once and set(parts) <= set(unit)
+        at_once = at_once and set(parts) <= set(unit) and self.program.emitter.in_place(unit)
         ends = list(accumulate((part.width for part in parts), initial=0))
         alike = [of for of in self.lives if layout(self.place[of]) == layout(own)]
         dead = [(last, of, start) for of in alike for start, _, last in self.lives[of]
@@ -222,7 +228,7 @@ class Workspace:
         if kind in ("state", "carry"):
             return (self.states if kind == "state" else self.carry)[of]
         if of not in self.arrays:
-            shape = of.shape if kind in ("once", "fixed") else (self.steps, *of.shape)
+            shape = of.shape if kind in ("once", "fixed", "still") else (self.steps, *of.shape)
             self.arrays[of] = self.empty(shape, of.dtype or self.memory.real)
             if kind == "fixed":
                 self.arrays[of][...] = self.xp.asarray(of.value)
@@ -236,5 +242,6 @@ class Workspace:
 
     def load(self, i: Instr, array: Any) -> None:
         """Take over an input of the loops: a copy, since they are bound to our own memory."""
-        mine = self.array("fixed" if i not in self.memory.program.varies else "x", i)
-        mine[...] = array.reshape(mine.shape)
+        place = self.memory.where(i)
+        mine = self.array(place.kind, i)
+        mine[...] = array[0] if place.kind == "still" else array.reshape(mine.shape)

@@ -107,7 +107,10 @@ class NumPySource(BoundWorkspace):
         if i not in self.names:
             return []
         lines = [f"{self.names[i]} = {array.text}.reshape({written((-1, *i.shape[1:]))})"]
-        return lines + ([f"{self.array('x', i).text}[...] = {array.text}"] * (i in self.inputs))
+        place = self.memory.where(i)
+        given = array[0] if place.kind == "still" else array  # the same at every step: there once
+        text = f"{self.array(place.kind, place.of).text}[...] = {given.text}"
+        return lines + [text] * (i in self.inputs)
 
     def weights(self) -> list[str]:
         """Return the parameters, what is made of them alone, and the copies that loops read."""
@@ -193,7 +196,8 @@ class NumPySource(BoundWorkspace):
     def array(self, kind: str, of: Any) -> Letters:
         if kind in ("state", "carry"):
             return Letters(self.buffers.setdefault((kind, of), f"{kind}_{of}"))
-        kind = kind if kind in ("once", "fixed") else "all"  # a step's, a weight, of all steps
+        single = kind in ("once", "fixed", "still")  # a step's, a weight, a context
+        kind = kind if single else "all"
         name = self.buffers.setdefault((kind, of), f"{kind}_{self.names[of]}")
         return Letters(name, of.dtype or self.memory.real)
 

@@ -6,6 +6,7 @@ stages, in which each row goes through a few loops over its columns with all val
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..passes import columns, is_beside
 from ..phases import Program
-from ..program import Instr, Step, Uncompilable, consumers, depends, make
+from ..program import Instr, Step, Uncompilable, consumers, depends, make, splits
 
 FUNCTIONS = "sqrt log expm1 log1p sin cos tan asin acos atan sinh cosh erf floor ceil trunc"
 # fmt: off
@@ -32,6 +33,13 @@ FORMULA = {name: name + "({0})" for name in FUNCTIONS.split()} | {
     "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
 }
 # fmt: on
+APART = (
+    "concatenate",
+    "stack",
+    "put",
+    "matmul",
+)  # what reads and writes memory in loops of its own
+VIEWS = ("getitem", "reshape", "transpose")
 START = {"sum": "0", "amax": "-INFINITY", "amin": "INFINITY"}
 ADDED = {
     "sum": "{0} += {1};",
@@ -65,7 +73,10 @@ def light(i: Instr) -> bool:
 
 
 def prepare(step: Step) -> Step:
-    """Turn f(a)[:, c] into f(a[:, c]), so that nothing is kept only to be sliced."""
+    """Turn f(a)[:, c] into f(a[:, c]), so that nothing is kept only to be sliced, and write a
+    softmax as what it is made of."""
+    soft = [i for i in step.order() if i.op in ("softmax", "log_softmax")]
+    step = step.rewritten({i: softened(i) for i in soft})
     while True:
         readers = consumers(step.order())
         kinds = depends(readers)
@@ -74,6 +85,17 @@ def prepare(step: Step) -> Step:
         if not new:
             return step
         step = step.rewritten(new)
+
+
+def softened(i: Instr) -> Instr:
+    """Return a softmax, or its logarithm, as maximum, exponentials and sum."""
+    along: Any = {"axis": (i.params["axis"],), "keepdims": True}
+    below = make("sub", i.args[0], make("amax", i.args[0], **along))
+    e = make("exp", below)
+    total = make("sum", e, **along)
+    if i.op == "softmax":
+        return make("div", e, total)
+    return make("sub", below, make("log", total))
 
 
 def _sunk(i: Instr) -> Instr | None:
@@ -92,12 +114,16 @@ def check(program: Program, real: np.dtype) -> None:
         raise Uncompilable(f"native loops compute in float32 or float64, not {real}")
     for name, made in program.native.items():
         for i in made:
+            if dtypes := odd(i, real):
+                raise Uncompilable(f"native loops have no {dtypes[0]} (in {i.op})")
             if not program.able(i):
                 raise Uncompilable(f"native loops have no {i.op} to {i.shape} in the {name} loop")
-            values = [v for v in (i, *i.args) if v.shape or v.op != "const"]  # no plain numbers
-            odd = [v.dtype for v in values if v.dtype not in (real, np.bool_, None)]
-            if odd:
-                raise Uncompilable(f"native loops have no {odd[0]} (in {i.op})")
+
+
+def odd(i: Instr, real: Any) -> list[Any]:
+    """List the dtypes that an instruction reads or makes and that registers do not hold."""
+    values = [v for v in (i, *i.args) if v.shape or v.op != "const"]  # no plain numbers
+    return [v.dtype for v in values if v.dtype not in (real, np.bool_, None)]
 
 
 def formula(i: Instr, values: list[str]) -> str:
@@ -109,6 +135,8 @@ def formula(i: Instr, values: list[str]) -> str:
             to = None if bound is None else literal(bound)
             text = f"({text} {beyond} {to} ? {to} : {text})" if to else text
         return text
+    if i.op == "reshape":
+        return values[0]
     return FORMULA[i.op].format(*values)
 
 
@@ -120,25 +148,27 @@ def literal(value: Any) -> str:
     return {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, f"(real){text}")
 
 
-def stages(instrs: list[Instr]) -> list[list[Instr]]:
+def stages(instrs: list[Instr], program: Program) -> list[list[Instr]]:
     """Return a phase's work as alternating lists of products and of row-wise instructions."""
     level: dict[Instr, int] = {}  # products run at even levels, after all they read
+    product, views = program.emitter.is_product, program.views
     for i in instrs:
         before = max((level[a] for a in i.args if a in level), default=-1)
-        level[i] = before + 2 - before % 2 if i.op == "matmul" else max(before | 1, 1)
-        level[i] = before if is_cut(i) else level[i]
+        level[i] = before + 2 - before % 2 if product(i) else max(before | 1, 1)
+        level[i] = before if i in views else level[i]
     last = max(level.values(), default=-1)
-    found = [[i for i in instrs if level[i] == k and not is_cut(i)] for k in range(last + 1)]
+    found = [[i for i in instrs if level[i] == k and i not in views] for k in range(last + 1)]
     return [stage for stage in found if stage]
 
 
 def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[list[Instr]]:
-    """Return a row stage as loops over columns: equal widths together, as far as the order allows.
+    """Return a row stage as nests of loops: those of equal sizes together, as far as the order
+    allows.
 
     This is the pass `fuse`; without it every instruction has a loop of its own. A product is alone.
     What is `slow` does not wait for another slow one in the same loop, so that columns overlap.
     """
-    if "fuse" in program.without or stage[0].op == "matmul":
+    if "fuse" in program.without or program.emitter.is_product(stage[0]):
         return [[i] for i in stage]
     todo, found = list(stage), []
     while todo:
@@ -149,8 +179,8 @@ def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[li
             waits = not late.isdisjoint(i.args)
             ready = all(program.source(a) not in waiting or a in group and a.op not in START
                         for a in i.args)  # fmt: skip
-            alone = group and "concatenate" in (i.op, first.op)
-            if ready and wide(i) == wide(first) and not alone and not (waits and i.op in slow):
+            alone = group and not {i.op, first.op}.isdisjoint(APART)
+            if ready and nest(i) == nest(first) and not alone and not (waits and i.op in slow):
                 group.append(i)
                 late |= {i} if waits or i.op in slow else set()
         todo = [i for i in todo if i not in group]
@@ -158,6 +188,42 @@ def groups(stage: list[Instr], program: Program, slow: Sequence[str]) -> list[li
     return found
 
 
-def wide(i: Instr) -> int:
-    """Return how many columns the loop has that computes `i`."""
-    return i.args[0].width if i.op in START else i.width
+def nest(i: Instr) -> tuple[int, ...]:
+    """Return the sizes of the loops that compute a row of `i`: its own, or its operand's."""
+    return (i.args[0] if i.op in START or is_merge(i) else i).shape[1:]
+
+
+def axes_of(i: Instr) -> tuple[int, ...]:
+    """Return the axes that a sum or a maximum goes over."""
+    axis, count = i.params["axis"], len(i.args[0].shape)
+    axes = range(count) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a % count for a in axes))
+
+
+def in_place(unit: list[Instr]) -> bool:
+    """Return True if loops read each entry of a row right where they write it, and once."""
+    apart = any(i.op in APART for i in unit)
+    return not apart and all(len(v.shape) < 3 and (columns(v) or v.op not in VIEWS)
+                             for i in unit for v in (i, *i.args))  # fmt: skip
+
+
+def is_merge(i: Instr) -> bool:
+    """Return True for a reshape that makes one axis of several, read one by one."""
+    return i.op == "reshape" and same_rows(i) and splits(i, i.args[0])
+
+
+def same_rows(i: Instr) -> bool:
+    """Return True if row b of a view shows what is in row b of its operand, of some axes each."""
+    both, axes = (i, i.args[0]), i.params.get("axes", (0,))
+    fits = all(v.batch == [0] and len(v.shape) > 1 for v in both) and axes[0] == 0
+    return fits and all(len(v) == len(a) for v, a in zip(i.values, i.args[0].values))
+
+
+def is_number(i: Instr) -> bool:
+    """Return True for one entry per row, which stays in a register."""
+    return math.prod(i.shape[1:]) == 1
+
+
+def kind_of(i: Any, flag: str) -> str:
+    """Return the C type of a value or a buffer; `flag` is the one for truth values."""
+    return flag if getattr(i, "dtype", None) == np.bool_ else "real"

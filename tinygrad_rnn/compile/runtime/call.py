@@ -82,6 +82,8 @@ class Call:
         with replayable() as set_back:
             step = capture(run, self.inputs[0].shape[1], self.wants)
             set_back()
+        for i in step.xs[self.moving : len(step.xs) - len(step.draws)]:
+            i.params["still"] = True
         return step
 
     def arrays(self, step: Step) -> list[Any]:

@@ -39,6 +39,8 @@ class Kernel:
         adds = lambda i: len(summed(i)) == 1 and i.dtype.kind == "f"
         find: Any = lambda i: column_sums if adds(i) else ufunc_of(i)
         self.calls = {n: [(i, find(i)) for i in all_] for n, all_ in self.program.calls.items()}
+        asked = [a for calls in self.program.calls.values() for i in calls for a in i.args]
+        self.called = {*asked, *self.program.results}
         self.spare: Pool = Pool(4)  # workspaces for the next calls
 
     def workspace(self, steps: int) -> Any:
@@ -91,7 +93,8 @@ class CompiledCall(Again):
         space, step = self.space, self.kernel.program.step
         self.flat = flat = {**space.flat}
         for i, array in zip(step.xs, self.xs):
-            flat[i] = array.reshape(-1, *array.shape[2:])
+            if i in self.kernel.called:  # of what is the same at every step, this is a copy
+                flat[i] = array.reshape(-1, *array.shape[2:])
             if i in space.inputs:
                 space.load(i, array)
         self._weights(self.held)
